@@ -1,0 +1,22 @@
+// The two clocks. Only daemon/system_clock.cpp reads the real ones.
+#pragma once
+
+#include "store/timestamp.h"
+
+#include <chrono>
+
+namespace kdq {
+
+/// A point of the monotonic clock: for waits and ages, unharmed by clock steps.
+using SteadyTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
+
+class Clock {
+public:
+  virtual ~Clock() = default;
+  /// Civil time: run_at, expires_at, the quota day, and every time that is written down.
+  virtual WallTime wall() const = 0;
+  /// Monotonic time: when to wake, how long something has taken.
+  virtual SteadyTime steady() const = 0;
+};
+
+} // namespace kdq

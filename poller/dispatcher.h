@@ -1,0 +1,84 @@
+// Decides what may be sent now, writes the intents, makes them durable, and sends.
+#pragma once
+
+#include "poller/engine_state.h"
+#include "poller/settlement.h"
+#include "poller/tokens.h"
+#include "poller/transport.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kdq {
+
+class Dispatcher {
+public:
+  Dispatcher(EngineState& state, Settlement& settlement, Transport& transport, Tokens& tokens)
+      : state_(state), settlement_(settlement), transport_(transport), tokens_(tokens) {}
+
+  /// Sends what is due and allowed. Throws StoreUnavailable: then nothing was sent, and the plan is
+  /// as it was. Call only while no reply is unsaved.
+  void dispatch();
+
+  /// When something will be due or allowed that was not at the last dispatch(); far future: nothing.
+  SteadyTime next_wake(Moment now) const { return std::max(wake_, now.steady); }
+
+private:
+  /// What one transaction is to begin.
+  struct Plan {
+    std::vector<JobId> polls;
+    std::vector<QueueScan::Entry> starts;
+    std::vector<QueueScan> scans;               ///< rows to be set aside
+    std::vector<QueueScan::Entry> unstartable;  ///< their app is not configured
+    std::vector<JobId> expired;
+    bool promote = false;
+    bool empty() const;
+  };
+  /// What the transaction did begin.
+  struct Begun {
+    struct Poll {
+      RequestId request;
+      JobId job;
+      QuotaKey paid_from;
+    };
+    struct Start {
+      RequestId request;
+      ClaimedJob job;
+      QuotaKey paid_from;
+    };
+    std::vector<Poll> polls;
+    std::vector<Start> starts;
+    std::vector<JobId> gone;      ///< not running any more
+    std::vector<JobId> unpaid;    ///< polls without budget
+    std::vector<QuotaKey> spent;  ///< budgets with nothing left
+    std::vector<std::pair<JobId, JobState>> refused; ///< ended without a request
+    std::vector<std::string> reasons;                ///< of refused
+  };
+
+  void wake_at(SteadyTime moment) { wake_ = std::min(wake_, moment); }
+  const std::string* usable_token(AppGate& gate, Moment now);
+  void plan_polls(AppGate& gate, Plan& plan, Moment now);
+  void plan_starts(Plan& plan, Moment now);
+  std::vector<QueueScan::Entry> find_startable(Plan& plan, std::size_t free, Moment now);
+  void choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, std::size_t free, Moment now);
+  void begin(const Plan& plan, Begun& begun, Moment now);
+  void begin_polls(const Plan& plan, Begun& begun, WallTime now);
+  void begin_starts(const Plan& plan, Begun& begun, WallTime now);
+  void refuse(const Plan& plan, Begun& begun, WallTime now);
+  void end_unsent(JobId job, JobState end, const std::string& error, Begun& begun, WallTime now);
+  void send_poll(Begun::Poll& poll, Moment now);
+  void send_start(Begun::Start& start, Moment now);
+  void follow_up(const Begun& begun, Moment now);
+  std::string unknown_app_sentence(const std::string& app) const;
+  std::size_t slots_on(const std::string& file_token) const;
+
+  EngineState& state_;
+  Settlement& settlement_;
+  Transport& transport_;
+  Tokens& tokens_;
+  SteadyTime wake_ = SteadyTime::max();
+  std::map<std::string, std::string> token_; ///< of this dispatch, by app
+};
+
+} // namespace kdq

@@ -1,0 +1,275 @@
+#include "poller/engine.h"
+
+#include "poller/dispatcher.h"
+#include "poller/engine_state.h"
+#include "poller/settlement.h"
+
+#include <algorithm>
+
+namespace kdq {
+namespace {
+
+using namespace std::chrono_literals;
+
+// After a write that another program's lock or a full disk prevented.
+constexpr std::chrono::milliseconds first_store_retry = 50ms;
+constexpr std::chrono::milliseconds longest_store_retry = 1s;
+// kdocs-api §5: a task stays queryable for 24 h. What could not be asked about for so long, because
+// its app is gone from the configuration or blocked, is not held for ever.
+constexpr std::chrono::milliseconds longest_silence = 24h;
+constexpr std::chrono::milliseconds silence_check = 10min;
+// How long after sending the service may still have acted on a request whose reply was lost.
+constexpr std::chrono::milliseconds longest_request = 2min;
+
+} // namespace
+
+struct Engine::Impl {
+  Impl(EngineSettings settings, Database& database, Transport& wire, Clock& clock, Tokens& tokens,
+       PollSchedule& schedule, Events& events)
+      : state(std::move(settings), database, clock, schedule, events), transport(wire),
+        settlement(state), dispatcher(state, settlement, wire, tokens) {}
+
+  EngineState state;
+  Transport& transport;
+  Settlement settlement;
+  Dispatcher dispatcher;
+  bool stopping = false;
+  bool foreign_change = false;
+  int store_failures = 0; ///< in a row
+  std::string store_trouble;
+  std::map<std::string, std::string> told_trouble; ///< by app
+  SteadyTime next_silence_check{};
+
+  void collect();
+  void notice();
+  void drop_silent();
+  void work();
+  void resume(const RunningTask& running, Moment now);
+  std::size_t judge_open_requests(Moment now, std::size_t& unconfirmed);
+  SteadyTime store_failed(const StoreUnavailable& error);
+  void store_works();
+  void tell_troubles();
+};
+
+Engine::Engine(EngineSettings settings, Database& database, Transport& transport, Clock& clock,
+               Tokens& tokens, PollSchedule& schedule, Events& events)
+    : impl_(std::make_unique<Impl>(std::move(settings), database, transport, clock, tokens,
+                                   schedule, events)) {}
+Engine::~Engine() = default;
+
+// --- start ---------------------------------------------------------------------------------
+
+void Engine::recover() {
+  EngineState& state = impl_->state;
+  const Moment now = state.now();
+  std::size_t gaps = 0;
+  std::size_t unconfirmed = 0;
+  std::vector<RunningTask> running;
+  state.database.write([&] {
+    unconfirmed = 0;
+    gaps = impl_->judge_open_requests(now, unconfirmed);
+    state.queue.put_back_all();
+    running = state.queue.running();
+  });
+  state.database.durable();
+  for (const RunningTask& task : running)
+    impl_->resume(task, now);
+  impl_->next_silence_check = now.steady;
+  state.events.recovered(running.size(), gaps, unconfirmed);
+}
+
+/// A request without a stored answer: its reply may have existed and is lost.
+std::size_t Engine::Impl::judge_open_requests(Moment now, std::size_t& unconfirmed) {
+  std::size_t gaps = 0;
+  for (const OpenRequest& open : state.queue.open_requests()) {
+    const std::string reason = "the daemon stopped before the reply to a request sent at " +
+                               to_text(open.sent_at) + " UTC was stored";
+    state.log.answered({open.id, "lost", 0, {}}, now.wall);
+    if (open.endpoint == Endpoint::submit) {
+      unconfirmed += state.queue.submit_ended(
+          open.job, open.attempt, JobState::unconfirmed,
+          "it is not known whether the script was started; set state to 'queued' to run it (again) "
+          "or to 'cancelled': " +
+              reason,
+          now.wall);
+      continue;
+    }
+    const auto from = state.log.complete_until(open.job, open.attempt);
+    const WallTime to = std::clamp(now.wall, open.sent_at, open.sent_at + longest_request);
+    state.log.gap(open.job, open.attempt, reason, from.value_or(open.sent_at), to, now.wall);
+    StatusChange change;
+    change.new_gaps = 1;
+    state.queue.status_seen(open.job, open.attempt, change, now.wall);
+    ++gaps;
+  }
+  return gaps;
+}
+
+void Engine::Impl::resume(const RunningTask& running, Moment now) {
+  const auto age_at = [&](WallTime moment) { return std::max(moment - running.submitted_at, 0ms); };
+  Task task;
+  task.id = running.id;
+  task.attempt = running.attempt;
+  task.app = running.app;
+  task.file_token = running.file_token;
+  task.task = running.task;
+  task.submitted = now.steady - age_at(now.wall);
+  task.timeout = running.timeout.value_or(state.settings.job_timeout);
+  if (running.last_poll_at)
+    task.last_poll = age_at(*running.last_poll_at);
+  state.plan_poll(state.tasks.add(std::move(task)));
+}
+
+// --- one tick ------------------------------------------------------------------------------
+
+SteadyTime Engine::tick() {
+  Impl& impl = *impl_;
+  impl.foreign_change = false;
+  impl.collect();
+  try {
+    impl.work();
+    impl.store_works();
+  } catch (const StoreUnavailable& error) {
+    return impl.store_failed(error);
+  }
+  impl.tell_troubles();
+  const Moment now = impl.state.now();
+  if (impl.settlement.unsaved() > 0)
+    return now.steady;
+  if (impl.stopping)
+    return now.steady + longest_store_retry;
+  SteadyTime wake = impl.dispatcher.next_wake(now);
+  if (impl.state.tasks.size() > 0)
+    wake = std::min(wake, impl.next_silence_check);
+  return wake;
+}
+
+void Engine::Impl::collect() {
+  for (Reply& reply : transport.take_replies())
+    settlement.add(std::move(reply));
+}
+
+void Engine::Impl::work() {
+  settlement.save();
+  notice();
+  if (stopping)
+    return;
+  drop_silent();
+  dispatcher.dispatch();
+  settlement.save(); // jobs that turned out not to be sendable
+}
+
+/// What users did to jobs that are in our hands.
+void Engine::Impl::notice() {
+  foreign_change = state.database.foreign_change();
+  if (!foreign_change)
+    return;
+  std::vector<JobId> held;
+  bool same = false;
+  state.database.read([&] {
+    same = state.queue.count(JobState::submitting) + state.queue.count(JobState::running) ==
+           state.tasks.size();
+    if (!same)
+      held = state.queue.held();
+  });
+  if (same)
+    return; // users can only take jobs out of these states: the counts would differ
+  std::sort(held.begin(), held.end());
+  for (const JobId id : state.tasks.ids())
+    if (!std::binary_search(held.begin(), held.end(), id)) {
+      state.tasks.remove(id);
+      state.events.settled(id, JobState::cancelled, "by the user");
+    }
+}
+
+void Engine::Impl::drop_silent() {
+  const SteadyTime now = state.clock.steady();
+  if (now < next_silence_check)
+    return;
+  std::vector<JobId> silent;
+  for (const JobId id : state.tasks.ids()) {
+    const Task& task = *state.tasks.find(id);
+    if (!task.task.value.empty() && task.age(now) >= std::max(task.timeout, longest_silence) &&
+        task.age(now) - task.last_poll >= longest_silence)
+      silent.push_back(id);
+  }
+  if (!silent.empty())
+    settlement.give_up(silent, "KDocs could not be asked about it for 24 h, and does not know a task "
+                               "for longer");
+  next_silence_check = now + silence_check;
+}
+
+// --- troubles ------------------------------------------------------------------------------
+
+SteadyTime Engine::Impl::store_failed(const StoreUnavailable& error) {
+  if (store_trouble.empty())
+    state.events.trouble(error.what());
+  store_trouble = error.what();
+  const auto pause = std::min(first_store_retry * (1 << std::min(store_failures++, 5)),
+                              longest_store_retry);
+  return state.clock.steady() + pause;
+}
+
+void Engine::Impl::store_works() {
+  if (!store_trouble.empty())
+    state.events.relief("the database can be written again");
+  store_trouble.clear();
+  store_failures = 0;
+}
+
+void Engine::Impl::tell_troubles() {
+  for (const auto& [name, gate] : state.gates) {
+    const std::string trouble = gate.trouble();
+    std::string& told = told_trouble[name];
+    if (trouble == told)
+      continue;
+    if (!trouble.empty())
+      state.events.trouble(trouble);
+    else
+      state.events.relief("app " + name + " works again");
+    told = trouble;
+  }
+}
+
+// --- state ---------------------------------------------------------------------------------
+
+bool Engine::saw_foreign_change() const {
+  return impl_->foreign_change;
+}
+
+void Engine::stop() {
+  impl_->stopping = true;
+}
+
+std::size_t Engine::in_flight() const {
+  return impl_->state.in_flight.size();
+}
+
+EngineStatus Engine::status() const {
+  EngineState& state = impl_->state;
+  EngineStatus status;
+  status.running = state.tasks.size();
+  status.unsaved_replies = impl_->settlement.unsaved();
+  const WallTime now = state.clock.wall();
+  try {
+    state.database.read([&] {
+      status.queued = state.queue.count(JobState::queued);
+      for (auto& [name, gate] : state.gates) {
+        const std::int64_t allowed = gate.allowed(Endpoint::status);
+        status.polls_allowed += allowed;
+        status.polls_left +=
+            allowed - std::min(allowed, state.ledger.used(gate.quota_key(Endpoint::status, now)));
+      }
+    });
+  } catch (const StoreUnavailable& error) {
+    status.trouble = error.what();
+  }
+  if (!impl_->store_trouble.empty())
+    status.trouble = impl_->store_trouble;
+  for (const auto& [name, gate] : state.gates)
+    if (status.trouble.empty())
+      status.trouble = gate.trouble();
+  return status;
+}
+
+} // namespace kdq

@@ -1,0 +1,50 @@
+// The product: moves jobs from queued to their end, one tick at a time.
+#pragma once
+
+#include "poller/clock.h"
+#include "poller/events.h"
+#include "poller/poll_schedule.h"
+#include "poller/settings.h"
+#include "poller/tokens.h"
+#include "poller/transport.h"
+
+#include <memory>
+
+namespace kdq {
+
+class Database;
+
+/// Single-threaded. Everything passed in must outlive the engine.
+/// Throws only what the store throws when the database is broken (store/database.h).
+class Engine {
+public:
+  Engine(EngineSettings settings, Database& database, Transport& transport, Clock& clock,
+         Tokens& tokens, PollSchedule& schedule, Events& events);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Takes up what the last run left: running tasks go on, open intents are judged.
+  /// Call once before the first tick().
+  void recover();
+
+  /// Does all that is due: stores replies, notices INSERTs and cancels, starts jobs, asks.
+  /// Returns when it wants to be called again if nothing happens before.
+  SteadyTime tick();
+
+  /// A foreign commit was seen by the last tick().
+  bool saw_foreign_change() const;
+
+  /// No new request will be sent; replies are still stored.
+  void stop();
+  /// Requests that have no stored answer yet.
+  std::size_t in_flight() const;
+
+  EngineStatus status() const;
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace kdq

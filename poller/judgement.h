@@ -1,0 +1,67 @@
+// What a delivery means for its job. Pure: reads the reply, changes nothing.
+#pragma once
+
+#include "poller/kdocs_api.h"
+#include "poller/transport.h"
+#include "store/job_queue.h"
+#include "store/quota_ledger.h"
+#include "store/result_log.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace kdq {
+
+/// What the engine remembers of a request that is on its way.
+struct InFlight {
+  RequestId id;
+  JobId job;
+  int attempt = 0;
+  Endpoint endpoint = Endpoint::submit;
+  QuotaKey paid_from;
+  WallTime sent_at;
+  std::string token; ///< the access token it carries; never shown
+  TaskId task;       ///< of a status request; not shown in texts
+};
+
+/// The script was started.
+struct Started {
+  TaskId task;
+};
+/// Certainly not started, and through no fault of the job: it goes back to the queue.
+struct PutBack {
+  std::string reason;
+};
+/// The start failed, or it is unknown whether it happened.
+struct StartEnded {
+  JobState state = JobState::failed;
+  std::string error;
+};
+/// The service said how the task stands.
+struct Reported {
+  kdocs_api::StatusReport report;
+};
+/// No usable report: ask again, unless the same happened too often.
+struct NoReport {
+  kdocs_api::Verdict verdict = kdocs_api::Verdict::retry;
+  std::string reason;
+};
+
+using Meaning = std::variant<Started, PutBack, StartEnded, Reported, NoReport>;
+
+struct Judgement {
+  InFlight request;
+  RequestEnd end;             ///< for the request's row
+  bool sent = true;           ///< false: no byte left, nothing was spent
+  std::vector<LogLine> lines; ///< to be stored, whatever becomes of the job
+  std::string gap;            ///< why lines may be missing; empty: none are
+  Meaning meaning;
+  std::optional<kdocs_api::ServiceError> refusal; ///< for the app's gate
+};
+
+/// Reads one delivery. All its texts are free of the request's secrets.
+Judgement judge(InFlight request, Delivery delivery);
+
+} // namespace kdq

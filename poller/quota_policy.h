@@ -1,0 +1,26 @@
+// May a request be sent now, or when? Pure arithmetic over values.
+#pragma once
+
+#include "poller/clock.h"
+
+namespace kdq {
+
+/// Spreads requests over time: at most `per_second` on average, with a burst of twice that.
+class TokenBucket {
+ public:
+  /// `per_second` 0: no limit.
+  explicit TokenBucket(double per_second);
+
+  /// The first moment at which take() would succeed; `now` itself if it is now.
+  SteadyTime ready_at(SteadyTime now) const;
+  /// Takes one request's worth; false, and nothing changes, if there is none.
+  bool take(SteadyTime now);
+
+ private:
+  double per_second_;
+  double burst_;
+  double level_;
+  SteadyTime filled_at_{};
+};
+
+} // namespace kdq

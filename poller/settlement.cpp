@@ -1,0 +1,210 @@
+#include "poller/settlement.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace kdq {
+namespace {
+
+using namespace std::chrono_literals;
+using kdocs_api::Verdict;
+
+// Replies stored by one transaction, about six rows each: it holds the write lock for well under a
+// millisecond.
+constexpr std::size_t batch_replies = 16;
+// kdocs-api §3: three in a row say that the task is expired or wrong.
+constexpr int replies_until_task_is_gone = 3;
+// A code that is not in the table: a bounded number of times, then the operator decides.
+constexpr int replies_until_unknown_code_fails = 10;
+// A job past its deadline waits this long for a report, if the reports fail to come.
+constexpr std::chrono::milliseconds patience_after_deadline = 10min;
+// Between status requests that failed: 1 s doubled up to a minute.
+constexpr std::chrono::milliseconds first_retry = 1s;
+constexpr std::chrono::milliseconds longest_retry = 60s;
+
+std::chrono::milliseconds retry_gap(int failures) {
+  return std::min(first_retry * (1 << std::clamp(failures - 1, 0, 6)), longest_retry);
+}
+
+std::string seconds_text(std::chrono::milliseconds span) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(span).count()) + " s";
+}
+
+} // namespace
+
+void Settlement::add(Reply reply) {
+  const auto found = state_.in_flight.find(reply.request);
+  assert(found != state_.in_flight.end());
+  unsaved_.push_back(judge(found->second, std::move(reply.delivery)));
+}
+
+void Settlement::save() {
+  while (!unsaved_.empty()) {
+    const Moment now = state_.now();
+    const std::size_t count = std::min(unsaved_.size(), batch_replies);
+    std::vector<Step> steps(count);
+    for (std::size_t i = 0; i < count; ++i)
+      steps[i].change = conclude(unsaved_[i], now);
+    state_.database.write([&] {
+      for (std::size_t i = 0; i < count; ++i)
+        steps[i].applied = apply(unsaved_[i], steps[i].change, now.wall);
+    });
+    // Only now may the next question be asked: it would destroy what is not on disk yet.
+    state_.database.durable();
+    for (std::size_t i = 0; i < count; ++i)
+      follow_up(unsaved_[i], steps[i], now);
+    unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+}
+
+/// What a poll's reply does to the job's row.
+StatusChange Settlement::conclude(const Judgement& judgement, Moment now) const {
+  StatusChange change;
+  change.new_gaps = judgement.gap.empty() ? 0 : 1;
+  if (judgement.request.endpoint == Endpoint::submit)
+    return change;
+  const Task* task = state_.tasks.find(judgement.request.job);
+  const bool ours = task && task->attempt == judgement.request.attempt;
+
+  if (const auto* reported = std::get_if<Reported>(&judgement.meaning)) {
+    const kdocs_api::StatusReport& report = reported->report;
+    change.remote_status = report.status;
+    if (report.ended) {
+      change.end = report.error.empty() ? JobState::succeeded : JobState::failed;
+      change.result = report.result;
+      change.error = report.error;
+    } else if (ours && task->age(now.steady) >= task->timeout) {
+      change.end = JobState::timed_out;
+      change.error = "still " + report.status + " on KDocs after " + seconds_text(task->timeout) +
+                     "; it may go on running there";
+    }
+    return change;
+  }
+  const auto& missing = std::get<NoReport>(judgement.meaning);
+  if (!ours)
+    return change;
+  if (missing.verdict == Verdict::job_fails ||
+      (missing.verdict == Verdict::task_gone && task->gone + 1 >= replies_until_task_is_gone) ||
+      (missing.verdict == Verdict::unknown_code &&
+       task->failures + 1 >= replies_until_unknown_code_fails)) {
+    change.end = JobState::failed;
+    change.error = missing.reason;
+  } else if (task->age(now.steady) >= task->timeout + patience_after_deadline) {
+    change.end = JobState::timed_out;
+    change.error = "not seen to end within " + seconds_text(task->timeout) +
+                   "; the last status request failed: " + missing.reason;
+  }
+  return change;
+}
+
+bool Settlement::apply(const Judgement& judgement, const StatusChange& change, WallTime now) {
+  const InFlight& request = judgement.request;
+  if (!judgement.sent)
+    state_.ledger.give_back(request.paid_from);
+  if (!state_.log.answered(judgement.end, now))
+    return false; // the user deleted the job, and with it the right to its lines
+  state_.log.append(request.job, request.attempt, judgement.lines, now);
+  if (!judgement.gap.empty()) {
+    const auto from = state_.log.complete_until(request.job, request.attempt);
+    state_.log.gap(request.job, request.attempt, judgement.gap, from.value_or(request.sent_at), now,
+                   now);
+  }
+  if (const auto* started = std::get_if<Started>(&judgement.meaning))
+    return state_.queue.submitted(request.job, request.attempt, started->task, request.sent_at);
+  if (const auto* back = std::get_if<PutBack>(&judgement.meaning))
+    return state_.queue.put_back(request.job, request.attempt, back->reason);
+  if (const auto* ended = std::get_if<StartEnded>(&judgement.meaning))
+    return state_.queue.submit_ended(request.job, request.attempt, ended->state, ended->error, now);
+  if (!judgement.sent)
+    state_.queue.undo_poll(request.job, request.attempt);
+  return state_.queue.status_seen(request.job, request.attempt, change, now);
+}
+
+void Settlement::follow_up(const Judgement& judgement, const Step& step, Moment now) {
+  const InFlight request = judgement.request;
+  state_.in_flight.erase(request.id);
+  tell_gate(judgement, now);
+  if (!judgement.gap.empty())
+    state_.events.gap(request.job, request.attempt, judgement.gap);
+  const Task* task = state_.tasks.find(request.job);
+  if (!task || task->attempt != request.attempt)
+    return;
+  if (request.endpoint == Endpoint::submit)
+    follow_up_start(judgement, step.applied);
+  else
+    follow_up_poll(judgement, step, now);
+}
+
+void Settlement::tell_gate(const Judgement& judgement, Moment now) {
+  const InFlight& request = judgement.request;
+  const auto gate = state_.gates.find(request.paid_from.app);
+  if (gate == state_.gates.end())
+    return;
+  if (judgement.refusal)
+    gate->second.refused(request.endpoint, *judgement.refusal, request.token, now);
+  else if (const auto* back = std::get_if<PutBack>(&judgement.meaning); back && !judgement.sent)
+    gate->second.unreachable(back->reason, now.steady);
+  else if (const auto* missing = std::get_if<NoReport>(&judgement.meaning);
+           missing && !judgement.sent)
+    gate->second.unreachable(missing->reason, now.steady);
+  else if (std::holds_alternative<Started>(judgement.meaning) ||
+           std::holds_alternative<Reported>(judgement.meaning))
+    gate->second.worked(request.endpoint);
+}
+
+void Settlement::follow_up_start(const Judgement& judgement, bool applied) {
+  const InFlight& request = judgement.request;
+  if (const auto* started = std::get_if<Started>(&judgement.meaning); started && applied) {
+    Task& task = *state_.tasks.find(request.job);
+    task.task = started->task;
+    state_.plan_poll(task);
+    state_.events.submitted(request.job, request.attempt);
+    return;
+  }
+  state_.tasks.remove(request.job);
+  if (!applied)
+    return;
+  if (const auto* back = std::get_if<PutBack>(&judgement.meaning))
+    state_.events.settled(request.job, JobState::queued, back->reason);
+  else if (const auto* ended = std::get_if<StartEnded>(&judgement.meaning))
+    state_.events.settled(request.job, ended->state, ended->error);
+}
+
+void Settlement::follow_up_poll(const Judgement& judgement, const Step& step, Moment now) {
+  const JobId job = judgement.request.job;
+  if (!step.applied || step.change.end) {
+    state_.tasks.remove(job);
+    if (step.applied)
+      state_.events.settled(job, *step.change.end, step.change.error);
+    return;
+  }
+  Task& task = *state_.tasks.find(job);
+  if (const auto* reported = std::get_if<Reported>(&judgement.meaning)) {
+    task.failures = 0;
+    task.gone = 0;
+    task.known_status = reported->report.status == "running";
+    state_.plan_poll(task);
+    return;
+  }
+  const auto& missing = std::get<NoReport>(judgement.meaning);
+  ++task.failures;
+  task.gone = missing.verdict == Verdict::task_gone ? task.gone + 1 : 0;
+  state_.tasks.set_due(job, now.steady + retry_gap(task.failures));
+}
+
+void Settlement::give_up(const std::vector<JobId>& jobs, const std::string& error) {
+  const Moment now = state_.now();
+  StatusChange change;
+  change.end = JobState::timed_out;
+  change.error = error;
+  state_.database.write([&] {
+    for (const JobId id : jobs)
+      state_.queue.status_seen(id, state_.tasks.find(id)->attempt, change, now.wall);
+  });
+  for (const JobId id : jobs) {
+    state_.tasks.remove(id);
+    state_.events.settled(id, JobState::timed_out, error);
+  }
+}
+
+} // namespace kdq

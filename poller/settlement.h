@@ -1,0 +1,44 @@
+// Stores what came back, and only then lets it have consequences.
+#pragma once
+
+#include "poller/engine_state.h"
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+namespace kdq {
+
+/// Holds replies until they are durable: while it is not empty, nothing may be sent.
+class Settlement {
+public:
+  explicit Settlement(EngineState& state) : state_(state) {}
+
+  /// Takes a reply into memory.
+  void add(Reply reply);
+  void add(Judgement judgement) { unsaved_.push_back(std::move(judgement)); }
+  std::size_t unsaved() const { return unsaved_.size(); }
+
+  /// Stores all of them, durably, in batches. Throws StoreUnavailable: what is not stored stays.
+  void save();
+
+  /// Ends running jobs that were never seen to end. Throws StoreUnavailable: nothing happened.
+  void give_up(const std::vector<JobId>& jobs, const std::string& error);
+
+private:
+  struct Step {
+    bool applied = false; ///< false: the user has cancelled or deleted the job meanwhile
+    StatusChange change;  ///< for status requests
+  };
+  StatusChange conclude(const Judgement& judgement, Moment now) const;
+  bool apply(const Judgement& judgement, const StatusChange& change, WallTime now);
+  void follow_up(const Judgement& judgement, const Step& step, Moment now);
+  void tell_gate(const Judgement& judgement, Moment now);
+  void follow_up_start(const Judgement& judgement, bool applied);
+  void follow_up_poll(const Judgement& judgement, const Step& step, Moment now);
+
+  EngineState& state_;
+  std::deque<Judgement> unsaved_;
+};
+
+} // namespace kdq

@@ -1,0 +1,265 @@
+#include "store/database.h"
+
+#include "store/migrate.h"
+#include "store/statement.h"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+namespace kdq {
+namespace {
+
+// A trigger that a user planted and that never ends would hold the write lock for ever: a
+// transaction of ours is interrupted after this many of SQLite's instructions (some seconds).
+constexpr int instructions_per_check = 1'000'000;
+constexpr int checks_per_transaction = 200;
+constexpr int write_attempts = 3;
+constexpr int start_busy_timeout_ms = 5000;
+
+// linux/magic.h: file systems on which the locks or the shared memory of WAL do not work.
+constexpr std::array<long, 7> network_file_systems = {
+    0x6969,     0x517b,     0xff534d42, // nfs, smb, cifs
+    0xfe534d42, 0x00c36400, 0x5346414f, // smb2, ceph, afs
+    0x01021997};                        // 9p
+
+std::string owner_of(const struct stat& info) {
+  const passwd* user = getpwuid(info.st_uid);
+  const group* grp = getgrgid(info.st_gid);
+  return (user ? user->pw_name : std::to_string(info.st_uid)) + ":" +
+         (grp ? grp->gr_name : std::to_string(info.st_gid));
+}
+
+std::string mode_of(const struct stat& info) {
+  char text[8];
+  std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(info.st_mode & 07777));
+  return text;
+}
+
+/// Who may write what, and the command that repairs it.
+std::string permission_sentence(const std::filesystem::path& file) {
+  const passwd* self = getpwuid(geteuid());
+  const std::string me = self ? self->pw_name : std::to_string(geteuid());
+  const std::string folder = file.parent_path().string();
+  struct stat info {};
+  std::string text = "cannot write " + file.string() + " as user " + me;
+  if (stat(file.c_str(), &info) == 0)
+    text += ": the file is owned by " + owner_of(info) + " with mode " + mode_of(info);
+  if (stat(folder.c_str(), &info) == 0)
+    text += "; its folder by " + owner_of(info) + " with mode " + mode_of(info);
+  return text + ". Repair: chown " + me + ": " + folder + " " + file.string() + "* && chmod 2770 " +
+         folder + " && chmod 0660 " + file.string() + "*";
+}
+
+/// SQLite's code as one of our two kinds of trouble.
+[[noreturn]] void rethrow(const SQLite::Exception& error, const std::filesystem::path& file) {
+  const std::string name = file.string();
+  const std::string detail = std::string(": ") + error.what();
+  switch (error.getErrorCode() & 0xff) {
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    throw StoreUnavailable(name + " is locked by another program" + detail);
+  case SQLITE_FULL:
+    throw StoreUnavailable("the disk of " + name + " is full" + detail);
+  case SQLITE_READONLY:
+  case SQLITE_CANTOPEN:
+  case SQLITE_PERM:
+    throw StoreUnavailable(permission_sentence(file) + detail);
+  case SQLITE_INTERRUPT:
+    throw StoreUnavailable("a trigger in " + name + " that is not ours does not come to an end");
+  case SQLITE_CORRUPT:
+  case SQLITE_NOTADB:
+    throw StoreBroken(name + " is damaged or no SQLite database" + detail +
+                      ". Restore a backup, or move it away to start with an empty queue");
+  default:
+    throw StoreBroken(name + detail + " (code " + std::to_string(error.getExtendedErrorCode()) +
+                      ")");
+  }
+}
+
+/// Creates the file before SQLite does: SQLite would give it 0644 less the umask, and then members
+/// of the group could not INSERT. The -wal and -shm files take the mode of this one.
+void create_if_missing(const std::filesystem::path& file) {
+  const int fd = open(file.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0660);
+  if (fd < 0) {
+    if (errno == EEXIST)
+      return;
+    const std::string reason = std::strerror(errno);
+    const std::filesystem::path folder = file.parent_path();
+    if (!std::filesystem::is_directory(folder))
+      throw StoreBroken("cannot create " + file.string() + ": the folder " + folder.string() +
+                        " does not exist. Repair: mkdir -m 2770 -p " + folder.string());
+    throw StoreBroken("cannot create " + file.string() + ": " + reason + "; " +
+                      permission_sentence(file));
+  }
+  fchmod(fd, 0660); // whatever the umask is
+  fsync(fd);
+  close(fd);
+  const int folder = open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    fsync(folder);
+    close(folder);
+  }
+}
+
+void refuse_network_file_system(const std::filesystem::path& file) {
+  struct statfs info {};
+  if (statfs(file.c_str(), &info) != 0)
+    return;
+  for (const long magic : network_file_systems)
+    if (static_cast<unsigned long>(info.f_type) == static_cast<unsigned long>(magic))
+      throw StoreBroken(file.string() + " is on a network file system, where SQLite's locks do not "
+                                        "work: put the database on a local disk");
+}
+
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+
+std::optional<FileIdentity> identity_of(const std::filesystem::path& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0)
+    return std::nullopt;
+  return FileIdentity{info.st_dev, info.st_ino};
+}
+
+} // namespace
+
+struct Database::Impl {
+  std::filesystem::path file;
+  std::optional<FileIdentity> identity;
+  std::unique_ptr<SQLite::Database> connection;
+  std::unique_ptr<Statement> data_version;
+  std::optional<std::int64_t> seen_version;
+  int checks_left = 0;
+
+  static int on_progress(void* self) {
+    return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0;
+  }
+
+  void open(std::chrono::milliseconds busy_timeout);
+  bool try_write(const std::function<void()>& change);
+};
+
+void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
+  // At the start there is nothing else to do than to wait for whoever has the lock.
+  connection = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE,
+                                                  start_busy_timeout_ms);
+  SQLite::Database& db = *connection;
+  sqlite3* handle = db.getHandle();
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
+  checks_left = checks_per_transaction;
+  if (db.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal")
+    throw StoreBroken(file.string() + " cannot be put into WAL mode: another program has it open "
+                                      "in another journal mode; close that program");
+  // NORMAL and an explicit durable(): the disk works while nobody waits for the lock.
+  db.exec("PRAGMA synchronous = NORMAL;"
+          "PRAGMA foreign_keys = ON;"
+          "PRAGMA wal_autocheckpoint = 256;"
+          "PRAGMA journal_size_limit = 16777216;"
+          "PRAGMA mmap_size = 0;");
+  migrate(db, file.string());
+  data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
+  db.setBusyTimeout(static_cast<int>(busy_timeout.count()));
+}
+
+Database::Database(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->file = std::filesystem::absolute(file);
+  create_if_missing(impl_->file);
+  refuse_network_file_system(impl_->file);
+  impl_->identity = identity_of(impl_->file);
+  try {
+    impl_->open(busy_timeout);
+  } catch (const SQLite::Exception& error) {
+    rethrow(error, impl_->file);
+  }
+}
+
+Database::~Database() = default;
+
+SQLite::Database& Database::connection() {
+  return *impl_->connection;
+}
+
+/// False: another program has the lock and nothing was done.
+bool Database::Impl::try_write(const std::function<void()>& change) {
+  SQLite::Database& db = *connection;
+  try {
+    checks_left = checks_per_transaction;
+    db.exec("BEGIN IMMEDIATE");
+    change();
+    db.exec("COMMIT");
+    return true;
+  } catch (...) {
+    // Some errors end the transaction by themselves; what is open after any of them is undone.
+    if (sqlite3_get_autocommit(db.getHandle()) == 0)
+      db.tryExec("ROLLBACK");
+    try {
+      throw;
+    } catch (const SQLite::Exception& error) {
+      if ((error.getErrorCode() & 0xff) == SQLITE_BUSY)
+        return false;
+      rethrow(error, file);
+    }
+  }
+}
+
+void Database::write(const std::function<void()>& change) {
+  for (int attempt = 0; attempt < write_attempts; ++attempt)
+    if (impl_->try_write(change))
+      return;
+  throw StoreUnavailable(impl_->file.string() + " is locked by another program");
+}
+
+void Database::read(const std::function<void()>& look) {
+  try {
+    impl_->checks_left = checks_per_transaction;
+    look();
+  } catch (const SQLite::Exception& error) {
+    rethrow(error, impl_->file);
+  }
+}
+
+void Database::durable() {
+  sqlite3_file* wal = nullptr;
+  sqlite3_file_control(impl_->connection->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  if (wal == nullptr || wal->pMethods == nullptr)
+    return; // no write-ahead log yet: nothing was committed
+  const int code = wal->pMethods->xSync(wal, SQLITE_SYNC_FULL);
+  if (code != SQLITE_OK)
+    throw StoreBroken(impl_->file.string() + ": the disk did not confirm a write (code " +
+                      std::to_string(code) + ")");
+}
+
+bool Database::foreign_change() {
+  bool changed = false;
+  read([&] {
+    const auto version = impl_->data_version->integer();
+    changed = version != impl_->seen_version;
+    impl_->seen_version = version;
+  });
+  return changed;
+}
+
+bool Database::still_in_place() const {
+  return identity_of(impl_->file) == impl_->identity;
+}
+
+} // namespace kdq

@@ -1,0 +1,68 @@
+// One SQLite file under the rules of the design: WAL, short immediate transactions, explicit sync.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+namespace SQLite {
+class Database;
+}
+
+namespace kdq {
+
+/// The database cannot be written just now (locked, disk full, read-only): nothing was changed, and
+/// the same call may succeed later.
+struct StoreUnavailable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The database cannot be used: damaged, replaced, newer than the program, I/O error. Stop.
+struct StoreBroken : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The daemon's only connection. It writes and checkpoints; no other connection of ours exists
+/// (SQLite before 3.51.3 can lose rows with two checkpointers). Single-threaded.
+class Database {
+public:
+  /// Opens or creates the file (mode 0660) and brings its schema up to date.
+  /// `busy_timeout`: how long one attempt at a transaction waits for another program's lock; short,
+  /// because the loop stands still meanwhile. Throws StoreBroken or StoreUnavailable with a sentence
+  /// that names the file and the repair.
+  explicit Database(const std::filesystem::path& file,
+                    std::chrono::milliseconds busy_timeout = std::chrono::milliseconds(50));
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// Runs `change` in one IMMEDIATE transaction; on a lock it is run again, at most three times, so
+  /// it must assign afresh whatever it hands out. Throws StoreUnavailable or StoreBroken, and then
+  /// nothing was changed.
+  void write(const std::function<void()>& change);
+
+  /// Runs `look` outside of any transaction with the errors of write().
+  void read(const std::function<void()>& look);
+
+  /// Returns when all commits so far are on disk. Done outside of the transaction, so that nobody
+  /// waits for the lock while the disk works. Throws StoreBroken; a failed sync is never retried,
+  /// because the kernel may have dropped the pages.
+  void durable();
+
+  /// Whether another connection has committed since the last call; true the first time.
+  bool foreign_change();
+
+  /// Whether the path still names the file that was opened.
+  bool still_in_place() const;
+
+  /// For the classes of store/ only.
+  SQLite::Database& connection();
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace kdq

@@ -1,0 +1,85 @@
+// Plain values that the store hands out and takes: no behaviour, no SQL.
+#pragma once
+
+#include "store/timestamp.h"
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace kdq {
+
+/// jobs.id
+struct JobId {
+  std::int64_t value = 0;
+  auto operator<=>(const JobId&) const = default;
+};
+
+/// requests.id: one request to the service, its intent and its answer.
+struct RequestId {
+  std::int64_t value = 0;
+  auto operator<=>(const RequestId&) const = default;
+};
+
+/// The service's name for a script that was started; a secret in log files.
+struct TaskId {
+  std::string value;
+  auto operator<=>(const TaskId&) const = default;
+};
+
+/// jobs.state; the picture of the allowed changes is in 0001_initial.sql.
+enum class JobState {
+  queued,
+  submitting,
+  running,
+  unconfirmed,
+  succeeded,
+  failed,
+  timed_out,
+  cancelled
+};
+std::string_view to_text(JobState state);
+
+/// The two calls of the service, each with a daily quota of its own.
+enum class Endpoint { submit, status };
+std::string_view to_text(Endpoint endpoint);
+
+/// What the daemon needs to start a job; `script` is as the user stored it, so it may be no valid
+/// UTF-8.
+struct ClaimedJob {
+  JobId id;
+  int attempt = 0; ///< of this start, from 1
+  std::string app;
+  std::string file_token;
+  std::string script;
+  std::string script_name; ///< empty: none
+  std::string argv;        ///< JSON object as text; empty: none
+  std::optional<std::chrono::seconds> timeout; ///< jobs.timeout_s
+};
+
+/// A task of the service that has not been seen to end.
+struct RunningTask {
+  JobId id;
+  int attempt = 0;
+  std::string app;
+  std::string file_token;
+  TaskId task;
+  WallTime submitted_at;
+  std::optional<WallTime> last_poll_at; ///< when the newest status request of this attempt was sent
+  std::optional<std::chrono::seconds> timeout; ///< jobs.timeout_s
+};
+
+/// One line as the service handed it out; `unix_time` and `timestamp` as received.
+struct LogLine {
+  std::string level;
+  std::string filename;
+  std::variant<std::monostate, std::int64_t, double> unix_time;
+  std::string timestamp;
+  std::string args;    ///< JSON array as text
+  std::string message; ///< args as plain text
+};
+
+} // namespace kdq

@@ -1,0 +1,286 @@
+#include "store/job_queue.h"
+
+#include "store/database.h"
+#include "store/statement.h"
+
+#include <unordered_map>
+
+namespace kdq {
+namespace {
+
+// Bounds of one look, so that no transaction or tick grows with the queue.
+constexpr std::size_t max_scanned_rows = 1000;
+constexpr int max_moved_rows = 100;
+
+RunningTask read_running(SQLite::Statement& row) {
+  RunningTask task;
+  task.id = JobId{row.getColumn(0).getInt64()};
+  task.attempt = row.getColumn(1).getInt();
+  task.app = row.getColumn(2).getString();
+  task.file_token = row.getColumn(3).getString();
+  task.task = TaskId{row.getColumn(4).getString()};
+  task.submitted_at = parse_time(row.getColumn(5).getString()).value_or(WallTime{});
+  if (!row.getColumn(6).isNull())
+    task.timeout = std::chrono::seconds(row.getColumn(6).getInt64());
+  if (!row.getColumn(7).isNull())
+    task.last_poll_at = parse_time(row.getColumn(7).getString());
+  return task;
+}
+
+JobState read_state(const std::string& text) {
+  for (const JobState state :
+       {JobState::queued, JobState::submitting, JobState::running, JobState::unconfirmed,
+        JobState::succeeded, JobState::failed, JobState::timed_out})
+    if (to_text(state) == text)
+      return state;
+  return JobState::cancelled;
+}
+
+} // namespace
+
+struct JobQueue::Impl {
+  explicit Impl(SQLite::Database& connection) : db(connection) {}
+
+  SQLite::Database& db;
+  // Partial indexes are used for literal predicates only: the states are written out.
+  Statement scan{db, "SELECT job_id, file_token, due, priority FROM queue WHERE app = ?1 AND lane = 'ready' "
+                     "ORDER BY priority, due, job_id"};
+  Statement first_app{db, "SELECT min(app) FROM queue"};
+  Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
+  Statement expired{db, "SELECT id FROM jobs WHERE state = 'queued' AND expires_at IS NOT NULL "
+                        "AND expires_at <= ?1 ORDER BY expires_at LIMIT 100"};
+  Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
+  Statement next_expiry{db, "SELECT min(expires_at) FROM jobs WHERE state = 'queued' "
+                            "AND expires_at IS NOT NULL"};
+  Statement count{db, "SELECT jobs FROM job_counts WHERE state = ?1"};
+  Statement running{db, "SELECT id, attempt, app, file_token, coalesce(task_id, ''), "
+                        "coalesce(submitted_at, created_at), timeout_s, "
+                        "(SELECT max(sent_at) FROM requests r WHERE r.job_id = jobs.id "
+                        " AND r.attempt = jobs.attempt AND r.endpoint = 'status') "
+                        "FROM jobs WHERE state = 'running' ORDER BY id"};
+  Statement held_submitting{db, "SELECT id FROM jobs WHERE state = 'submitting' ORDER BY id"};
+  Statement held_running{db, "SELECT id FROM jobs WHERE state = 'running' ORDER BY id"};
+  Statement open{db, "SELECT r.id, r.job_id, r.attempt, r.endpoint, r.sent_at, j.state "
+                     "FROM requests r JOIN jobs j ON j.id = r.job_id "
+                     "WHERE r.outcome IS NULL ORDER BY r.id"};
+  Statement park{db, "UPDATE queue SET lane = 'parked' WHERE job_id = ?1 AND lane = 'ready' "
+                     "AND EXISTS (SELECT 1 FROM queue q WHERE q.app = queue.app "
+                     "AND q.file_token = queue.file_token AND q.lane = 'ready' "
+                     "AND q.job_id <> queue.job_id)"};
+  Statement postpone{db, "UPDATE queue SET lane = 'future' WHERE job_id = ?1 AND lane = 'ready'"};
+  Statement promote{db, "UPDATE queue SET lane = 'ready' WHERE job_id IN (SELECT job_id FROM queue "
+                        "WHERE lane = 'future' AND due <= ?1 ORDER BY due LIMIT ?2)"};
+  Statement claim{db, "UPDATE jobs SET state = 'submitting', attempt = attempt + 1, error = NULL "
+                      "WHERE id = ?1 AND state = 'queued' RETURNING attempt, app, file_token, "
+                      "CAST(script AS BLOB), coalesce(script_name, ''), "
+                      "coalesce(CAST(argv AS TEXT), ''), timeout_s"};
+  Statement add_request{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
+                            "VALUES (?1, ?2, ?3, ?4)"};
+  Statement begin_poll{db, "UPDATE jobs SET polls = polls + 1 "
+                           "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+  Statement undo_poll{db, "UPDATE jobs SET polls = polls - 1 "
+                          "WHERE id = ?1 AND attempt = ?2 AND polls > 0"};
+  Statement submitted{db, "UPDATE jobs SET state = 'running', task_id = ?3, submitted_at = ?4 "
+                          "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement put_back{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1, error = ?3 "
+                         "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement put_back_all{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1 "
+                             "WHERE state = 'submitting'"};
+  Statement submit_ended{db, "UPDATE jobs SET state = ?3, error = ?4, "
+                             "finished_at = iif(?3 = 'unconfirmed', NULL, ?5) "
+                             "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement still_running{db, "UPDATE jobs SET remote_status = coalesce(?3, remote_status), "
+                              "log_gaps = log_gaps + ?4 "
+                              "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+  Statement is_running{db, "SELECT 1 FROM jobs WHERE id = ?1 AND attempt = ?2 "
+                           "AND state = 'running'"};
+  Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
+  Statement ended{db, "UPDATE jobs SET state = ?3, remote_status = coalesce(?4, remote_status), "
+                      "result = ?5, error = ?6, finished_at = ?7 "
+                      "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+};
+
+JobQueue::JobQueue(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
+JobQueue::~JobQueue() = default;
+
+QueueScan JobQueue::scan(const std::string& app, WallTime now, std::size_t limit,
+                         const std::function<std::size_t(const std::string&)>& slots) {
+  QueueScan found;
+  std::unordered_map<std::string, std::size_t> left; // per file, of this scan
+  const std::string now_text = to_text(now);
+  std::size_t rows = 0;
+  impl_->scan.each(
+      [&](SQLite::Statement& row) {
+        if (found.startable.size() == limit)
+          return false;
+        if (rows++ == max_scanned_rows ||
+            found.behind.size() + found.early.size() >= max_moved_rows) {
+          found.more = true;
+          return false;
+        }
+        const JobId id{row.getColumn(0).getInt64()};
+        std::string file = row.getColumn(1).getString();
+        if (row.getColumn(2).getString() > now_text) {
+          found.early.push_back(id);
+          return true;
+        }
+        const auto [entry, first] = left.try_emplace(file, 0);
+        if (first)
+          entry->second = slots(file);
+        if (entry->second > 0) {
+          --entry->second;
+          found.startable.push_back(
+              {id, app, std::move(file), row.getColumn(3).getInt64(), row.getColumn(2).getString()});
+        } else if (!first) {
+          found.behind.push_back(id); // an earlier job of the file stays ready in its stead
+        }
+        return true;
+      },
+      app);
+  return found;
+}
+
+std::vector<std::string> JobQueue::queued_apps() {
+  std::vector<std::string> apps;
+  for (auto app = impl_->first_app.text(); app; app = impl_->next_app.text(*app))
+    apps.push_back(*app);
+  return apps;
+}
+
+std::vector<JobId> JobQueue::expired(WallTime now) {
+  std::vector<JobId> ids;
+  impl_->expired.each(
+      [&](SQLite::Statement& row) {
+        ids.push_back(JobId{row.getColumn(0).getInt64()});
+        return true;
+      },
+      now);
+  return ids;
+}
+
+std::optional<WallTime> JobQueue::next_time() {
+  std::optional<WallTime> next;
+  for (Statement* statement : {&impl_->next_run, &impl_->next_expiry})
+    if (const auto text = statement->text())
+      if (const auto time = parse_time(*text); time && (!next || *time < *next))
+        next = time;
+  return next;
+}
+
+std::size_t JobQueue::count(JobState state) {
+  return static_cast<std::size_t>(impl_->count.integer(state).value_or(0));
+}
+
+std::vector<RunningTask> JobQueue::running() {
+  std::vector<RunningTask> tasks;
+  impl_->running.each([&](SQLite::Statement& row) {
+    tasks.push_back(read_running(row));
+    return true;
+  });
+  return tasks;
+}
+
+std::vector<JobId> JobQueue::held() {
+  std::vector<JobId> ids;
+  for (Statement* statement : {&impl_->held_submitting, &impl_->held_running})
+    statement->each([&](SQLite::Statement& row) {
+      ids.push_back(JobId{row.getColumn(0).getInt64()});
+      return true;
+    });
+  return ids;
+}
+
+std::vector<OpenRequest> JobQueue::open_requests() {
+  std::vector<OpenRequest> requests;
+  impl_->open.each([&](SQLite::Statement& row) {
+    OpenRequest request;
+    request.id = RequestId{row.getColumn(0).getInt64()};
+    request.job = JobId{row.getColumn(1).getInt64()};
+    request.attempt = row.getColumn(2).getInt();
+    request.endpoint = row.getColumn(3).getString() == to_text(Endpoint::submit) ? Endpoint::submit
+                                                                                 : Endpoint::status;
+    request.sent_at = parse_time(row.getColumn(4).getString()).value_or(WallTime{});
+    request.job_state = read_state(row.getColumn(5).getString());
+    requests.push_back(std::move(request));
+    return true;
+  });
+  return requests;
+}
+
+void JobQueue::set_aside(const QueueScan& scan) {
+  for (const JobId id : scan.early)
+    impl_->postpone.run(id);
+  // The last of a file's rows first: each needs a ready one before it to be parked behind.
+  for (auto id = scan.behind.rbegin(); id != scan.behind.rend(); ++id)
+    impl_->park.run(*id);
+}
+
+int JobQueue::promote(WallTime now) {
+  return impl_->promote.run(now, max_moved_rows);
+}
+
+std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
+  std::optional<ClaimedJob> claimed;
+  impl_->claim.each(
+      [&](SQLite::Statement& row) {
+        claimed.emplace();
+        claimed->id = job;
+        claimed->attempt = row.getColumn(0).getInt();
+        claimed->app = row.getColumn(1).getString();
+        claimed->file_token = row.getColumn(2).getString();
+        claimed->script = row.getColumn(3).getString();
+        claimed->script_name = row.getColumn(4).getString();
+        claimed->argv = row.getColumn(5).getString();
+        if (!row.getColumn(6).isNull())
+          claimed->timeout = std::chrono::seconds(row.getColumn(6).getInt64());
+        return true;
+      },
+      job);
+  return claimed;
+}
+
+RequestId JobQueue::add_request(JobId job, int attempt, Endpoint endpoint, WallTime now) {
+  impl_->add_request.run(job, attempt, endpoint, now);
+  return RequestId{impl_->db.getLastInsertRowid()};
+}
+
+bool JobQueue::begin_poll(JobId job, int attempt) {
+  return impl_->begin_poll.run(job, attempt) == 1;
+}
+
+void JobQueue::undo_poll(JobId job, int attempt) {
+  impl_->undo_poll.run(job, attempt);
+}
+
+bool JobQueue::submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at) {
+  return impl_->submitted.run(job, attempt, task.value, submitted_at) == 1;
+}
+
+bool JobQueue::put_back(JobId job, int attempt, const std::string& error) {
+  return impl_->put_back.run(job, attempt, error) == 1;
+}
+
+int JobQueue::put_back_all() {
+  return impl_->put_back_all.run();
+}
+
+bool JobQueue::submit_ended(JobId job, int attempt, JobState end, const std::string& error,
+                            WallTime now) {
+  return impl_->submit_ended.run(job, attempt, end, error, now) == 1;
+}
+
+bool JobQueue::status_seen(JobId job, int attempt, const StatusChange& change, WallTime now) {
+  const auto word = change.remote_status.empty() ? std::nullopt
+                                                 : std::optional<std::string>(change.remote_status);
+  // A gap belongs to the attempt even if the user has cancelled the job meanwhile.
+  if (change.new_gaps > 0)
+    impl_->add_gaps.run(job, attempt, change.new_gaps);
+  if (!change.end)
+    return impl_->still_running.run(job, attempt, word, 0) == 1;
+  const auto result =
+      change.result.empty() ? std::nullopt : std::optional<std::string>(change.result);
+  const auto error = change.error.empty() ? std::nullopt : std::optional<std::string>(change.error);
+  return impl_->ended.run(job, attempt, *change.end, word, result, error, now) == 1;
+}
+
+} // namespace kdq

@@ -1,0 +1,109 @@
+// The verbs that move a job through its states. Each is a short guarded change to be called inside of
+// Database::write() (the looks: inside of Database::read()); it says whether it applied.
+#pragma once
+
+#include "store/job.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace kdq {
+
+class Database;
+
+/// Where a scan of the queue found jobs to start, and rows that stand in the way of the next scan.
+struct QueueScan {
+  struct Entry {
+    JobId id;
+    std::string app;
+    std::string file_token;
+    std::int64_t priority = 0;
+    std::string due; ///< text of the time, as ordered by the scan
+    auto order() const { return std::tie(priority, due, id); }
+  };
+  std::vector<Entry> startable; ///< in claim order: priority, run_at, id
+  std::vector<JobId> behind;    ///< their file is taken by an earlier job: to be parked
+  std::vector<JobId> early;     ///< run_at has not come
+  bool more = false;            ///< ended at the bound of rows: set aside, then scan again
+};
+
+/// A request whose answer was not stored: what it was.
+struct OpenRequest {
+  RequestId id;
+  JobId job;
+  int attempt = 0;
+  Endpoint endpoint = Endpoint::submit;
+  WallTime sent_at;
+  JobState job_state = JobState::queued; ///< what the job is now
+};
+
+/// What a status reply says of a job that is still running after it, or has ended by it.
+struct StatusChange {
+  std::optional<JobState> end; ///< the state it ends in; nothing: still running
+  std::string remote_status;   ///< the service's word; empty: leave as it is
+  std::string result;          ///< JSON text, with an end
+  std::string error;           ///< sentence, with an end other than succeeded
+  int new_gaps = 0;
+};
+
+/// Single-threaded; must not outlive the Database.
+class JobQueue {
+public:
+  explicit JobQueue(Database& database);
+  ~JobQueue();
+
+  // --- looks ---------------------------------------------------------------------------------
+  /// Scans an app's ready jobs in claim order. `slots(file)`: how many more jobs of a file may be
+  /// started. Ends after `limit` startable jobs or a bounded number of rows.
+  QueueScan scan(const std::string& app, WallTime now, std::size_t limit,
+                 const std::function<std::size_t(const std::string&)>& slots);
+  /// Names of the apps that queued jobs are for.
+  std::vector<std::string> queued_apps();
+  /// Queued jobs whose expires_at has passed, a bounded number of them.
+  std::vector<JobId> expired(WallTime now);
+  /// When the next run_at or expires_at comes.
+  std::optional<WallTime> next_time();
+  std::size_t count(JobState state);
+  /// The running tasks with all that is needed to go on with them.
+  std::vector<RunningTask> running();
+  /// Ids of the jobs in a state that only the daemon leaves: submitting and running.
+  std::vector<JobId> held();
+  std::vector<OpenRequest> open_requests();
+
+  // --- changes -------------------------------------------------------------------------------
+  /// Takes rows out of the next scan's way; nothing is lost if they changed meanwhile.
+  void set_aside(const QueueScan& scan);
+  /// Puts jobs whose run_at has come into the scan; returns how many (bounded).
+  int promote(WallTime now);
+
+  /// queued → submitting. Nothing, if it is not queued any more.
+  std::optional<ClaimedJob> begin_submit(JobId job);
+  /// The intent row of a request; to be durable before the request is sent.
+  RequestId add_request(JobId job, int attempt, Endpoint endpoint, WallTime now);
+  /// Counts a status request; false if the job is not running any more.
+  bool begin_poll(JobId job, int attempt);
+  /// The request did not leave: the count of begin_poll() is taken back.
+  void undo_poll(JobId job, int attempt);
+
+  /// submitting → running.
+  bool submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at);
+  /// submitting → queued with the attempt taken back: nothing was spent. `error`: why, for people.
+  bool put_back(JobId job, int attempt, const std::string& error);
+  /// The same for all jobs in submitting, of which no request is open; returns how many.
+  int put_back_all();
+  /// submitting → unconfirmed, failed or timed_out.
+  bool submit_ended(JobId job, int attempt, JobState end, const std::string& error, WallTime now);
+  /// running → running or its end.
+  bool status_seen(JobId job, int attempt, const StatusChange& change, WallTime now);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace kdq

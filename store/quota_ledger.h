@@ -1,0 +1,41 @@
+// Requests spent per app, endpoint and quota day, counted in the transaction of the intent.
+#pragma once
+
+#include "store/job.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace kdq {
+
+class Database;
+
+/// Which of the service's budgets a request is paid from.
+struct QuotaKey {
+  std::string app;
+  Endpoint endpoint = Endpoint::submit;
+  std::string day; ///< name of the quota day, poller/quota_calendar.h
+  bool operator==(const QuotaKey&) const = default;
+};
+
+/// Single-threaded; must not outlive the Database.
+class QuotaLedger {
+public:
+  explicit QuotaLedger(Database& database);
+  ~QuotaLedger();
+
+  /// Spends one request of `allowed`; false, and nothing is spent, if none is left. Inside of
+  /// Database::write().
+  bool take(const QuotaKey& key, std::int64_t allowed);
+  /// Gives one back that was never sent. Inside of Database::write().
+  void give_back(const QuotaKey& key);
+  /// Requests spent so far. Inside of Database::read().
+  std::int64_t used(const QuotaKey& key);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace kdq

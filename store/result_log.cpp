@@ -1,0 +1,56 @@
+#include "store/result_log.h"
+
+#include "store/database.h"
+#include "store/statement.h"
+
+namespace kdq {
+
+struct ResultLog::Impl {
+  explicit Impl(SQLite::Database& connection) : db(connection) {}
+
+  SQLite::Database& db;
+  Statement answered{db, "UPDATE requests SET answered_at = ?2, outcome = ?4, "
+                         "http_status = nullif(?3, 0), body = nullif(?5, x'') WHERE id = ?1"};
+  Statement last_seq{db, "SELECT max(seq) FROM logs WHERE job_id = ?1 AND attempt = ?2"};
+  Statement append{db, "INSERT INTO logs(job_id, attempt, seq, level, filename, unix_time, "
+                       "timestamp, args, message, fetched_at) "
+                       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
+  Statement gap{db, "INSERT INTO logs(job_id, attempt, seq, level, args, message, fetched_at) "
+                    "VALUES (?1, ?2, ?3, 'gap', json_array(?4, ?5, ?6), ?7, ?8)"};
+  Statement complete_until{db, "SELECT max(sent_at) FROM requests WHERE job_id = ?1 "
+                               "AND attempt = ?2 AND outcome IN ('report', 'accepted')"};
+
+  std::int64_t next_seq(JobId job, int attempt) {
+    return last_seq.integer(job, attempt).value_or(0) + 1;
+  }
+};
+
+ResultLog::ResultLog(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
+ResultLog::~ResultLog() = default;
+
+bool ResultLog::answered(const RequestEnd& end, WallTime now) {
+  return impl_->answered.run(end.id, now, end.http_status, end.outcome, Bytes{end.body}) == 1;
+}
+
+void ResultLog::append(JobId job, int attempt, const std::vector<LogLine>& lines, WallTime now) {
+  if (lines.empty())
+    return;
+  std::int64_t seq = impl_->next_seq(job, attempt);
+  for (const LogLine& line : lines)
+    impl_->append.run(job, attempt, seq++, line.level, line.filename, line.unix_time,
+                      line.timestamp, line.args, line.message, now);
+}
+
+void ResultLog::gap(JobId job, int attempt, const std::string& reason, WallTime from, WallTime to,
+                    WallTime now) {
+  const std::string message = "lines written between " + to_text(from) + " and " + to_text(to) +
+                              " UTC may be missing: " + reason;
+  impl_->gap.run(job, attempt, impl_->next_seq(job, attempt), reason, from, to, message, now);
+}
+
+std::optional<WallTime> ResultLog::complete_until(JobId job, int attempt) {
+  const auto text = impl_->complete_until.text(job, attempt);
+  return text ? parse_time(*text) : std::nullopt;
+}
+
+} // namespace kdq

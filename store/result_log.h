@@ -1,0 +1,45 @@
+// What the service handed out: the raw reply and its lines, stored by one transaction of the caller.
+#pragma once
+
+#include "store/job.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kdq {
+
+class Database;
+
+/// How a request ended, for its row in `requests`.
+struct RequestEnd {
+  RequestId id;
+  std::string outcome;       ///< accepted, report, refused, damaged, unanswered, not_sent, lost
+  int http_status = 0;       ///< 0: none
+  std::string body;          ///< the raw bytes, whole or cut off
+};
+
+/// Single-threaded; must not outlive the Database. To be called inside of Database::write().
+class ResultLog {
+public:
+  explicit ResultLog(Database& database);
+  ~ResultLog();
+
+  /// Completes the request's row; false if the row is gone (the user deleted the job).
+  bool answered(const RequestEnd& end, WallTime now);
+  /// Appends lines in their order behind those the attempt has.
+  void append(JobId job, int attempt, const std::vector<LogLine>& lines, WallTime now);
+  /// Appends a row that says: lines written between `from` and `to` may be missing, because …
+  void gap(JobId job, int attempt, const std::string& reason, WallTime from, WallTime to,
+           WallTime now);
+  /// Until when the attempt's log is known to be complete: the time of its last stored report, or of
+  /// its start.
+  std::optional<WallTime> complete_until(JobId job, int attempt);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace kdq

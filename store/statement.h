@@ -1,0 +1,106 @@
+// The one thin wrapping of a prepared statement; for the .cpp files of store/ only.
+#pragma once
+
+#include "store/job.h"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <optional>
+#include <string>
+
+namespace kdq {
+
+/// A piece of bytes to be bound as BLOB.
+struct Bytes {
+  const std::string& bytes;
+};
+
+/// A prepared statement that never stays open: an unfinished SELECT would block the next write after
+/// a foreign commit. Bound values must live until the call returns.
+class Statement {
+public:
+  Statement(SQLite::Database& database, const char* sql) : statement_(database, sql) {}
+
+  /// Runs to the end; returns how many rows it changed.
+  template <class... Values>
+  int run(const Values&... values) {
+    const Reset reset{statement_};
+    bind_all(values...);
+    return statement_.exec();
+  }
+
+  /// Calls `row(Row)` for each row; stops when it returns false.
+  template <class OnRow, class... Values>
+  void each(OnRow&& row, const Values&... values) {
+    const Reset reset{statement_};
+    bind_all(values...);
+    while (statement_.executeStep())
+      if (!row(statement_))
+        break;
+  }
+
+  /// The first column of the first row, if there is a row.
+  template <class... Values>
+  std::optional<std::int64_t> integer(const Values&... values) {
+    const Reset reset{statement_};
+    bind_all(values...);
+    if (!statement_.executeStep() || statement_.getColumn(0).isNull())
+      return std::nullopt;
+    return statement_.getColumn(0).getInt64();
+  }
+
+  template <class... Values>
+  std::optional<std::string> text(const Values&... values) {
+    const Reset reset{statement_};
+    bind_all(values...);
+    if (!statement_.executeStep() || statement_.getColumn(0).isNull())
+      return std::nullopt;
+    return statement_.getColumn(0).getString();
+  }
+
+private:
+  // SQLiteCpp's reset() throws the previous step's error again: tryReset() does not.
+  struct Reset {
+    SQLite::Statement& statement;
+    ~Reset() {
+      statement.tryReset();
+      statement.clearBindings();
+    }
+  };
+
+  template <class... Values>
+  void bind_all(const Values&... values) {
+    int index = 0;
+    (bind(++index, values), ...);
+  }
+
+  void bind(int index, JobId id) { statement_.bind(index, id.value); }
+  void bind(int index, RequestId id) { statement_.bind(index, id.value); }
+  void bind(int index, int value) { statement_.bind(index, value); }
+  void bind(int index, std::int64_t value) { statement_.bind(index, value); }
+  void bind(int index, double value) { statement_.bind(index, value); }
+  void bind(int index, std::monostate) { statement_.bind(index); }
+  void bind(int index, const std::string& value) { statement_.bindNoCopy(index, value); }
+  void bind(int index, WallTime value) { statement_.bind(index, to_text(value)); }
+  void bind(int index, JobState value) { statement_.bind(index, std::string(to_text(value))); }
+  void bind(int index, Endpoint value) { statement_.bind(index, std::string(to_text(value))); }
+  void bind(int index, Bytes value) {
+    statement_.bindNoCopy(index, value.bytes.data(), static_cast<int>(value.bytes.size()));
+  }
+  template <class Value>
+  void bind(int index, const std::optional<Value>& value) {
+    if (value)
+      bind(index, *value);
+    else
+      statement_.bind(index);
+  }
+  template <class... Options>
+  void bind(int index, const std::variant<Options...>& value) {
+    std::visit([&](const auto& option) { bind(index, option); }, value);
+  }
+
+  SQLite::Statement statement_;
+};
+
+} // namespace kdq

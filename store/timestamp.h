@@ -1,0 +1,20 @@
+// Times as the database keeps them: TEXT, UTC, `YYYY-MM-DD HH:MM:SS.SSS`.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kdq {
+
+/// A point of civil time in UTC with the database's resolution.
+using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// `2026-01-31 09:05:00.250`, what `strftime('%Y-%m-%d %H:%M:%f')` gives; it sorts as text.
+std::string to_text(WallTime time);
+
+/// Reads to_text()'s form, and the same without a fraction. Nothing else is a time.
+std::optional<WallTime> parse_time(std::string_view text);
+
+} // namespace kdq

@@ -1,0 +1,153 @@
+// Finding the next job to start: the order, and what stands in the way.
+#include "store/database.h"
+#include "store/job_queue.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/user.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+struct Fixture {
+  TempDir dir;
+  std::filesystem::path file = dir.path() / "queue.db";
+  Database database{file};
+  User user{file};
+  JobQueue queue{database};
+  std::set<std::string> busy;
+  WallTime now = *parse_time("2126-01-01 00:00:00"); // after every created_at
+
+  /// One scan, its rows set aside, as the engine does it.
+  std::vector<std::int64_t> startable(std::size_t limit = 100) {
+    const QueueScan scan = queue.scan("default", now, limit, [&](const std::string& name) {
+      return std::size_t{busy.contains(name) ? 0u : 1u};
+    });
+    database.write([&] { queue.set_aside(scan); });
+    std::vector<std::int64_t> ids;
+    for (const auto& entry : scan.startable)
+      ids.push_back(entry.id.value);
+    return ids;
+  }
+  std::int64_t lane(const std::string& name) {
+    return user.number("SELECT count(*) FROM queue WHERE lane = '" + name + "'");
+  }
+};
+
+using Ids = std::vector<std::int64_t>;
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "the scan gives one job a file, in order, and parks the others") {
+  for (int i = 0; i < 6; ++i)
+    user.enqueue(i % 2 ? "b" : "a", "x", "");
+  CHECK(startable() == Ids{1, 2});
+  CHECK(lane("parked") == 4);
+  CHECK(startable() == Ids{1, 2});
+}
+
+TEST_CASE_FIXTURE(Fixture, "when a file's first job leaves, its next one is found again") {
+  for (int i = 0; i < 4; ++i)
+    user.enqueue("a", "x", "");
+  CHECK(startable() == Ids{1});
+  SUBCASE("because it was started") { database.write([&] { queue.begin_submit(JobId{1}); }); }
+  SUBCASE("because it was cancelled") {
+    user.exec("UPDATE jobs SET state = 'cancelled' WHERE id = 1");
+  }
+  SUBCASE("because it was deleted") { user.exec("DELETE FROM jobs WHERE id = 1"); }
+  SUBCASE("because it was put off") {
+    user.exec("UPDATE jobs SET run_at = '2200-01-01 00:00:00' WHERE id = 1");
+  }
+  SUBCASE("because it was moved to another file and behind") {
+    user.exec("UPDATE jobs SET file_token = 'b', priority = 9 WHERE id = 1");
+    busy.insert("b");
+  }
+  CHECK(startable() == Ids{2});
+  CHECK(startable() == Ids{2});
+  CHECK(lane("parked") == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job of higher priority overtakes the parked ones of its file") {
+  for (int i = 0; i < 3; ++i)
+    user.enqueue("a", "x", "");
+  CHECK(startable() == Ids{1});
+  user.exec("INSERT INTO jobs(file_token, script, priority) VALUES ('a', 'x', -1)");
+  CHECK(startable() == Ids{4});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a busy file's jobs are passed over once, not at each scan") {
+  busy.insert("a");
+  user.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 350) "
+            "INSERT INTO jobs(file_token, script) SELECT 'a', 'x' FROM n");
+  user.enqueue("b", "x", "");
+  Ids found;
+  for (int scans = 0; found.empty() && scans < 10; ++scans)
+    found = startable();
+  CHECK(found == Ids{351});
+  CHECK(lane("ready") == 2);
+  busy.clear();
+  CHECK(startable() == Ids{1, 351});
+}
+
+TEST_CASE_FIXTURE(Fixture, "jobs with a later run_at leave the way and come back when it is time") {
+  user.exec("INSERT INTO jobs(file_token, script, priority, run_at) VALUES "
+            "('a', 'x', -9, '2126-01-01 00:00:01'), ('b', 'x', 0, '2126-01-01 00:00:00')");
+  CHECK(startable() == Ids{2});
+  CHECK(lane("future") == 1);
+  CHECK(queue.next_time() == parse_time("2126-01-01 00:00:01"));
+  now += std::chrono::seconds(1);
+  database.write([&] { CHECK(queue.promote(now) == 1); });
+  CHECK(startable() == Ids{1, 2});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a file's parked jobs are not lost behind one that becomes a future job") {
+  user.enqueue("a", "x", "");
+  user.enqueue("a", "x", "");
+  CHECK(startable() == Ids{1});
+  CHECK(lane("parked") == 1);
+  // The clock is set back: job 1 is early now, and so is job 2, once it is looked at.
+  now = *parse_time("2020-01-01 00:00:00");
+  CHECK(startable().empty());
+  CHECK(startable().empty());
+  CHECK(lane("future") == 2);
+  now = *parse_time("2126-01-01 00:00:00");
+  database.write([&] { queue.promote(now); });
+  CHECK(startable() == Ids{1});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a claim applies once, and only to a queued job") {
+  user.enqueue("a", "script", "name");
+  database.write([&] {
+    const auto job = queue.begin_submit(JobId{1});
+    REQUIRE(job);
+    CHECK(job->attempt == 1);
+    CHECK(job->script == "script");
+    CHECK(job->script_name == "name");
+    CHECK(!queue.begin_submit(JobId{1}));
+    CHECK(!queue.begin_submit(JobId{7}));
+  });
+}
+
+TEST_CASE_FIXTURE(Fixture, "verbs apply to the attempt they are about, and to no later one") {
+  user.enqueue("a", "x", "");
+  database.write([&] {
+    queue.begin_submit(JobId{1});
+    CHECK(queue.submitted(JobId{1}, 1, TaskId{"t"}, now));
+  });
+  user.exec("UPDATE jobs SET state = 'cancelled'; UPDATE jobs SET state = 'queued'");
+  database.write([&] {
+    queue.begin_submit(JobId{1});
+    CHECK(!queue.submitted(JobId{1}, 1, TaskId{"old"}, now));
+    CHECK(queue.submitted(JobId{1}, 2, TaskId{"new"}, now));
+    CHECK(!queue.begin_poll(JobId{1}, 1));
+    StatusChange change;
+    change.end = JobState::succeeded;
+    CHECK(!queue.status_seen(JobId{1}, 1, change, now));
+    CHECK(queue.status_seen(JobId{1}, 2, change, now));
+  });
+  CHECK(user.text("SELECT task_id FROM jobs") == "new");
+}

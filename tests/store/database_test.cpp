@@ -1,0 +1,162 @@
+#include "store/database.h"
+#include "store/job_queue.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/user.h"
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+/// What opening the file says.
+std::string refusal(const std::filesystem::path& file) {
+  try {
+    Database database(file);
+    return {};
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a new database has the mode that lets group members INSERT, whatever the umask") {
+  TempDir dir;
+  const auto old_mask = umask(0077);
+  Database database(dir.path() / "queue.db");
+  umask(old_mask);
+  struct stat info {};
+  for (const char* name : {"queue.db", "queue.db-wal", "queue.db-shm"}) {
+    REQUIRE(stat((dir.path() / name).c_str(), &info) == 0);
+    CHECK_MESSAGE((info.st_mode & 0777) == 0660, name);
+  }
+}
+
+TEST_CASE("opening again changes nothing; the file says whose it is") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  { Database database(file); }
+  CHECK(refusal(file).empty());
+  User user(file);
+  CHECK(user.number("PRAGMA application_id") == 0x4b445131);
+  CHECK(user.number("PRAGMA user_version") >= 1);
+  CHECK(user.text("PRAGMA journal_mode") == "wal");
+}
+
+TEST_CASE("files that are not ours are refused with a sentence, and left as they are") {
+  TempDir dir;
+  const auto file = dir.path() / "other.db";
+  SUBCASE("another program's database") {
+    SQLite::Database other(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    other.exec("CREATE TABLE theirs(x); INSERT INTO theirs VALUES (1)");
+    CHECK(contains(refusal(file), "another program"));
+    CHECK(other.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 1);
+  }
+  SUBCASE("a newer version's") {
+    { Database database(file); }
+    { User(file).exec("PRAGMA user_version = 9999"); }
+    CHECK(contains(refusal(file), "newer kdocs-queued"));
+  }
+  SUBCASE("no database at all") {
+    std::ofstream(file) << std::string(8192, 'x');
+    CHECK(contains(refusal(file), "no SQLite database"));
+  }
+  SUBCASE("a folder that is missing") {
+    CHECK(contains(refusal(dir.path() / "nowhere" / "q.db"), "does not exist"));
+  }
+}
+
+TEST_CASE("a file that cannot be written names owner, mode and the command that repairs") {
+  if (geteuid() == 0)
+    return; // root may write everything; the end-to-end tests do it as another user
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  { Database database(file); }
+  chmod(file.c_str(), 0440);
+  CHECK(contains(refusal(file), "Repair: chown"));
+}
+
+TEST_CASE("a write is all or nothing, and errors of the caller undo it") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  Database database(file);
+  User user(file);
+  CHECK_THROWS_AS(database.write([&] {
+    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)");
+    throw std::logic_error("no");
+  }),
+                  std::logic_error);
+  CHECK(user.number("SELECT count(*) FROM quota") == 0);
+  database.write(
+      [&] { database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)"); });
+  database.durable();
+  CHECK(user.number("SELECT count(*) FROM quota") == 1);
+}
+
+TEST_CASE("a locked database is unavailable, not broken, and works again") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  Database database(file, std::chrono::milliseconds(1));
+  User user(file);
+  user.exec("BEGIN IMMEDIATE");
+  int runs = 0;
+  CHECK_THROWS_AS(database.write([&] { ++runs; }), StoreUnavailable);
+  CHECK(runs == 0);
+  user.exec("COMMIT");
+  database.write([&] { ++runs; });
+  CHECK(runs == 1);
+}
+
+TEST_CASE("only commits of others are foreign changes") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  Database database(file);
+  User user(file);
+  CHECK(database.foreign_change());
+  CHECK(!database.foreign_change());
+  database.write(
+      [&] { database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)"); });
+  CHECK(!database.foreign_change());
+  user.enqueue("f", "x", "n");
+  CHECK(database.foreign_change());
+  CHECK(!database.foreign_change());
+  user.exec("BEGIN IMMEDIATE; INSERT INTO jobs(file_token, script) VALUES ('f', 'x'); ROLLBACK");
+  CHECK(!database.foreign_change());
+}
+
+TEST_CASE("a replaced file is noticed") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  Database database(file);
+  CHECK(database.still_in_place());
+  std::ofstream(dir.path() / "new.db") << "x";
+  std::filesystem::rename(dir.path() / "new.db", file);
+  CHECK(!database.still_in_place());
+}
+
+TEST_CASE("a planted trigger that never ends is interrupted") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  Database database(file);
+  User user(file);
+  user.exec("CREATE TRIGGER evil AFTER INSERT ON quota BEGIN "
+            "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) "
+            "SELECT i, 1, 'submit', 'x' FROM n WHERE i < 0; END");
+  CHECK_THROWS_AS(database.write([&] {
+    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)");
+  }),
+                  StoreUnavailable);
+  CHECK(user.attempt("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')") == "");
+}

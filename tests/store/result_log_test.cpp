@@ -1,0 +1,64 @@
+#include "store/database.h"
+#include "store/job_queue.h"
+#include "store/result_log.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/user.h"
+
+#include <doctest/doctest.h>
+
+using namespace kdq;
+using namespace kdq::test;
+
+TEST_CASE("lines and gaps are numbered in the order they were stored, each attempt by itself") {
+  TempDir dir;
+  Database database(dir.path() / "q.db");
+  User user(dir.path() / "q.db");
+  ResultLog log(database);
+  const WallTime now = *parse_time("2026-03-02 09:00:00");
+  const LogLine line{"info", "a.ks:1:1", std::int64_t{1772442000}, "17:00:00.000", "[\"x\"]", "x"};
+  database.write([&] {
+    log.append(JobId{1}, 1, {line, line}, now);
+    log.gap(JobId{1}, 1, "the reply was lost", now, now + std::chrono::seconds(2), now);
+    log.append(JobId{1}, 1, {line}, now);
+    log.append(JobId{1}, 2, {line}, now);
+  });
+  CHECK(user.column("SELECT attempt || ':' || seq || ':' || level FROM job_logs") ==
+        std::vector<std::string>{"1:1:info", "1:2:info", "1:3:gap", "1:4:info", "2:1:info"});
+  CHECK(user.text("SELECT message FROM job_logs WHERE level = 'gap'") ==
+        "lines written between 2026-03-02 09:00:00.000 and 2026-03-02 09:00:02.000 UTC may be "
+        "missing: the reply was lost");
+  CHECK(user.text("SELECT json_extract(args, '$[2]') FROM logs WHERE level = 'gap'") ==
+        "2026-03-02 09:00:02.000");
+}
+
+TEST_CASE("unix_time keeps the type it was received with") {
+  TempDir dir;
+  Database database(dir.path() / "q.db");
+  User user(dir.path() / "q.db");
+  ResultLog log(database);
+  LogLine line{"info", "", std::int64_t{1772442000123}, "", "[]", ""};
+  database.write([&] {
+    log.append(JobId{1}, 1, {line}, WallTime{});
+    line.unix_time = 1.5;
+    log.append(JobId{1}, 1, {line}, WallTime{});
+    line.unix_time = std::monostate{};
+    log.append(JobId{1}, 1, {line}, WallTime{});
+  });
+  CHECK(user.column("SELECT typeof(unix_time) FROM logs ORDER BY seq") ==
+        std::vector<std::string>{"integer", "real", "null"});
+}
+
+TEST_CASE("the raw body is kept byte for byte") {
+  TempDir dir;
+  Database database(dir.path() / "q.db");
+  User user(dir.path() / "q.db");
+  JobQueue queue(database);
+  ResultLog log(database);
+  database.write([&] {
+    const RequestId id = queue.add_request(JobId{1}, 1, Endpoint::status, WallTime{});
+    CHECK(log.answered({id, "damaged", 200, std::string("a\0\xff", 3)}, WallTime{}));
+    CHECK(!log.answered({RequestId{99}, "report", 200, "x"}, WallTime{}));
+  });
+  CHECK(user.text("SELECT hex(body) FROM requests") == "6100FF");
+  CHECK(user.number("SELECT http_status FROM requests") == 200);
+}

@@ -1,0 +1,170 @@
+// What the database itself refuses, read as a user of sqlite3 reads it.
+#include "store/database.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/user.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+struct Fixture {
+  TempDir dir;
+  std::filesystem::path file = dir.path() / "queue.db";
+  Database database{file};
+  User user{file};
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a bad INSERT is refused with a sentence") {
+  struct Row {
+    const char* columns;
+    const char* values;
+    const char* sentence;
+  };
+  const Row rows[] = {
+      {"file_token, script", "'', 'x'", "file_token must not be empty"},
+      {"file_token, script", "NULL, 'x'", "file_token must be given as text"},
+      {"script", "'x'", "file_token must be given as text"},
+      {"file_token, script", "42, 'x'", "file_token must be given as text"},
+      {"file_token, script", "x'41', 'x'", "file_token must be given as text"},
+      {"file_token, script", "'a' || char(0) || 'b', 'x'", "must not contain a NUL"},
+      {"file_token, script", "'https://www.kdocs.cn/l/cabc', 'x'", "not its browser address"},
+      {"file_token, script", "'/l/cabc', 'x'", "share id"},
+      {"file_token, script", "'l/cabc', 'x'", "share id"},
+      {"file_token, script", "'www.kdocs.cn/l/cabc', 'x'", "share id"},
+      {"file_token", "'f'", "script must be given as text"},
+      {"file_token, script", "'f', ''", "script must not be empty"},
+      {"file_token, script", "'f', x''", "script must not be empty"},
+      {"file_token, script", "'f', 5", "script must be given as text"},
+      {"file_token, script, argv", "'f', 'x', '[1]'", "argv must be a JSON object"},
+      {"file_token, script, argv", "'f', 'x', '{'", "argv must be a JSON object"},
+      {"file_token, script, argv", "'f', 'x', ''", "argv must be a JSON object"},
+      {"file_token, script, argv", "'f', 'x', 7", "argv must be a JSON object"},
+      {"file_token, script, app", "'f', 'x', ''", "app must not be empty"},
+      {"file_token, script, run_at", "'f', 'x', 'tomorrow'", "run_at must be a UTC time"},
+      {"file_token, script, run_at", "'f', 'x', '2026-02-30 09:00:00'", "run_at must be a UTC time"},
+      {"file_token, script, run_at", "'f', 'x', '2026-01-31T09:00:00Z'", "run_at must be a UTC time"},
+      {"file_token, script, run_at", "'f', 'x', '2026-01-31 25:00:00'", "run_at must be a UTC time"},
+      {"file_token, script, run_at", "'f', 'x', 1767225600", "run_at must be a UTC time"},
+      {"file_token, script, expires_at", "'f', 'x', 'never'", "expires_at must be a UTC time"},
+      {"file_token, script, timeout_s", "'f', 'x', 0", "timeout_s must be a positive number"},
+      {"file_token, script, timeout_s", "'f', 'x', 'soon'", "cannot store TEXT value in INTEGER"},
+      {"file_token, script, priority", "'f', 'x', 'high'", "cannot store TEXT value in INTEGER"},
+      {"file_token, script, state", "'f', 'x', 'running'", "a new job is queued"},
+      {"file_token, script, attempt", "'f', 'x', 3", "a new job is queued"},
+      {"file_token, script, result", "'f', 'x', '1'", "a new job is queued"},
+      {"file_token, script, created_at", "'f', 'x', 'zzz'", "created_at is written by the database"},
+  };
+  for (const Row& row : rows) {
+    const std::string refusal = user.attempt("INSERT INTO jobs(" + std::string(row.columns) +
+                                             ") VALUES (" + row.values + ")");
+    const std::string shown = std::string(row.columns) + ": " + row.values + " -> " + refusal;
+    CHECK_MESSAGE(contains(refusal, row.sentence), shown);
+  }
+  CHECK(user.number("SELECT count(*) FROM jobs") == 0);
+  CHECK(user.number("SELECT count(*) FROM queue") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "good INSERTs are taken in all their forms") {
+  for (const char* sql :
+       {"INSERT INTO jobs(file_token, script) VALUES ('G_xvUrobayOMXvA4IJFVq19n6epm0T7PjYphWo', 'x')",
+        "INSERT INTO jobs(file_token, script) VALUES ('f', x'636f6e736f6c65')",
+        "INSERT INTO jobs(file_token, script, argv) VALUES ('f', 'x', '{\"a\": [1, null]}')",
+        "INSERT INTO jobs(file_token, script, argv) VALUES ('f', 'x', CAST('{}' AS BLOB))",
+        "INSERT INTO jobs(file_token, script, run_at) VALUES ('f', 'x', datetime('now', '+1 hour'))",
+        "INSERT INTO jobs(file_token, script, run_at) "
+        "VALUES ('f', 'x', strftime('%Y-%m-%d %H:%M:%f', 'now'))",
+        "INSERT INTO jobs(file_token, script, run_at, expires_at, timeout_s) "
+        "VALUES ('f', 'x', NULL, NULL, NULL)"})
+    CHECK_MESSAGE(user.attempt(sql) == "", sql);
+  CHECK(user.number("SELECT jobs FROM job_counts WHERE state = 'queued'") == 7);
+}
+
+TEST_CASE_FIXTURE(Fixture, "every pair of states: allowed as in the picture, refused with both names") {
+  const std::map<std::string, std::set<std::string>> allowed = {
+      {"queued", {"submitting", "cancelled"}},
+      {"submitting", {"running", "queued", "unconfirmed", "failed", "timed_out", "cancelled"}},
+      {"running", {"succeeded", "failed", "timed_out", "cancelled"}},
+      {"unconfirmed", {"queued", "failed", "cancelled"}},
+      {"succeeded", {}},
+      {"failed", {"queued"}},
+      {"timed_out", {"queued"}},
+      {"cancelled", {"queued"}}};
+  const std::map<std::string, std::vector<std::string>> way = {
+      {"queued", {}},
+      {"submitting", {"submitting"}},
+      {"running", {"submitting", "running"}},
+      {"unconfirmed", {"submitting", "unconfirmed"}},
+      {"succeeded", {"submitting", "running", "succeeded"}},
+      {"failed", {"submitting", "running", "failed"}},
+      {"timed_out", {"submitting", "running", "timed_out"}},
+      {"cancelled", {"cancelled"}}};
+  for (const auto& [from, targets] : allowed)
+    for (const auto& [to, ignored] : allowed) {
+      user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
+      const std::string last = " WHERE id = (SELECT max(id) FROM jobs)";
+      for (const std::string& step : way.at(from))
+        user.exec("UPDATE jobs SET state = '" + step + "'" + last);
+      const std::string refusal = user.attempt("UPDATE jobs SET state = '" + to + "'" + last);
+      if (from == to || targets.contains(to)) {
+        CHECK_MESSAGE(refusal == "", from, " -> ", to);
+      } else {
+        CHECK_MESSAGE(contains(refusal, "is " + from + " and cannot become " + to), refusal);
+        CHECK(user.text("SELECT state FROM jobs" + last) == from);
+      }
+    }
+  // The kept counters agree with the rows.
+  CHECK(user.number("SELECT count(*) FROM job_counts c WHERE jobs <> "
+                    "(SELECT count(*) FROM jobs j WHERE j.state = c.state)") == 0);
+  CHECK(user.number("SELECT count(*) FROM queue") == user.number("SELECT count(*) FROM jobs "
+                                                                 "WHERE state = 'queued'"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a word that is no state is refused") {
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
+  CHECK(contains(user.attempt("UPDATE jobs SET state = 'done'"), "this job is queued"));
+  CHECK(contains(user.attempt("UPDATE jobs SET state = NULL"), "NOT NULL constraint"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "unique_key admits one live job") {
+  const std::string insert = "INTO jobs(file_token, script, unique_key) VALUES ('f', 'x', 'daily')";
+  user.exec("INSERT " + insert);
+  CHECK(contains(user.attempt("INSERT " + insert), "unique_key"));
+  user.exec("INSERT OR IGNORE " + insert);
+  CHECK(user.number("SELECT count(*) FROM jobs") == 1);
+  user.exec("UPDATE jobs SET state = 'cancelled'");
+  CHECK(user.attempt("INSERT " + insert) == "");
+  CHECK(user.number("SELECT count(*) FROM queue") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what runs cannot be changed or deleted, and the sentence says what to do") {
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
+  user.exec("UPDATE jobs SET script = 'y', priority = 3");
+  user.exec("UPDATE jobs SET state = 'submitting'");
+  CHECK(contains(user.attempt("UPDATE jobs SET script = 'z'"), "cancel it first"));
+  CHECK(contains(user.attempt("DELETE FROM jobs"), "set its state to cancelled first"));
+  CHECK(contains(user.attempt("UPDATE jobs SET id = 9"), "the id of a job cannot change"));
+  user.exec("UPDATE jobs SET state = 'cancelled'");
+  CHECK(user.attempt("UPDATE jobs SET script = 'z', state = 'queued'") == "");
+  CHECK(user.attempt("DELETE FROM jobs") == "");
+  CHECK(user.number("SELECT count(*) FROM queue") == 0);
+  CHECK(user.number("SELECT sum(jobs) FROM job_counts") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, ".schema jobs explains every column") {
+  const std::string schema = user.text("SELECT sql FROM sqlite_schema WHERE name = 'jobs'");
+  for (const char* word : {"-- the file's open_id", "-- not before this time", "a JSON object",
+                           "smaller runs first", "-- what to run"})
+    CHECK_MESSAGE(contains(schema, word), word);
+}

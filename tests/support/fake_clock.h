@@ -1,0 +1,32 @@
+// A clock that stands still until a test moves it.
+#pragma once
+
+#include "poller/clock.h"
+
+namespace kdq::test {
+
+class FakeClock : public Clock {
+public:
+  explicit FakeClock(WallTime start = *parse_time("2026-03-02 09:00:00")) : wall_(start) {}
+
+  WallTime wall() const override { return wall_; }
+  SteadyTime steady() const override { return steady_; }
+
+  /// Both clocks go on.
+  void advance(std::chrono::milliseconds span) {
+    wall_ += span;
+    steady_ += span;
+  }
+  void advance_to(SteadyTime moment) {
+    if (moment > steady_)
+      advance(moment - steady_);
+  }
+  /// Somebody sets the civil clock; the monotonic one does not notice.
+  void step_wall(std::chrono::milliseconds by) { wall_ += by; }
+
+private:
+  WallTime wall_;
+  SteadyTime steady_{std::chrono::hours(1)};
+};
+
+} // namespace kdq::test
