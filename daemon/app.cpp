@@ -1,0 +1,92 @@
+#include "daemon/app.h"
+
+#include "daemon/summary.h"
+#include "daemon/version.h"
+
+#include <algorithm>
+
+namespace kdq {
+
+namespace {
+
+/// How long a stop waits for replies: most come within a second, and what is lost by not waiting is
+/// a visible gap. Well below systemd's TimeoutStopSec.
+constexpr std::chrono::seconds stop_patience{20};
+
+} // namespace
+
+App::App(const Config& config, const std::filesystem::path& credentials_directory, Log& log)
+    : log_(log), database_file_(config.database), lock_(database_file_), watch_(database_file_),
+      database_(database_file_), tokens_(config.token_files, credentials_directory),
+      transport_(clock_), events_(log_),
+      engine_(config.engine, database_, transport_, clock_, tokens_, schedule_, events_) {
+  for (const int fd : watch_.descriptors())
+    transport_.watch(fd);
+  transport_.watch(stop_signal_.fd());
+  tell_settings(config);
+}
+
+void App::tell_settings(const Config& config) {
+  log_.write(LogLevel::info, "kdocs-queued " + std::string(version) + " starts, with " +
+                                 CurlTransport::library_version());
+  for (const auto& line : summary(config))
+    log_.write(LogLevel::info, line);
+  if (!watch_.trouble().empty())
+    log_.write(LogLevel::warn, watch_.trouble());
+  for (const auto& [app, settings] : config.engine.apps) {
+    const auto answer = tokens_.token(app);
+    if (const auto* problem = std::get_if<TokenProblem>(&answer))
+      log_.write(LogLevel::warn, problem->sentence + "; until then its jobs wait");
+  }
+}
+
+void App::run() {
+  engine_.recover();
+  service_.ready();
+  for (;;) {
+    require_same_file();
+    const SteadyTime engine_wakes = engine_.tick();
+    const SteadyTime now = clock_.steady();
+    watch_.looked(engine_.saw_foreign_change(), now);
+    service_.status(status_line(engine_.status()));
+    const SteadyTime alive_again = service_.alive(now);
+    if (may_end(now))
+      break;
+    transport_.wait_until(std::min({engine_wakes, watch_.next_sweep(), alive_again,
+                                    stop_deadline_.value_or(SteadyTime::max())}));
+    watch_.woke();
+    notice_signals();
+  }
+  if (const auto open = engine_.in_flight(); open > 0)
+    log_.write(LogLevel::warn, std::to_string(open) + " requests are left without a stored answer");
+  log_.write(LogLevel::info, "stopped");
+}
+
+void App::require_same_file() const {
+  if (!database_.still_in_place())
+    throw StoreBroken(
+        "the file " + database_file_.string() +
+        " was replaced, moved or removed while it was in use; nothing more is written, "
+        "and the next start uses what stands there then");
+}
+
+void App::notice_signals() {
+  for (auto name = stop_signal_.take(); !name.empty(); name = stop_signal_.take()) {
+    if (stop_deadline_) {
+      stop_at_once_ = true;
+      continue;
+    }
+    stop_deadline_ = clock_.steady() + stop_patience;
+    service_.stopping();
+    engine_.stop();
+    log_.write(LogLevel::info, std::string(name) + ": stopping; requests under way: " +
+                                   std::to_string(engine_.in_flight()) +
+                                   " (a second signal ends without waiting for them)");
+  }
+}
+
+bool App::may_end(SteadyTime now) const {
+  return stop_deadline_ && (stop_at_once_ || now >= *stop_deadline_ || engine_.in_flight() == 0);
+}
+
+} // namespace kdq

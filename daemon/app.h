@@ -1,0 +1,55 @@
+// The running daemon: all parts, in the order in which they are built, and the loop.
+#pragma once
+
+#include "daemon/change_watch.h"
+#include "daemon/config.h"
+#include "daemon/curl_transport.h"
+#include "daemon/instance_lock.h"
+#include "daemon/logging.h"
+#include "daemon/service_manager.h"
+#include "daemon/stop_signal.h"
+#include "daemon/system_clock.h"
+#include "daemon/token_files.h"
+#include "poller/engine.h"
+#include "store/database.h"
+
+#include <filesystem>
+#include <optional>
+
+namespace kdq {
+
+/// Single-threaded. Members stand in construction order: each uses only what stands above it.
+class App {
+ public:
+  /// Throws LockError, StoreBroken, StoreUnavailable or std::runtime_error: it cannot start.
+  /// `log` must outlive it.
+  App(const Config& config, const std::filesystem::path& credentials_directory, Log& log);
+
+  /// Works until it is asked to stop; a request that is under way then is given time to be
+  /// answered. Throws StoreBroken if the database breaks.
+  void run();
+
+ private:
+  void tell_settings(const Config& config);
+  void require_same_file() const;
+  void notice_signals();
+  bool may_end(SteadyTime now) const;
+
+  Log& log_;
+  StopSignal stop_signal_; ///< before anything that could start a thread
+  ServiceManager service_;
+  SystemClock clock_;
+  std::filesystem::path database_file_;
+  InstanceLock lock_;
+  ChangeWatch watch_; ///< before the database: what happens in between makes an event
+  Database database_;
+  TokenFiles tokens_;
+  CurlTransport transport_;
+  GeometricSchedule schedule_;
+  LogEvents events_;
+  Engine engine_;
+  std::optional<SteadyTime> stop_deadline_; ///< set once a stop was asked for
+  bool stop_at_once_ = false;
+};
+
+} // namespace kdq

@@ -1,0 +1,108 @@
+#include "daemon/check.h"
+
+#include "daemon/instance_lock.h"
+#include "daemon/summary.h"
+#include "daemon/token_files.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <ostream>
+#include <string>
+
+namespace kdq {
+
+namespace {
+
+/// Prints one line per fact and remembers whether any was bad.
+class Findings {
+ public:
+  explicit Findings(std::ostream& out) : out_(out) {}
+  void good(const std::string& text) { out_ << "ok:      " << text << '\n'; }
+  void bad(const std::string& text) {
+    out_ << "problem: " << text << '\n';
+    all_well_ = false;
+  }
+  bool all_well() const { return all_well_; }
+
+ private:
+  std::ostream& out_;
+  bool all_well_ = true;
+};
+
+void check_tokens(const Config& config, const std::filesystem::path& credentials,
+                  Findings& findings) {
+  TokenFiles tokens(config.token_files, credentials);
+  for (const auto& [app, settings] : config.engine.apps) {
+    const auto answer = tokens.token(app);
+    if (const auto* problem = std::get_if<TokenProblem>(&answer))
+      findings.bad(problem->sentence);
+    else
+      findings.good("the token file " + config.token_files.at(app).string() + " of the app \"" +
+                    app + "\" holds a token of " +
+                    std::to_string(std::get<std::string>(answer).size()) +
+                    " characters (whether the service accepts it shows only in use)");
+  }
+}
+
+/// Whether the file begins like a SQLite database; a new one may still be empty. This process has
+/// no connection to it, so closing the descriptor here drops no lock of SQLite's.
+bool looks_like_database(const std::filesystem::path& file) {
+  constexpr std::string_view magic{"SQLite format 3\0", 16};
+  std::string head(magic.size(), '\0');
+  std::ifstream in(file, std::ios::binary);
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  return in.gcount() == 0 ||
+         (in.gcount() == static_cast<std::streamsize>(magic.size()) && head == magic);
+}
+
+void check_database(const std::filesystem::path& file, Findings& findings) {
+  const std::string name = file.string();
+  const std::string folder = file.parent_path().string();
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    return findings.bad("the folder " + folder +
+                        " of the database does not exist; create it: mkdir -p " + folder);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    return findings.bad("the folder " + folder + " is not writable for this user (" +
+                        std::strerror(errno) + "); SQLite must create files beside the database");
+  if (::stat(file.c_str(), &info) != 0 && errno == ENOENT)
+    return findings.good("the database " + name +
+                         " does not exist yet; run or init will create it");
+  if (!S_ISREG(info.st_mode))
+    return findings.bad(name + " is not a regular file, so it cannot be the database");
+  if (::access(file.c_str(), R_OK | W_OK) != 0)
+    return findings.bad("the database " + name + " belongs to user id " +
+                        std::to_string(info.st_uid) + " and this user may not write it (" +
+                        std::strerror(errno) + ")");
+  if (!looks_like_database(file))
+    return findings.bad(name + " is not a SQLite database; name another file, or move it away");
+  findings.good("the database " + name + " exists and can be written");
+}
+
+} // namespace
+
+bool check(const Config& config, const std::filesystem::path& credentials_directory,
+           std::ostream& out) {
+  Findings findings(out);
+  findings.good("the configuration is valid");
+  check_tokens(config, credentials_directory, findings);
+  check_database(config.database, findings);
+  const auto holder = InstanceLock::holder(config.database);
+  if (holder)
+    findings.good("a kdocs-queued works on this database now: process " + *holder +
+                  "; a second one would refuse to start");
+  if (!findings.all_well()) {
+    out << "run would not work as it should until this is repaired.\n";
+    return false;
+  }
+  out << "What run would do" << (holder ? " once that one has stopped" : "") << ":\n";
+  for (const auto& line : summary(config))
+    out << "  " << line << '\n';
+  return true;
+}
+
+} // namespace kdq

@@ -1,0 +1,275 @@
+#include "daemon/config.h"
+
+#include "daemon/base_url.h"
+#include "daemon/json_reader.h"
+#include "poller/quota_calendar.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <iterator>
+
+namespace kdq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The vendor's daily limits for an app that is being tried and for one that was approved
+/// (the API's pages "run a script" and "script status").
+struct Tier {
+  std::string_view name;
+  std::int64_t submit_quota;
+  std::int64_t status_quota;
+};
+constexpr Tier tiers[] = {{"test", 500, 10'000}, {"production", 100'000, 1'000'000}};
+
+constexpr std::int64_t quota_max = 1'000'000'000;
+/// A task is believed to stay queryable for a day; a week leaves room for that to be wrong.
+constexpr std::int64_t job_timeout_max_s = 7 * 24 * 3600;
+
+/// Where relative paths of a setting begin.
+struct Folders {
+  fs::path base;
+  fs::path credentials;
+};
+
+/// One app as it is written, before the tier fills what is missing.
+struct AppDraft {
+  AppSettings settings;
+  std::string tier = "test";
+  std::optional<std::int64_t> submit_quota;
+  std::optional<std::int64_t> status_quota;
+  fs::path token_file;
+};
+
+/// Tells a setting's reader how to complain, be it in the file or on the command line.
+using Complain = std::function<void(const std::string&)>;
+
+const Tier& find_tier(const std::string& name, const Complain& complain) {
+  const auto found = std::find_if(std::begin(tiers), std::end(tiers),
+                                  [&](const Tier& tier) { return tier.name == name; });
+  if (found == std::end(tiers)) {
+    complain("must be \"test\" or \"production\", not \"" + name + "\"");
+    throw ConfigError("tier"); // complain() does not return
+  }
+  return *found;
+}
+
+std::string checked_base_url(std::string url, const Complain& complain) {
+  if (const auto problem = base_url_problem(url))
+    complain(*problem);
+  while (url.ends_with('/'))
+    url.pop_back();
+  return url;
+}
+
+fs::path checked_path(const std::string& text, const fs::path& base, const Complain& complain) {
+  if (text.empty())
+    complain("must name a file, not be empty");
+  if (text.find('\0') != std::string::npos)
+    complain("must name a file, without a NUL character");
+  return (base / text).lexically_normal();
+}
+
+fs::path token_path(const std::string& text, const Folders& folders, const Complain& complain) {
+  if (!text.empty() && fs::path(text).is_relative() && !folders.credentials.empty()) {
+    const fs::path credential = checked_path(text, folders.credentials, complain);
+    std::error_code ignored;
+    if (fs::exists(credential, ignored))
+      return credential;
+  }
+  return checked_path(text, folders.base, complain);
+}
+
+std::string checked_status_path(const std::string& text, const Complain& complain) {
+  const auto visible = [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; };
+  if (!text.starts_with('/') || !std::all_of(text.begin(), text.end(), visible))
+    complain("must begin with / and have no spaces, ? or #");
+  return text;
+}
+
+std::string checked_ca_file(const std::string& text, const Folders& folders,
+                            const Complain& complain) {
+  const fs::path file = checked_path(text, folders.base, complain);
+  if (!std::ifstream(file).good() || fs::is_directory(file))
+    complain("the file " + file.string() +
+             " cannot be read; it must hold certificates in PEM form");
+  return file;
+}
+
+std::chrono::minutes checked_time_of_day(const std::string& text, const Complain& complain) {
+  const auto digit = [&](std::size_t i) {
+    return std::isdigit(static_cast<unsigned char>(text[i]));
+  };
+  const bool shaped =
+      text.size() == 5 && digit(0) && digit(1) && text[2] == ':' && digit(3) && digit(4);
+  const int hours = shaped ? (text[0] - '0') * 10 + text[1] - '0' : 99;
+  const int minutes = shaped ? (text[3] - '0') * 10 + text[4] - '0' : 99;
+  if (hours > 23 || minutes > 59)
+    complain("must be a time of day as HH:MM, from 00:00 to 23:59, not \"" + text + "\"");
+  return std::chrono::hours(hours) + std::chrono::minutes(minutes);
+}
+
+std::string checked_timezone(const std::string& name, const Complain& complain) {
+  try {
+    quota_day(WallTime{}, name, std::chrono::minutes{0});
+  } catch (const std::exception&) {
+    complain(
+        "this system knows no time zone \"" + name +
+        "\"; use a name like Asia/Shanghai (`timedatectl list-timezones` prints all; the zones "
+        "come with the package tzdata)");
+  }
+  return name;
+}
+
+void read_app(const JsonValue& value, const Folders& folders, AppDraft& app) {
+  AppSettings& s = app.settings;
+  const auto complain = [](const JsonValue& v) {
+    return [&v](const std::string& sentence) { v.fail(sentence); };
+  };
+  const auto read_quota = [&](const JsonValue& quota) {
+    quota.object({
+        {"submit", [&](const JsonValue& v) { app.submit_quota = v.integer(0, quota_max); }},
+        {"status", [&](const JsonValue& v) { app.status_quota = v.integer(0, quota_max); }},
+    });
+  };
+  value.object({
+      {"tier", [&](auto& v) { app.tier = find_tier(v.text(), complain(v)).name; }},
+      {"base_url", [&](auto& v) { s.base_url = checked_base_url(v.text(), complain(v)); }},
+      {"status_path", [&](auto& v) { s.status_path = checked_status_path(v.text(), complain(v)); }},
+      {"token_file", [&](auto& v) { app.token_file = token_path(v.text(), folders, complain(v)); }},
+      {"ca_file",
+       [&](auto& v) {
+         // Empty as in the example file: the system's certificates.
+         if (const std::string text = v.text(); !text.empty())
+           s.ca_file = checked_ca_file(text, folders, complain(v));
+       }},
+      {"quota", read_quota},
+      {"requests_per_second", [&](auto& v) { s.requests_per_second = v.number(0, 10'000); }},
+      {"quota_reset", [&](auto& v) { s.quota_reset = checked_time_of_day(v.text(), complain(v)); }},
+      {"quota_timezone",
+       [&](auto& v) { s.quota_timezone = checked_timezone(v.text(), complain(v)); }},
+  });
+}
+
+void check_app_name(const std::string& name, const JsonValue& value) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
+  };
+  if (name.empty() || name.size() > 64 || !std::all_of(name.begin(), name.end(), allowed))
+    value.fail("the name of an app must be 1 to 64 letters, digits, _, - or .");
+}
+
+std::string read_whole(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in || fs::is_directory(file))
+    throw ConfigError(file.string() + ": the configuration file cannot be read; check that it "
+                                      "exists and is readable for this user");
+  return text;
+}
+
+using Drafts = std::map<std::string, AppDraft>;
+
+Config read_file(const fs::path& file, const Folders& folders, Drafts& apps) {
+  Config config;
+  EngineSettings& engine = config.engine;
+  const auto document = parse_commented_json(read_whole(file), file.string());
+  const auto read_apps = [&](const JsonValue& value) {
+    value.entries([&](const std::string& name, const JsonValue& app) {
+      check_app_name(name, app);
+      read_app(app, folders, apps[name]);
+    });
+  };
+  const auto read_log_level = [&](const JsonValue& v) {
+    const auto level = parse_log_level(v.text());
+    if (!level)
+      v.fail("must be trace, debug, info, warn or error, not \"" + v.text() + "\"");
+    config.log_level = *level;
+  };
+  const auto read_database = [&](const JsonValue& v) {
+    config.database =
+        checked_path(v.text(), folders.base, [&](auto& sentence) { v.fail(sentence); });
+  };
+  const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+  JsonValue(document, file.string(), "")
+      .object({
+          {"database", read_database},
+          {"log_level", read_log_level},
+          {"max_running", [&](auto& v) { engine.max_running = size(v.integer(1, 100'000)); }},
+          {"max_running_per_file",
+           [&](auto& v) { engine.max_running_per_file = size(v.integer(0, 100'000)); }},
+          {"job_timeout_s",
+           [&](auto& v) {
+             engine.job_timeout = std::chrono::seconds(v.integer(1, job_timeout_max_s));
+           }},
+          {"apps", read_apps},
+      });
+  return config;
+}
+
+/// Complains about an option of the command line.
+Complain about_option(std::string option) {
+  return [option = std::move(option)](const std::string& sentence) {
+    throw ConfigError(option + ": " + sentence);
+  };
+}
+
+void apply(const Overrides& overrides, const Folders& folders, AppDraft& app) {
+  if (overrides.base_url)
+    app.settings.base_url = checked_base_url(*overrides.base_url, about_option("--base-url"));
+  if (overrides.tier)
+    app.tier = find_tier(*overrides.tier, about_option("--tier")).name;
+  if (overrides.token_file)
+    app.token_file = token_path(*overrides.token_file, folders, about_option("--token-file"));
+}
+
+void add_app(const std::string& name, AppDraft app, Config& config) {
+  const Tier& tier = find_tier(app.tier, about_option("--tier"));
+  app.settings.submit_quota = app.submit_quota.value_or(tier.submit_quota);
+  app.settings.status_quota = app.status_quota.value_or(tier.status_quota);
+  config.engine.apps.emplace(name, std::move(app.settings));
+  config.tiers.emplace(name, app.tier);
+  if (!app.token_file.empty())
+    config.token_files.emplace(name, app.token_file);
+}
+
+} // namespace
+
+Config load_config(const std::optional<fs::path>& file, const Overrides& overrides,
+                   const fs::path& credentials_directory) {
+  Drafts apps;
+  Config config;
+  if (file) {
+    const fs::path absolute = fs::absolute(*file);
+    config = read_file(absolute, {absolute.parent_path(), credentials_directory}, apps);
+  }
+  const Folders here{fs::current_path(), credentials_directory};
+  if (overrides.database)
+    config.database = checked_path(*overrides.database, here.base, about_option("--database"));
+  if (config.database.empty())
+    throw ConfigError("no database is named: give the key \"database\" in the configuration file, "
+                      "or --database FILE");
+  // SQLite keeps its -wal file beside the file that a symbolic link points to, and so must the
+  // lock, or two daemons could use one database under two names.
+  config.database = fs::weakly_canonical(config.database);
+
+  const bool for_default = overrides.base_url || overrides.tier || overrides.token_file;
+  if (for_default || apps.empty())
+    apply(overrides, here, apps["default"]);
+  for (auto& [name, app] : apps)
+    add_app(name, std::move(app), config);
+  return config;
+}
+
+void require_token_files(const Config& config) {
+  for (const auto& [name, settings] : config.engine.apps) {
+    if (!config.token_files.contains(name))
+      throw ConfigError("the app \"" + name + "\" has no access token: give the key apps." + name +
+                        ".token_file in the configuration file" +
+                        (name == "default" ? ", or --token-file FILE" : ""));
+  }
+}
+
+} // namespace kdq

@@ -1,0 +1,173 @@
+#include "daemon/logging.h"
+
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <array>
+#include <cstdlib>
+
+namespace kdq {
+
+namespace {
+
+struct LevelName {
+  LogLevel level;
+  std::string_view name;
+  spdlog::level::level_enum spd;
+};
+constexpr std::array levels{
+    LevelName{LogLevel::trace, "trace", spdlog::level::trace},
+    LevelName{LogLevel::debug, "debug", spdlog::level::debug},
+    LevelName{LogLevel::info, "info", spdlog::level::info},
+    LevelName{LogLevel::warn, "warn", spdlog::level::warn},
+    LevelName{LogLevel::error, "error", spdlog::level::err},
+};
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  return levels[static_cast<std::size_t>(level)].spd;
+}
+
+/// `<N>` with the syslog level that sd-daemon(3) names: 3 error, 4 warning, 6 info, 7 debug.
+class PriorityPrefix : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    char priority = '7';
+    if (message.level >= spdlog::level::err)
+      priority = '3';
+    else if (message.level == spdlog::level::warn)
+      priority = '4';
+    else if (message.level == spdlog::level::info)
+      priority = '6';
+    for (const char c : {'<', priority, '>'})
+      out.push_back(c);
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<PriorityPrefix>();
+  }
+};
+
+std::unique_ptr<spdlog::formatter> formatter_for(LogStyle style) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  if (style == LogStyle::journal)
+    formatter->add_flag<PriorityPrefix>('N').set_pattern("%N%v");
+  else
+    formatter->set_pattern("%Y-%m-%d %H:%M:%S.%e %-5l %v");
+  return formatter;
+}
+
+/// A sink for any stream; the library's own one for stderr cannot be pointed elsewhere by tests.
+class StreamSink : public spdlog::sinks::stdout_sink_base<spdlog::details::console_nullmutex> {
+ public:
+  explicit StreamSink(std::FILE* stream) : stdout_sink_base(stream) {}
+};
+
+std::string one_line(std::string_view text) {
+  constexpr char hex[] = "0123456789abcdef";
+  std::string line;
+  line.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      line += c;
+      continue;
+    }
+    line += "\\x";
+    line += hex[byte >> 4];
+    line += hex[byte & 15];
+  }
+  return line;
+}
+
+std::string job_name(JobId job) {
+  return "job " + std::to_string(job.value);
+}
+
+} // namespace
+
+std::optional<LogLevel> parse_log_level(std::string_view name) {
+  for (const auto& level : levels) {
+    if (level.name == name)
+      return level.level;
+  }
+  return std::nullopt;
+}
+
+LogStyle detect_log_style(int stderr_fd) {
+  if (const char* stream = std::getenv("JOURNAL_STREAM")) {
+    struct stat info {};
+    if (fstat(stderr_fd, &info) != 0)
+      return LogStyle::terminal;
+    // systemd.exec(5): decimal device and inode, joined by a colon.
+    const std::string ours = std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+    return ours == stream ? LogStyle::journal : LogStyle::terminal;
+  }
+  const bool by_systemd =
+      std::getenv("INVOCATION_ID") != nullptr && std::getenv("NOTIFY_SOCKET") != nullptr;
+  return by_systemd ? LogStyle::journal : LogStyle::terminal;
+}
+
+Log::Log(LogStyle style, LogLevel level, std::FILE* stream)
+    : logger_(
+          std::make_unique<spdlog::logger>("kdocs-queued", std::make_shared<StreamSink>(stream))) {
+  logger_->set_formatter(formatter_for(style));
+  logger_->set_level(to_spdlog(level));
+  logger_->flush_on(spdlog::level::trace);
+}
+
+Log::~Log() = default;
+
+void Log::write(LogLevel level, std::string_view text) {
+  if (logger_->should_log(to_spdlog(level)))
+    logger_->log(to_spdlog(level), one_line(text));
+}
+
+void LogEvents::recovered(std::size_t running, std::size_t gaps, std::size_t unconfirmed) {
+  log_.write(LogLevel::info, "going on with " + std::to_string(running) + " running scripts");
+  if (gaps > 0)
+    log_.write(LogLevel::warn, std::to_string(gaps) +
+                                   " status requests of the last run had no answer: log lines may "
+                                   "be missing; each place is marked by a gap row in the logs");
+  if (unconfirmed > 0)
+    log_.write(LogLevel::warn,
+               std::to_string(unconfirmed) +
+                   " starts of the last run had no answer: it is unknown whether "
+                   "these scripts ran (SELECT * FROM jobs WHERE state = 'unconfirmed')");
+}
+
+void LogEvents::submitted(JobId job, int attempt) {
+  log_.write(LogLevel::debug, job_name(job) + " was sent, attempt " + std::to_string(attempt));
+}
+
+void LogEvents::settled(JobId job, JobState state, std::string_view error) {
+  const bool bad =
+      state == JobState::failed || state == JobState::timed_out || state == JobState::unconfirmed;
+  std::string text = job_name(job) + " " + std::string(to_text(state));
+  if (!error.empty())
+    text += ": " + std::string(error);
+  log_.write(bad ? LogLevel::warn : LogLevel::info, text);
+}
+
+void LogEvents::gap(JobId job, int attempt, std::string_view reason) {
+  log_.write(LogLevel::warn, job_name(job) + ", attempt " + std::to_string(attempt) +
+                                 ": log lines may be missing: " + std::string(reason));
+}
+
+void LogEvents::trouble(std::string_view sentence) {
+  log_.write(LogLevel::error, sentence);
+}
+
+void LogEvents::relief(std::string_view sentence) {
+  log_.write(LogLevel::info, sentence);
+}
+
+void LogEvents::detail(std::string_view sentence) {
+  log_.write(LogLevel::debug, sentence);
+}
+
+} // namespace kdq

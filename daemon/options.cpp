@@ -1,0 +1,68 @@
+#include "daemon/options.h"
+
+#include "daemon/version.h"
+
+#include <CLI/CLI.hpp>
+
+#include <sstream>
+
+namespace kdq {
+
+namespace {
+
+constexpr auto description =
+    "Runs KDocs scripts from a SQLite table: INSERT into `jobs`, read `results` and `job_logs`.";
+constexpr auto footer =
+    "Options stand after the command and win over the configuration file; --base-url, "
+    "--token-file\n"
+    "and --tier apply to the app \"default\".\n\n"
+    "Exit codes: 0 stopped as asked, 1 cannot start (configuration, database), 2 usage.";
+
+void add_options(CLI::App& cli, Options& options) {
+  cli.add_option("--config", options.config, "Configuration file (JSON with comments)")
+      ->type_name("FILE");
+  cli.add_option("--database", options.overrides.database, "The SQLite file of the queue")
+      ->type_name("FILE");
+  cli.add_option("--base-url", options.overrides.base_url, "Address of the service")
+      ->type_name("URL");
+  cli.add_option("--token-file", options.overrides.token_file, "File that holds the access token")
+      ->type_name("FILE");
+  cli.add_option("--tier", options.overrides.tier, "Daily quotas: test or production")
+      ->type_name("TIER")
+      ->check(CLI::IsMember({"test", "production"}));
+}
+
+} // namespace
+
+std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
+  Options options;
+  CLI::App cli{description, "kdocs-queued"};
+  cli.footer(footer);
+  cli.set_version_flag("--version", "kdocs-queued " + std::string(version));
+  add_options(cli, options);
+  cli.require_subcommand(0, 1); // none is refused below, with better words
+  cli.fallthrough();
+  const auto add_command = [&](const char* name, const char* help, Command command) {
+    cli.add_subcommand(name, help)->fallthrough()->final_callback([&options, command] {
+      options.command = command;
+    });
+  };
+  add_command("run", "Run jobs until SIGTERM or SIGINT", Command::run);
+  add_command("init", "Create the database and exit", Command::init);
+  add_command("check", "Say what is wrong, or what would happen", Command::check);
+
+  try {
+    cli.parse(argc, argv);
+    if (cli.get_subcommands().empty())
+      return EarlyExit{exit_usage, "A command is required: run, init or check\n"
+                                   "Run with --help for more information.\n"};
+    return options;
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const bool asked_for = cli.exit(error, out, err) == 0;
+    return EarlyExit{asked_for ? exit_stopped : exit_usage, out.str() + err.str()};
+  }
+}
+
+} // namespace kdq

@@ -1,0 +1,35 @@
+// The command line.
+#pragma once
+
+#include "daemon/config.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace kdq {
+
+/// Exit codes of the program.
+inline constexpr int exit_stopped = 0; ///< stopped as asked; done; all is well
+inline constexpr int exit_cannot_start =
+    1; ///< configuration or database; also if that breaks later
+inline constexpr int exit_usage = 2;
+
+enum class Command { run, init, check };
+
+struct Options {
+  Command command = Command::run;
+  std::optional<std::filesystem::path> config;
+  Overrides overrides;
+};
+
+/// Nothing is to be run: help or version was asked for, or the command line is wrong.
+struct EarlyExit {
+  int code = exit_stopped;
+  std::string text; ///< for stdout if the code is 0, else for stderr
+};
+
+std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv);
+
+} // namespace kdq

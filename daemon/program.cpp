@@ -1,0 +1,70 @@
+#include "daemon/program.h"
+
+#include "daemon/app.h"
+#include "daemon/check.h"
+#include "daemon/options.h"
+#include "store/database.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+
+namespace kdq {
+
+namespace {
+
+/// Where systemd puts LoadCredential= files; empty if there are none.
+std::filesystem::path credentials_directory() {
+  const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+  return folder == nullptr ? "" : folder;
+}
+
+int init(const Config& config) {
+  const InstanceLock lock(config.database);
+  const Database database(config.database);
+  std::cout << "The database " << config.database.string() << " is ready.\n";
+  return exit_stopped;
+}
+
+int execute(const Options& options) {
+  const auto credentials = credentials_directory();
+  const Config config = load_config(options.config, options.overrides, credentials);
+  if (options.command == Command::init)
+    return init(config);
+  require_token_files(config);
+  if (options.command == Command::check)
+    return check(config, credentials, std::cout) ? exit_stopped : exit_cannot_start;
+  Log log(detect_log_style(STDERR_FILENO), config.log_level);
+  App(config, credentials, log).run();
+  return exit_stopped;
+}
+
+/// As a log line where a log is expected, as a plain sentence where a person typed a command.
+void print_error(const Options& options, const std::string& sentence) {
+  const LogStyle style = detect_log_style(STDERR_FILENO);
+  if (options.command == Command::run || style == LogStyle::journal)
+    Log(style, LogLevel::error).write(LogLevel::error, sentence);
+  else
+    std::cerr << "kdocs-queued: " << sentence << '\n';
+}
+
+} // namespace
+
+int run_program(int argc, const char* const* argv) {
+  const auto parsed = parse_options(argc, argv);
+  if (const auto* early = std::get_if<EarlyExit>(&parsed)) {
+    (early->code == exit_stopped ? std::cout : std::cerr) << early->text;
+    return early->code;
+  }
+  const auto& options = std::get<Options>(parsed);
+  try {
+    return execute(options);
+  } catch (const std::exception& error) {
+    print_error(options, error.what());
+    return exit_cannot_start;
+  }
+}
+
+} // namespace kdq

@@ -1,0 +1,34 @@
+// SIGTERM and SIGINT as something to wait for.
+#pragma once
+
+#include "daemon/unique_fd.h"
+
+#include <csignal>
+#include <string_view>
+
+namespace kdq {
+
+/// Blocks both signals for this thread and every thread that it starts later, so it must be built
+/// before anything that starts threads. Ignores SIGPIPE: a connection that the other end closed is
+/// an error code, not the end of the program. Restores all of it when it goes.
+class StopSignal {
+ public:
+  /// Throws std::system_error if the kernel refuses.
+  StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  /// Readable when a signal has come.
+  int fd() const { return fd_.get(); }
+
+  /// The name of a signal that came since the last call; empty if none did.
+  std::string_view take();
+
+ private:
+  UniqueFd fd_;
+  sigset_t old_mask_{};
+  struct sigaction old_pipe_ {};
+};
+
+} // namespace kdq

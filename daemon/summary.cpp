@@ -1,0 +1,77 @@
+#include "daemon/summary.h"
+
+#include <cstdio>
+
+namespace kdq {
+
+namespace {
+
+std::string time_of_day(std::chrono::minutes since_midnight) {
+  char text[16];
+  const auto total = static_cast<int>(since_midnight.count());
+  std::snprintf(text, sizeof text, "%02d:%02d", total / 60, total % 60);
+  return text;
+}
+
+std::string rate(double per_second) {
+  if (per_second == 0)
+    return "no limit per second";
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", per_second);
+  return "at most " + std::string(text) + " requests a second";
+}
+
+std::string app_sentence(const std::string& name, const AppSettings& app, const Config& config) {
+  std::string text = "jobs of the app \"" + name + "\" go to " + app.base_url + ": " +
+                     grouped(app.submit_quota) + " starts and " + grouped(app.status_quota) +
+                     " polls a day (tier " + config.tiers.at(name) + "; the day begins at " +
+                     time_of_day(app.quota_reset) + " " + app.quota_timezone + "), " +
+                     rate(app.requests_per_second);
+  if (const auto token = config.token_files.find(name); token != config.token_files.end())
+    text += "; the token is in " + token->second.string();
+  if (!app.ca_file.empty())
+    text += "; the server must have a certificate from " + app.ca_file;
+  return text;
+}
+
+} // namespace
+
+std::string grouped(std::int64_t number) {
+  std::string text = std::to_string(number);
+  const std::size_t first_digit = number < 0 ? 1 : 0;
+  for (std::size_t end = text.size(); end > first_digit + 3; end -= 3)
+    text.insert(end - 3, " ");
+  return text;
+}
+
+std::vector<std::string> summary(const Config& config) {
+  const EngineSettings& engine = config.engine;
+  std::vector<std::string> lines{"jobs are taken from " + config.database.string()};
+  for (const auto& [name, app] : engine.apps)
+    lines.push_back(app_sentence(name, app, config));
+  const std::string per_file =
+      engine.max_running_per_file == 0
+          ? "any number of them on one file"
+          : "at most " + grouped(static_cast<std::int64_t>(engine.max_running_per_file)) +
+                " on one file";
+  lines.push_back("at most " + grouped(static_cast<std::int64_t>(engine.max_running)) +
+                  " scripts run at a time, " + per_file +
+                  "; a script without timeout_s is given up after " +
+                  grouped(engine.job_timeout.count()) + " s");
+  return lines;
+}
+
+std::string status_line(const EngineStatus& status) {
+  std::string text = grouped(static_cast<std::int64_t>(status.running)) + " running, " +
+                     grouped(static_cast<std::int64_t>(status.queued)) + " queued, " +
+                     grouped(status.polls_left) + " of " + grouped(status.polls_allowed) +
+                     " polls left today";
+  if (status.unsaved_replies > 0)
+    text += ", " + grouped(static_cast<std::int64_t>(status.unsaved_replies)) +
+            " replies not stored yet";
+  if (!status.trouble.empty())
+    text += "; " + status.trouble;
+  return text;
+}
+
+} // namespace kdq

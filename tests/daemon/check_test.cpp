@@ -1,0 +1,90 @@
+#include "daemon/check.h"
+
+#include "daemon/instance_lock.h"
+#include "tests/daemon/temp_dir.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <set>
+#include <sstream>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+struct Checked {
+  bool well = false;
+  std::string text;
+  bool says(const std::string& part) const { return text.find(part) != std::string::npos; }
+};
+
+Checked run_check(const std::filesystem::path& database, const std::filesystem::path& token) {
+  Overrides overrides;
+  overrides.database = database.string();
+  overrides.token_file = token.string();
+  std::ostringstream out;
+  const bool well = check(load_config(std::nullopt, overrides), {}, out);
+  return {well, out.str()};
+}
+
+} // namespace
+
+TEST_CASE(
+    "check of a fresh installation says what would happen, prints no token, creates nothing") {
+  const TempDir dir;
+  const auto token = dir.file("token", "SECRET-TOKEN\n");
+  const Checked checked = run_check(dir / "queue.db", token);
+  CHECK(checked.well);
+  CHECK(checked.says("run or init will create it"));
+  CHECK(checked.says("a token of 12 characters"));
+  CHECK(checked.says(
+      "go to https://developer.kdocs.cn: 500 starts and 10 000 polls a day (tier test; the "
+      "day begins at 00:00 Asia/Shanghai)"));
+  CHECK(checked.says("at most 100 scripts run at a time, at most 1 on one file"));
+  CHECK_FALSE(checked.says("SECRET"));
+  CHECK_FALSE(std::filesystem::exists(dir / "queue.db"));
+  CHECK_FALSE(std::filesystem::exists(dir / "queue.db.lock"));
+}
+
+TEST_CASE("check finds a token that is missing and a database that cannot be one") {
+  const TempDir dir;
+  const auto token = dir.file("token", "t");
+  CHECK_FALSE(run_check(dir / "queue.db", dir / "missing").well);
+  CHECK(run_check(dir / "queue.db", dir / "missing").says("problem: the token file"));
+
+  const Checked text = run_check(dir.file("text.db", "this is a text file, no database"), token);
+  CHECK_FALSE(text.well);
+  CHECK(text.says("is not a SQLite database"));
+
+  const Checked folder = run_check(dir.path(), token);
+  CHECK_FALSE(folder.well);
+  CHECK(folder.says("is not a regular file"));
+
+  const Checked nowhere = run_check(dir / "missing/queue.db", token);
+  CHECK_FALSE(nowhere.well);
+  CHECK(nowhere.says("mkdir -p " + (dir / "missing").string()));
+}
+
+TEST_CASE("check accepts an existing database and leaves it as it is") {
+  const TempDir dir;
+  const auto token = dir.file("token", "t");
+  const std::string content = std::string("SQLite format 3\0", 16) + std::string(84, 'x');
+  const auto database = dir.file("queue.db", content);
+  const Checked checked = run_check(database, token);
+  CHECK(checked.well);
+  CHECK(checked.says("exists and can be written"));
+  std::ostringstream now;
+  now << std::ifstream(database).rdbuf();
+  CHECK(now.str() == content);
+}
+
+TEST_CASE("check tells that a daemon is at work already") {
+  const TempDir dir;
+  const auto token = dir.file("token", "t");
+  const InstanceLock lock(dir / "queue.db");
+  const Checked checked = run_check(dir / "queue.db", token);
+  CHECK(checked.well);
+  CHECK(checked.says("process " + std::to_string(::getpid())));
+}

@@ -1,0 +1,78 @@
+#include "daemon/options.h"
+
+#include "daemon/version.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace kdq;
+
+namespace {
+
+std::variant<Options, EarlyExit> parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "kdocs-queued");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+} // namespace
+
+TEST_CASE("each command is recognised, with the options behind it") {
+  CHECK(std::get<Options>(parse({"run"})).command == Command::run);
+  CHECK(std::get<Options>(parse({"init"})).command == Command::init);
+  CHECK(std::get<Options>(parse({"check"})).command == Command::check);
+  const auto options =
+      std::get<Options>(parse({"check", "--config", "c.json", "--database", "q.db", "--base-url",
+                               "http://127.0.0.1:1", "--token-file=t", "--tier", "production"}));
+  CHECK(options.command == Command::check);
+  CHECK(options.config == "c.json");
+  CHECK(options.overrides.database == "q.db");
+  CHECK(options.overrides.base_url == "http://127.0.0.1:1");
+  CHECK(options.overrides.token_file == "t");
+  CHECK(options.overrides.tier == "production");
+}
+
+TEST_CASE("options that are not given stay unset") {
+  const auto options = std::get<Options>(parse({"run"}));
+  CHECK_FALSE(options.config);
+  CHECK_FALSE(options.overrides.database);
+  CHECK_FALSE(options.overrides.tier);
+}
+
+TEST_CASE("help and version end the program well") {
+  const auto version_exit = std::get<EarlyExit>(parse({"--version"}));
+  CHECK(version_exit.code == exit_stopped);
+  CHECK(version_exit.text == "kdocs-queued " + std::string(version) + "\n");
+  const auto help = std::get<EarlyExit>(parse({"--help"}));
+  CHECK(help.code == exit_stopped);
+  for (const auto word : {"run", "init", "check", "--config", "--database", "--base-url",
+                          "--token-file", "--tier", "--version"}) {
+    CAPTURE(word);
+    CHECK(help.text.find(word) != std::string::npos);
+  }
+  CHECK(std::get<EarlyExit>(parse({"run", "--help"})).code == exit_stopped);
+}
+
+TEST_CASE("a wrong command line is a usage error that names what is wrong") {
+  struct Row {
+    std::vector<const char*> arguments;
+    std::string named;
+  };
+  const Row rows[] = {
+      {{}, "A command is required: run, init or check"},
+      {{"walk"}, "not expected: walk"},
+      {{"run", "check"}, "not expected: check"},
+      {{"run", "extra"}, "extra"},
+      {{"run", "--colour"}, "--colour"},
+      {{"run", "--config"}, "--config"},
+      {{"run", "--tier", "gold"}, "gold"},
+  };
+  for (const auto& row : rows) {
+    const auto parsed = parse(row.arguments);
+    CAPTURE(row.named);
+    REQUIRE(std::holds_alternative<EarlyExit>(parsed));
+    const auto& early = std::get<EarlyExit>(parsed);
+    CHECK(early.code == exit_usage);
+    CHECK_MESSAGE(early.text.find(row.named) != std::string::npos, early.text);
+  }
+}
