@@ -27,7 +27,8 @@ App::App(const Config& config, const std::filesystem::path& credentials_director
 }
 
 void App::tell_settings(const Config& config) {
-  log_.write(LogLevel::info, "kdocs-queued " + std::string(version) + " starts, with " +
+  log_.write(LogLevel::info, "kdocs-queued " + std::string(version) + " starts, with SQLite " +
+                                 std::string(sqlite_version()) + " and " +
                                  CurlTransport::library_version());
   for (const auto& line : summary(config))
     log_.write(LogLevel::info, line);

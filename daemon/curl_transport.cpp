@@ -327,7 +327,9 @@ std::vector<Reply> CurlTransport::take_replies() {
 }
 
 std::string CurlTransport::library_version() {
-  return curl_version();
+  const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
+  const std::string tls = info->ssl_version == nullptr ? "no TLS" : info->ssl_version;
+  return std::string("libcurl/") + info->version + " " + tls;
 }
 
 } // namespace kdq

@@ -50,7 +50,7 @@ class CurlTransport : public Transport {
   void wait_until(SteadyTime wake) override;
   std::vector<Reply> take_replies() override;
 
-  /// `libcurl/7.88.1 OpenSSL/3.0.15 …`
+  /// Such as `libcurl/7.88.1 OpenSSL/3.0.15`.
   static std::string library_version();
 
  private:

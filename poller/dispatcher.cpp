@@ -277,7 +277,7 @@ void Dispatcher::send_start(Begun::Start& start, Moment now) {
     judgement.request = std::move(request);
     judgement.end = {start.request, "not_sent", 0, {}};
     judgement.sent = false;
-    judgement.meaning = StartEnded{JobState::failed, refusal->sentence};
+    judgement.meaning = StartFailed{refusal->sentence};
     settlement_.add(std::move(judgement));
     return;
   }

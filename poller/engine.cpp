@@ -18,21 +18,26 @@ constexpr std::chrono::milliseconds longest_store_retry = 1s;
 // its app is gone from the configuration or blocked, is not held for ever.
 constexpr std::chrono::milliseconds longest_silence = 24h;
 constexpr std::chrono::milliseconds silence_check = 10min;
-// How long after sending the service may still have acted on a request whose reply was lost.
-constexpr std::chrono::milliseconds longest_request = 2min;
 
 } // namespace
 
 struct Engine::Impl {
+  /// What the last run left without a stored answer.
+  struct Lost {
+    std::size_t gaps = 0;   ///< status requests
+    std::size_t starts = 0; ///< now unconfirmed, or what their jobs' on_unconfirmed says
+  };
+
   Impl(EngineSettings settings, Database& database, Transport& wire, Clock& clock, Tokens& tokens,
        PollSchedule& schedule, Events& events)
       : state(std::move(settings), database, clock, schedule, events), transport(wire),
-        settlement(state), dispatcher(state, settlement, wire, tokens) {}
+        settlement(state), dispatcher(state, settlement, wire, tokens), spill(database.file()) {}
 
   EngineState state;
   Transport& transport;
   Settlement settlement;
   Dispatcher dispatcher;
+  SpillFile spill;
   bool stopping = false;
   bool foreign_change = false;
   int store_failures = 0; ///< in a row
@@ -45,7 +50,8 @@ struct Engine::Impl {
   void drop_silent();
   void work();
   void resume(const RunningTask& running, Moment now);
-  std::size_t judge_open_requests(Moment now, std::size_t& unconfirmed);
+  std::size_t take_spilled();
+  Lost judge_open_requests(Moment now);
   SteadyTime store_failed(const StoreUnavailable& error);
   void store_works();
   void tell_troubles();
@@ -60,49 +66,69 @@ Engine::~Engine() = default;
 // --- start ---------------------------------------------------------------------------------
 
 void Engine::recover() {
-  EngineState& state = impl_->state;
+  Impl& impl = *impl_;
+  EngineState& state = impl.state;
   const Moment now = state.now();
-  std::size_t gaps = 0;
-  std::size_t unconfirmed = 0;
+  if (!impl.spill.reserve())
+    state.events.trouble("no space could be reserved for the spill file beside the database");
+  const std::size_t spilled = impl.take_spilled();
+  Impl::Lost lost;
   std::vector<RunningTask> running;
   state.database.write([&] {
-    unconfirmed = 0;
-    gaps = impl_->judge_open_requests(now, unconfirmed);
+    lost = impl.judge_open_requests(now);
     state.queue.put_back_all();
     running = state.queue.running();
   });
   state.database.durable();
+  if (spilled > 0)
+    impl.spill.clear();
   for (const RunningTask& task : running)
-    impl_->resume(task, now);
-  impl_->next_silence_check = now.steady;
-  state.events.recovered(running.size(), gaps, unconfirmed);
+    impl.resume(task, now);
+  impl.next_silence_check = now.steady;
+  state.events.recovered(running.size(), lost.gaps, lost.starts);
+}
+
+/// Replies that the last run could not store in the database.
+std::size_t Engine::Impl::take_spilled() {
+  std::map<RequestId, SpilledReply> replies;
+  for (SpilledReply& reply : spill.read())
+    replies.insert_or_assign(reply.request, std::move(reply));
+  if (replies.empty())
+    return 0;
+  std::vector<OpenRequest> open;
+  state.database.read([&] { open = state.queue.open_requests(); });
+  for (const OpenRequest& request : open)
+    if (const auto found = replies.find(request.id); found != replies.end()) {
+      InFlight in_flight{request.id, request.job, request.attempt, request.endpoint, {},
+                         request.sent_at, {}, {}};
+      settlement.add(judge(std::move(in_flight), from_spill(std::move(found->second))));
+    }
+  settlement.save();
+  return replies.size();
 }
 
 /// A request without a stored answer: its reply may have existed and is lost.
-std::size_t Engine::Impl::judge_open_requests(Moment now, std::size_t& unconfirmed) {
-  std::size_t gaps = 0;
+Engine::Impl::Lost Engine::Impl::judge_open_requests(Moment now) {
+  Lost lost;
   for (const OpenRequest& open : state.queue.open_requests()) {
     const std::string reason = "the daemon stopped before the reply to a request sent at " +
                                to_text(open.sent_at) + " UTC was stored";
     state.log.answered({open.id, "lost", 0, {}}, now.wall);
     if (open.endpoint == Endpoint::submit) {
-      unconfirmed += state.queue.submit_ended(
-          open.job, open.attempt, JobState::unconfirmed,
-          "it is not known whether the script was started; set state to 'queued' to run it (again) "
-          "or to 'cancelled': " +
-              reason,
-          now.wall);
+      if (state.queue.not_confirmed(open.job, open.attempt, reason, now.wall))
+        ++lost.starts;
       continue;
     }
     const auto from = state.log.complete_until(open.job, open.attempt);
-    const WallTime to = std::clamp(now.wall, open.sent_at, open.sent_at + longest_request);
+    // Not `now`: what waits in a socket of the service is acted upon after a quick restart.
+    const WallTime to = open.sent_at + longest_request;
     state.log.gap(open.job, open.attempt, reason, from.value_or(open.sent_at), to, now.wall);
     StatusChange change;
     change.new_gaps = 1;
     state.queue.status_seen(open.job, open.attempt, change, now.wall);
-    ++gaps;
+    ++lost.gaps;
   }
-  return gaps;
+  return lost;
 }
 
 void Engine::Impl::resume(const RunningTask& running, Moment now) {
@@ -239,6 +265,11 @@ bool Engine::saw_foreign_change() const {
 
 void Engine::stop() {
   impl_->stopping = true;
+}
+
+void Engine::spill() {
+  if (impl_->settlement.unsaved() > 0)
+    impl_->settlement.spill(impl_->spill);
 }
 
 std::size_t Engine::in_flight() const {

@@ -1,5 +1,7 @@
 #include "poller/judgement.h"
 
+#include <algorithm>
+
 namespace kdq {
 namespace {
 
@@ -14,10 +16,6 @@ struct Overloaded : Functions... {
 bool is_submit(const Judgement& judgement) {
   return judgement.request.endpoint == Endpoint::submit;
 }
-
-const char* const not_known_if_started =
-    "it is not known whether the script was started; set state to 'queued' to run it (again) or to "
-    "'cancelled': ";
 
 /// Removes what the service or the network may have echoed.
 std::string clean(const Judgement& judgement, std::string text) {
@@ -38,8 +36,7 @@ void read(Judgement& judgement, Unanswered&& failure) {
   judgement.end.outcome = "unanswered";
   judgement.end.http_status = failure.http_status;
   if (is_submit(judgement)) {
-    judgement.meaning =
-        StartEnded{JobState::unconfirmed, not_known_if_started + failure.reason};
+    judgement.meaning = NotConfirmed{failure.reason};
   } else {
     judgement.lines = kdocs_api::salvage(failure.partial_body);
     judgement.gap = failure.reason;
@@ -54,7 +51,7 @@ void refuse_start(Judgement& judgement, ServiceError&& error) {
   switch (error.verdict) {
   case Verdict::unknown_if_ran:
     judgement.end.outcome = "unknown";
-    judgement.meaning = StartEnded{JobState::unconfirmed, not_known_if_started + error.sentence};
+    judgement.meaning = NotConfirmed{error.sentence};
     break;
   case Verdict::retry:
   case Verdict::token:
@@ -66,7 +63,7 @@ void refuse_start(Judgement& judgement, ServiceError&& error) {
   case Verdict::job_fails:
   case Verdict::task_gone:
   case Verdict::unknown_code:
-    judgement.meaning = StartEnded{JobState::failed, error.sentence};
+    judgement.meaning = StartFailed{error.sentence};
     break;
   }
   judgement.refusal = std::move(error);
@@ -124,10 +121,50 @@ Judgement judge(InFlight request, Delivery delivery) {
   judgement.end.id = judgement.request.id;
   std::visit([&](auto&& what) { read(judgement, std::move(what)); }, std::move(delivery));
   // The raw bytes are archived as received, but an echoed access token has no place on the disk.
-  if (judgement.end.body.find(judgement.request.token) != std::string::npos)
+  if (!judgement.request.token.empty() &&
+      judgement.end.body.find(judgement.request.token) != std::string::npos)
     judgement.end.body =
         kdocs_api::without_secret(std::move(judgement.end.body), judgement.request.token);
   return judgement;
+}
+
+WallTime lines_taken_until(const Judgement& judgement, WallTime now) {
+  // A service that has begun to answer has acted; one that was slow, or is behind a gateway that gave
+  // up, may yet.
+  const bool may_yet_act = judgement.end.outcome == "refused" ||
+                           (judgement.end.outcome == "unanswered" && judgement.end.http_status == 0);
+  return may_yet_act ? std::max(now, judgement.request.sent_at + longest_request) : now;
+}
+
+SpilledReply to_spill(const Judgement& judgement) {
+  using Kind = SpilledReply::Kind;
+  const auto reason_of = [](const auto& meaning) -> std::string {
+    if constexpr (requires { meaning.reason; })
+      return meaning.reason;
+    return {};
+  };
+  SpilledReply spilled{judgement.request.id, Kind::answered, judgement.end.http_status,
+                       judgement.end.body};
+  if (!judgement.sent)
+    spilled.kind = Kind::not_sent;
+  else if (judgement.end.outcome == "unanswered")
+    spilled.kind = Kind::unanswered;
+  if (spilled.kind != Kind::answered && spilled.text.empty())
+    spilled.text = std::visit(reason_of, judgement.meaning);
+  return spilled;
+}
+
+Delivery from_spill(SpilledReply reply) {
+  switch (reply.kind) {
+  case SpilledReply::Kind::not_sent:
+    return NotSent{std::move(reply.text)};
+  case SpilledReply::Kind::unanswered:
+    return Unanswered{"the reply was cut off before the daemon stopped", reply.http_status,
+                      std::move(reply.text)};
+  case SpilledReply::Kind::answered:
+    break;
+  }
+  return Answered{reply.http_status, std::move(reply.text), {}};
 }
 
 } // namespace kdq

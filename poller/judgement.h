@@ -6,13 +6,18 @@
 #include "store/job_queue.h"
 #include "store/quota_ledger.h"
 #include "store/result_log.h"
+#include "store/spill_file.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 namespace kdq {
+
+/// For so long after it was sent the service may still act upon a request whose reply nobody got.
+inline constexpr std::chrono::minutes longest_request{2};
 
 /// What the engine remembers of a request that is on its way.
 struct InFlight {
@@ -34,9 +39,12 @@ struct Started {
 struct PutBack {
   std::string reason;
 };
-/// The start failed, or it is unknown whether it happened.
-struct StartEnded {
-  JobState state = JobState::failed;
+/// The start may have happened: the job's on_unconfirmed decides.
+struct NotConfirmed {
+  std::string reason;
+};
+/// The start failed for a reason that is the job's.
+struct StartFailed {
   std::string error;
 };
 /// The service said how the task stands.
@@ -49,7 +57,7 @@ struct NoReport {
   std::string reason;
 };
 
-using Meaning = std::variant<Started, PutBack, StartEnded, Reported, NoReport>;
+using Meaning = std::variant<Started, PutBack, NotConfirmed, StartFailed, Reported, NoReport>;
 
 struct Judgement {
   InFlight request;
@@ -63,5 +71,12 @@ struct Judgement {
 
 /// Reads one delivery. All its texts are free of the request's secrets.
 Judgement judge(InFlight request, Delivery delivery);
+
+/// Until when the lines were written that a status request took, if its report is not to be had.
+WallTime lines_taken_until(const Judgement& judgement, WallTime now);
+
+/// A judged reply as the spill file keeps it, and back to what judge() takes.
+SpilledReply to_spill(const Judgement& judgement);
+Delivery from_spill(SpilledReply reply);
 
 } // namespace kdq

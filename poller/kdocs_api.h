@@ -15,6 +15,10 @@
 
 namespace kdq::kdocs_api {
 
+/// The lines with which the service opens a log and, where the script succeeded, closes it.
+inline constexpr const char* opening_line = "已开始执行";
+inline constexpr const char* closing_line = "执行完毕";
+
 /// The longest task id that is accepted, in bytes.
 inline constexpr std::size_t max_task_id_bytes = 4096;
 

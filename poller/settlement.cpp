@@ -42,12 +42,13 @@ void Settlement::save() {
   while (!unsaved_.empty()) {
     const Moment now = state_.now();
     const std::size_t count = std::min(unsaved_.size(), batch_replies);
-    std::vector<Step> steps(count);
+    std::vector<StatusChange> changes(count);
     for (std::size_t i = 0; i < count; ++i)
-      steps[i].change = conclude(unsaved_[i], now);
+      changes[i] = conclude(unsaved_[i], now);
+    std::vector<Step> steps(count);
     state_.database.write([&] {
       for (std::size_t i = 0; i < count; ++i)
-        steps[i].applied = apply(unsaved_[i], steps[i].change, now.wall);
+        steps[i] = apply(unsaved_[i], changes[i], now.wall);
     });
     // Only now may the next question be asked: it would destroy what is not on disk yet.
     state_.database.durable();
@@ -55,6 +56,20 @@ void Settlement::save() {
       follow_up(unsaved_[i], steps[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
   }
+}
+
+void Settlement::spill(SpillFile& file) {
+  std::vector<SpilledReply> replies;
+  replies.reserve(unsaved_.size());
+  for (const Judgement& judgement : unsaved_)
+    replies.push_back(to_spill(judgement));
+  const bool whole = file.write(replies);
+  state_.events.trouble(std::to_string(replies.size()) +
+                        (whole ? " replies that the database could not take are in the spill file; "
+                                 "the next start stores them"
+                               : " replies could not be stored, and not all of them fit into the "
+                                 "spill file: the next start marks gaps"));
+  unsaved_.clear();
 }
 
 /// What a poll's reply does to the job's row.
@@ -97,27 +112,57 @@ StatusChange Settlement::conclude(const Judgement& judgement, Moment now) const 
   return change;
 }
 
-bool Settlement::apply(const Judgement& judgement, const StatusChange& change, WallTime now) {
+Settlement::Step Settlement::apply(const Judgement& judgement, StatusChange change, WallTime now) {
   const InFlight& request = judgement.request;
   if (!judgement.sent)
     state_.ledger.give_back(request.paid_from);
   if (!state_.log.answered(judgement.end, now))
-    return false; // the user deleted the job, and with it the right to its lines
-  state_.log.append(request.job, request.attempt, judgement.lines, now);
-  if (!judgement.gap.empty()) {
-    const auto from = state_.log.complete_until(request.job, request.attempt);
-    state_.log.gap(request.job, request.attempt, judgement.gap, from.value_or(request.sent_at), now,
-                   now);
-  }
+    return {}; // the user deleted the job, and with it the right to its lines
+  return request.endpoint == Endpoint::submit ? apply_start(judgement, now)
+                                              : apply_poll(judgement, std::move(change), now);
+}
+
+Settlement::Step Settlement::apply_start(const Judgement& judgement, WallTime now) {
+  const InFlight& request = judgement.request;
+  JobQueue& queue = state_.queue;
+  const auto step = [](bool applied, JobState state, const std::string& error) {
+    return applied ? Step{state, error} : Step{};
+  };
   if (const auto* started = std::get_if<Started>(&judgement.meaning))
-    return state_.queue.submitted(request.job, request.attempt, started->task, request.sent_at);
+    return step(queue.submitted(request.job, request.attempt, started->task, request.sent_at),
+                JobState::running, {});
   if (const auto* back = std::get_if<PutBack>(&judgement.meaning))
-    return state_.queue.put_back(request.job, request.attempt, back->reason);
-  if (const auto* ended = std::get_if<StartEnded>(&judgement.meaning))
-    return state_.queue.submit_ended(request.job, request.attempt, ended->state, ended->error, now);
+    return step(queue.put_back(request.job, request.attempt, back->reason), JobState::queued,
+                back->reason);
+  if (const auto* lost = std::get_if<NotConfirmed>(&judgement.meaning))
+    return {queue.not_confirmed(request.job, request.attempt, lost->reason, now), lost->reason};
+  const auto& failed = std::get<StartFailed>(judgement.meaning);
+  return step(queue.submit_ended(request.job, request.attempt, JobState::failed, failed.error, now),
+              JobState::failed, failed.error);
+}
+
+Settlement::Step Settlement::apply_poll(const Judgement& judgement, StatusChange change,
+                                        WallTime now) {
+  const InFlight& request = judgement.request;
+  state_.log.append(request.job, request.attempt, judgement.lines, now);
+  std::string gap = judgement.gap;
+  if (gap.empty() && std::holds_alternative<Reported>(judgement.meaning) && change.end &&
+      *change.end != JobState::timed_out &&
+      state_.log.lacks_frame(request.job, request.attempt, kdocs_api::opening_line,
+                             *change.end == JobState::succeeded ? kdocs_api::closing_line : "")) {
+    gap = "the log that KDocs gave lacks its opening or its closing line";
+    change.new_gaps = 1;
+  }
+  if (!gap.empty()) {
+    const auto from = state_.log.complete_until(request.job, request.attempt);
+    state_.log.gap(request.job, request.attempt, gap, from.value_or(request.sent_at),
+                   lines_taken_until(judgement, now), now);
+  }
   if (!judgement.sent)
     state_.queue.undo_poll(request.job, request.attempt);
-  return state_.queue.status_seen(request.job, request.attempt, change, now);
+  if (!state_.queue.status_seen(request.job, request.attempt, change, now))
+    return {};
+  return {change.end.value_or(JobState::running), change.error};
 }
 
 void Settlement::follow_up(const Judgement& judgement, const Step& step, Moment now) {
@@ -129,10 +174,15 @@ void Settlement::follow_up(const Judgement& judgement, const Step& step, Moment 
   const Task* task = state_.tasks.find(request.job);
   if (!task || task->attempt != request.attempt)
     return;
-  if (request.endpoint == Endpoint::submit)
-    follow_up_start(judgement, step.applied);
-  else
-    follow_up_poll(judgement, step, now);
+  if (step.state != JobState::running) {
+    state_.tasks.remove(request.job);
+    if (step.state)
+      state_.events.settled(request.job, *step.state, step.error);
+  } else if (request.endpoint == Endpoint::submit) {
+    follow_up_start(judgement);
+  } else {
+    follow_up_poll(judgement, now);
+  }
 }
 
 void Settlement::tell_gate(const Judgement& judgement, Moment now) {
@@ -142,43 +192,27 @@ void Settlement::tell_gate(const Judgement& judgement, Moment now) {
     return;
   if (judgement.refusal)
     gate->second.refused(request.endpoint, *judgement.refusal, request.token, now);
+  else if (const auto* lost = std::get_if<NotConfirmed>(&judgement.meaning))
+    gate->second.unreachable(lost->reason, now.steady);
   else if (const auto* back = std::get_if<PutBack>(&judgement.meaning); back && !judgement.sent)
     gate->second.unreachable(back->reason, now.steady);
   else if (const auto* missing = std::get_if<NoReport>(&judgement.meaning);
-           missing && !judgement.sent)
+           missing && (!judgement.sent || judgement.end.outcome == "unanswered"))
     gate->second.unreachable(missing->reason, now.steady);
   else if (std::holds_alternative<Started>(judgement.meaning) ||
            std::holds_alternative<Reported>(judgement.meaning))
     gate->second.worked(request.endpoint);
 }
 
-void Settlement::follow_up_start(const Judgement& judgement, bool applied) {
-  const InFlight& request = judgement.request;
-  if (const auto* started = std::get_if<Started>(&judgement.meaning); started && applied) {
-    Task& task = *state_.tasks.find(request.job);
-    task.task = started->task;
-    state_.plan_poll(task);
-    state_.events.submitted(request.job, request.attempt);
-    return;
-  }
-  state_.tasks.remove(request.job);
-  if (!applied)
-    return;
-  if (const auto* back = std::get_if<PutBack>(&judgement.meaning))
-    state_.events.settled(request.job, JobState::queued, back->reason);
-  else if (const auto* ended = std::get_if<StartEnded>(&judgement.meaning))
-    state_.events.settled(request.job, ended->state, ended->error);
+void Settlement::follow_up_start(const Judgement& judgement) {
+  Task& task = *state_.tasks.find(judgement.request.job);
+  task.task = std::get<Started>(judgement.meaning).task;
+  state_.plan_poll(task);
+  state_.events.submitted(judgement.request.job, judgement.request.attempt);
 }
 
-void Settlement::follow_up_poll(const Judgement& judgement, const Step& step, Moment now) {
-  const JobId job = judgement.request.job;
-  if (!step.applied || step.change.end) {
-    state_.tasks.remove(job);
-    if (step.applied)
-      state_.events.settled(job, *step.change.end, step.change.error);
-    return;
-  }
-  Task& task = *state_.tasks.find(job);
+void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
+  Task& task = *state_.tasks.find(judgement.request.job);
   if (const auto* reported = std::get_if<Reported>(&judgement.meaning)) {
     task.failures = 0;
     task.gone = 0;
@@ -189,7 +223,7 @@ void Settlement::follow_up_poll(const Judgement& judgement, const Step& step, Mo
   const auto& missing = std::get<NoReport>(judgement.meaning);
   ++task.failures;
   task.gone = missing.verdict == Verdict::task_gone ? task.gone + 1 : 0;
-  state_.tasks.set_due(job, now.steady + retry_gap(task.failures));
+  state_.tasks.set_due(judgement.request.job, now.steady + retry_gap(task.failures));
 }
 
 void Settlement::give_up(const std::vector<JobId>& jobs, const std::string& error) {

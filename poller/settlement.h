@@ -22,20 +22,26 @@ public:
   /// Stores all of them, durably, in batches. Throws StoreUnavailable: what is not stored stays.
   void save();
 
+  /// Writes what is not stored to the spill file; nothing is left to be saved then.
+  void spill(SpillFile& file);
+
   /// Ends running jobs that were never seen to end. Throws StoreUnavailable: nothing happened.
   void give_up(const std::vector<JobId>& jobs, const std::string& error);
 
 private:
   struct Step {
-    bool applied = false; ///< false: the user has cancelled or deleted the job meanwhile
-    StatusChange change;  ///< for status requests
+    /// What the job is after it; nothing: the user has cancelled or deleted it meanwhile.
+    std::optional<JobState> state;
+    std::string error;
   };
   StatusChange conclude(const Judgement& judgement, Moment now) const;
-  bool apply(const Judgement& judgement, const StatusChange& change, WallTime now);
+  Step apply(const Judgement& judgement, StatusChange change, WallTime now);
+  Step apply_start(const Judgement& judgement, WallTime now);
+  Step apply_poll(const Judgement& judgement, StatusChange change, WallTime now);
   void follow_up(const Judgement& judgement, const Step& step, Moment now);
   void tell_gate(const Judgement& judgement, Moment now);
-  void follow_up_start(const Judgement& judgement, bool applied);
-  void follow_up_poll(const Judgement& judgement, const Step& step, Moment now);
+  void follow_up_start(const Judgement& judgement);
+  void follow_up_poll(const Judgement& judgement, Moment now);
 
   EngineState& state_;
   std::deque<Judgement> unsaved_;

@@ -194,6 +194,10 @@ Database::Database(const std::filesystem::path& file, std::chrono::milliseconds 
 
 Database::~Database() = default;
 
+const std::filesystem::path& Database::file() const {
+  return impl_->file;
+}
+
 SQLite::Database& Database::connection() {
   return *impl_->connection;
 }
@@ -260,6 +264,10 @@ bool Database::foreign_change() {
 
 bool Database::still_in_place() const {
   return identity_of(impl_->file) == impl_->identity;
+}
+
+std::string_view sqlite_version() {
+  return sqlite3_libversion();
 }
 
 } // namespace kdq

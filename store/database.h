@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 
 namespace SQLite {
 class Database;
@@ -57,6 +58,8 @@ public:
   /// Whether the path still names the file that was opened.
   bool still_in_place() const;
 
+  const std::filesystem::path& file() const;
+
   /// For the classes of store/ only.
   SQLite::Database& connection();
 
@@ -64,5 +67,8 @@ private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// The version of the SQLite library that is in use, such as `3.40.1`.
+std::string_view sqlite_version();
 
 } // namespace kdq

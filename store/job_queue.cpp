@@ -11,6 +11,8 @@ namespace {
 // Bounds of one look, so that no transaction or tick grows with the queue.
 constexpr std::size_t max_scanned_rows = 1000;
 constexpr int max_moved_rows = 100;
+// on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
+constexpr std::int64_t max_unconfirmed_retries = 3;
 
 RunningTask read_running(SQLite::Statement& row) {
   RunningTask task;
@@ -86,9 +88,14 @@ struct JobQueue::Impl {
                          "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement put_back_all{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1 "
                              "WHERE state = 'submitting'"};
-  Statement submit_ended{db, "UPDATE jobs SET state = ?3, error = ?4, "
-                             "finished_at = iif(?3 = 'unconfirmed', NULL, ?5) "
+  Statement submit_ended{db, "UPDATE jobs SET state = ?3, error = ?4, finished_at = ?5 "
                              "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement unconfirmed_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
+                                   "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
+                                   "r.outcome IN ('lost', 'unanswered', 'unknown')) FROM jobs "
+                                   "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement not_confirmed{db, "UPDATE jobs SET state = ?2, error = ?3, "
+                              "finished_at = iif(?2 = 'failed', ?4, NULL) WHERE id = ?1"};
   Statement still_running{db, "UPDATE jobs SET remote_status = coalesce(?3, remote_status), "
                               "log_gaps = log_gaps + ?4 "
                               "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
@@ -262,6 +269,34 @@ bool JobQueue::put_back(JobId job, int attempt, const std::string& error) {
 
 int JobQueue::put_back_all() {
   return impl_->put_back_all.run();
+}
+
+std::optional<JobState> JobQueue::not_confirmed(JobId job, int attempt, const std::string& reason,
+                                                WallTime now) {
+  std::optional<std::string> policy;
+  std::int64_t lost_starts = 0;
+  impl_->unconfirmed_policy.each(
+      [&](SQLite::Statement& row) {
+        policy = row.getColumn(0).getString();
+        lost_starts = row.getColumn(1).getInt64();
+        return true;
+      },
+      job, attempt);
+  if (!policy)
+    return std::nullopt;
+  JobState state = JobState::unconfirmed;
+  std::string error = "it is not known whether the script was started: " + reason;
+  if (*policy == "fail") {
+    state = JobState::failed;
+  } else if (*policy == "retry" && lost_starts <= max_unconfirmed_retries) {
+    state = JobState::queued;
+  } else {
+    error = "it is not known whether the script was started; set state to 'queued' to run it "
+            "(again) or to 'cancelled': " +
+            reason;
+  }
+  impl_->not_confirmed.run(job, state, error, now);
+  return state;
 }
 
 bool JobQueue::submit_ended(JobId job, int attempt, JobState end, const std::string& error,

@@ -96,7 +96,11 @@ public:
   bool put_back(JobId job, int attempt, const std::string& error);
   /// The same for all jobs in submitting, of which no request is open; returns how many.
   int put_back_all();
-  /// submitting → unconfirmed, failed or timed_out.
+  /// submitting → what the job's on_unconfirmed says: unconfirmed, queued or failed. Returns it, or
+  /// nothing if the job is not submitting any more.
+  std::optional<JobState> not_confirmed(JobId job, int attempt, const std::string& reason,
+                                        WallTime now);
+  /// submitting → failed or timed_out.
   bool submit_ended(JobId job, int attempt, JobState end, const std::string& error, WallTime now);
   /// running → running or its end.
   bool status_seen(JobId job, int attempt, const StatusChange& change, WallTime now);

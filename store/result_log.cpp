@@ -20,6 +20,11 @@ struct ResultLog::Impl {
   Statement complete_until{db, "SELECT max(sent_at) FROM requests WHERE job_id = ?1 "
                                "AND attempt = ?2 AND outcome IN ('report', 'accepted')"};
 
+  Statement frame{db, "SELECT (SELECT message FROM logs WHERE job_id = ?1 AND attempt = ?2 "
+                      "ORDER BY seq LIMIT 1) IS NOT ?3 OR (?4 <> '' AND (SELECT message FROM logs "
+                      "WHERE job_id = ?1 AND attempt = ?2 ORDER BY seq DESC LIMIT 1) IS NOT ?4)"};
+  Statement gaps{db, "SELECT 1 FROM logs WHERE job_id = ?1 AND attempt = ?2 AND level = 'gap'"};
+
   std::int64_t next_seq(JobId job, int attempt) {
     return last_seq.integer(job, attempt).value_or(0) + 1;
   }
@@ -51,6 +56,12 @@ void ResultLog::gap(JobId job, int attempt, const std::string& reason, WallTime 
 std::optional<WallTime> ResultLog::complete_until(JobId job, int attempt) {
   const auto text = impl_->complete_until.text(job, attempt);
   return text ? parse_time(*text) : std::nullopt;
+}
+
+bool ResultLog::lacks_frame(JobId job, int attempt, const std::string& opening,
+                            const std::string& closing) {
+  return impl_->frame.integer(job, attempt, opening, closing).value_or(0) != 0 &&
+         !impl_->gaps.integer(job, attempt);
 }
 
 } // namespace kdq

@@ -37,6 +37,10 @@ public:
   /// its start.
   std::optional<WallTime> complete_until(JobId job, int attempt);
 
+  /// Whether the attempt's log lacks its first or its last line of these (`closing` empty: only the
+  /// first counts). A log with a gap row lacks nothing: its gap is told already.
+  bool lacks_frame(JobId job, int attempt, const std::string& opening, const std::string& closing);
+
 private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

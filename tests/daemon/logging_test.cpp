@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include <cstdio>
-#include <regex>
+#include <memory>
 
 using namespace kdq;
 using namespace kdq::test;
@@ -52,11 +52,11 @@ TEST_CASE("levels below the chosen one are left out") {
 }
 
 TEST_CASE("for a person each line has time and level") {
-  const std::string text = logged(LogStyle::terminal, LogLevel::info,
-                                  [](Log& log) { log.write(LogLevel::warn, "text"); });
-  CHECK_MESSAGE(std::regex_match(
-                    text, std::regex(R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} warning? +text\n)")),
-                text);
+  std::string text = logged(LogStyle::terminal, LogLevel::info,
+                            [](Log& log) { log.write(LogLevel::warn, "text"); });
+  for (char& c : text)
+    c = c >= '0' && c <= '9' ? '9' : c;
+  CHECK(text == "9999-99-99 99:99:99.999 warning text\n");
 }
 
 TEST_CASE("a text with line breaks and control characters stays one line") {

@@ -195,103 +195,6 @@ TEST_CASE("a script that is not UTF-8 fails alone, costs nothing, and blocks nob
   CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 1);
 }
 
-TEST_CASE("a restart goes on with running tasks and starts nothing twice") {
-  EngineWorld world;
-  for (int i = 0; i < 5; ++i)
-    world.user->enqueue("f" + std::to_string(i), R"({"ms": 30000, "lines": 5})", "n");
-  world.run_for(10s);
-  // A quiet moment: nothing on its way.
-  REQUIRE(world.run_until([&] { return world.engine->in_flight() == 0; }));
-  world.kill();
-  world.clock.advance(1min);
-  world.start();
-  CHECK(world.events.told("recovered 5 running, 0 gaps, 0 unconfirmed"));
-  REQUIRE(world.run_until_idle());
-  CHECK(world.kdocs.received(Endpoint::submit) == 5);
-  CHECK(world.user->number("SELECT count(*) FROM logs") == 35);
-  CHECK(world.user->number("SELECT sum(log_gaps) FROM jobs") == 0);
-}
-
-TEST_CASE("a kill with a question on its way leaves a gap row, and no line is lost unmarked") {
-  EngineWorld world;
-  world.kdocs.latency = 400ms;
-  world.user->enqueue("f", R"({"ms": 20000, "lines": 9})", "n");
-  REQUIRE(world.run_until([&] {
-    return world.user->number("SELECT count(*) FROM requests WHERE endpoint = 'status' "
-                              "AND outcome IS NULL AND id > 3") == 1;
-  }));
-  world.kill();
-  world.start();
-  REQUIRE(world.run_until_idle());
-  CHECK(world.state(1) == "succeeded");
-  CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == 1);
-  CHECK(world.user->number("SELECT log_gaps FROM jobs") == 1);
-}
-
-TEST_CASE("a kill with a start on its way leaves the job unconfirmed, never started again") {
-  EngineWorld world;
-  world.user->enqueue("f", two_seconds, "n");
-  world.engine->tick();
-  world.kill();
-  world.start();
-  world.run_for(1h);
-  CHECK(world.state(1) == "unconfirmed");
-  CHECK(world.kdocs.received(Endpoint::submit) == 1);
-  CHECK(world.error(1).find("not known whether the script was started") != std::string::npos);
-}
-
-TEST_CASE("a start without an answer is unconfirmed; a lost status reply is a gap") {
-  EngineWorld world;
-  SUBCASE("start") {
-    world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
-      return on(Endpoint::submit, 0, endpoint, n, {Fault::Kind::drop_after, 0, {}, 0ms});
-    };
-    world.user->enqueue("f", two_seconds, "n");
-    world.run_for(10min);
-    CHECK(world.state(1) == "unconfirmed");
-    CHECK(world.kdocs.received(Endpoint::submit) == 1);
-  }
-  SUBCASE("status") {
-    world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
-      return on(Endpoint::status, 1, endpoint, n, {Fault::Kind::drop_after, 0, {}, 0ms});
-    };
-    world.user->enqueue("f", two_seconds, "n");
-    REQUIRE(world.run_until_idle());
-    CHECK(world.state(1) == "succeeded");
-    CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == 1);
-  }
-}
-
-TEST_CASE("what was not sent costs nothing and is sent again") {
-  EngineWorld world;
-  world.kdocs.faults = [](Endpoint, std::size_t n) {
-    return Fault{n < 3 ? Fault::Kind::not_sent : Fault::Kind::none, 0, {}, 0ms};
-  };
-  world.user->enqueue("f", two_seconds, "n");
-  REQUIRE(world.run_until_idle());
-  CHECK(world.state(1) == "succeeded");
-  CHECK(world.user->number("SELECT attempt FROM jobs") == 1);
-  CHECK(world.user->number("SELECT sum(used) FROM quota") ==
-        static_cast<std::int64_t>(world.kdocs.received(Endpoint::submit) +
-                                  world.kdocs.received(Endpoint::status)));
-  CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == 0);
-  CHECK(world.events.told("cannot reach KDocs"));
-  CHECK(world.events.told("relief app default works again"));
-}
-
-TEST_CASE("a cut-off status reply keeps its complete lines and marks the rest as a gap") {
-  EngineWorld world;
-  world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
-    return on(Endpoint::status, 0, endpoint, n, {Fault::Kind::truncate, 0, {}, 10s});
-  };
-  world.user->enqueue("f", R"({"ms": 8000, "lines": 6})", "n");
-  REQUIRE(world.run_until_idle());
-  CHECK(world.user->text("SELECT message FROM logs WHERE seq = 1") == "已开始执行");
-  CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == 1);
-  CHECK(world.user->number("SELECT length(body) > 100 FROM requests WHERE outcome = 'unanswered'") ==
-        1);
-}
-
 TEST_CASE("a spent quota stops the requests until the roll and is never exceeded") {
   EngineSettings settings = one_app();
   settings.apps["default"].submit_quota = 3;
@@ -377,26 +280,6 @@ TEST_CASE("requests_per_second bounds bursts of starts") {
   world.run_for(5s);
   CHECK(world.kdocs.received(Endpoint::submit) + world.kdocs.received(Endpoint::status) <= 14);
   CHECK(world.kdocs.received(Endpoint::submit) >= 4);
-}
-
-TEST_CASE("while another program holds the lock nothing is sent, and what arrived is kept") {
-  EngineWorld world;
-  world.user->enqueue("f", R"({"ms": 30000, "lines": 9})", "n");
-  world.run_for(3s);
-  // The lock comes while a reply is on its way.
-  REQUIRE(world.run_until([&] { return world.engine->in_flight() == 1; }));
-  world.user->exec("BEGIN IMMEDIATE");
-  world.run_for(1min);
-  const auto asked = world.kdocs.received(Endpoint::status);
-  CHECK(world.engine->status().unsaved_replies == 1);
-  CHECK(world.engine->status().trouble.find("locked") != std::string::npos);
-  world.run_for(1min);
-  CHECK(world.kdocs.received(Endpoint::status) == asked);
-  world.user->exec("COMMIT");
-  REQUIRE(world.run_until_idle());
-  CHECK(world.state(1) == "succeeded");
-  CHECK(world.user->number("SELECT count(*) FROM logs") == 11);
-  CHECK(world.user->number("SELECT sum(log_gaps) FROM jobs") == 0);
 }
 
 TEST_CASE("an idle engine plans no wake-up") {

@@ -45,8 +45,8 @@ json add_faults(FaultPlan& faults, const json& body) {
   for (const json& rule : body.is_array() ? body : json::array({body})) {
     rules.push_back(rule_from_json(rule));
   }
-  for (FaultRule& rule : rules) {
-    faults.add(std::move(rule));
+  for (const FaultRule& rule : rules) {
+    faults.add(rule);
   }
   return faults.describe();
 }

@@ -58,15 +58,17 @@ class PipeHost : public ScriptHost {
     }
   }
 
-  static std::string ask(const json& event, std::string& error) {
-    send(event);
-    std::string line;
-    if (!std::getline(std::cin, line)) {
+  static std::string ask(const json& event, std::string& error) noexcept {
+    try {
+      send(event);
+      std::string line;
+      std::getline(std::cin, line);
+      const json answer = json::parse(line);
+      error = answer.value("error", "");
+      return answer.contains("value") ? answer.at("value").dump() : "null";
+    } catch (const std::exception&) { // no answer: the supervisor is gone
       std::_Exit(EXIT_FAILURE);
     }
-    const json answer = json::parse(line);
-    error = answer.value("error", "");
-    return answer.contains("value") ? answer.at("value").dump() : "null";
   }
 };
 

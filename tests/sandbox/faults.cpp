@@ -98,9 +98,9 @@ FaultRule rule_from_json(const json& text) {
   }
 }
 
-void FaultPlan::add(FaultRule rule) {
+void FaultPlan::add(const FaultRule& rule) {
   const std::lock_guard lock(mutex_);
-  rules_.push_back(std::move(rule));
+  rules_.push_back(rule);
 }
 
 void FaultPlan::clear() {

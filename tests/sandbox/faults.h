@@ -59,7 +59,7 @@ FaultRule rule_from_json(const nlohmann::json& text);
 class FaultPlan {
  public:
   explicit FaultPlan(std::uint64_t seed) : random_(seed) {}
-  void add(FaultRule rule);
+  void add(const FaultRule& rule);
   void clear();
   /// The faults of one request: every delay that strikes, and of the other rules the first.
   std::vector<Fault> draw(Endpoint endpoint);

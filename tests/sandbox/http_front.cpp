@@ -225,7 +225,7 @@ HttpFront::ApiReply HttpFront::script_status(RequestNumber number, const Request
     inner["logs"] = nullptr;
   }
   json body{{"error", report.error},
-            {"status", report.ended ? style_.ended_word : "running"},
+            {"status", report.ended ? style_.ended_word : style_.running_word},
             {"data", std::move(inner)}};
   ApiReply reply;
   reply.body = style_.wrapped_status ? json{{"code", 0}, {"data", std::move(body)}} : body;

@@ -19,6 +19,7 @@ struct ReplyStyle {
   bool wrapped_status = true; ///< shape A, {"code":0,"data":{…}}; else shape B, the bare report
   std::string task_id_key = "task_id"; ///< or "taskId"
   bool task_id_in_data = true;         ///< else at the root
+  std::string running_word = "running"; ///< any word: clients must survive one that is not known
   std::string ended_word = "finish";   ///< or "finished"
   std::string no_logs = "array";       ///< what "logs" is without lines: array, null or missing
   /// Without it a used-up quota is HTTP 200 with a code; with it HTTP 429 with this Retry-After.

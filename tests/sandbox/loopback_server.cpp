@@ -24,7 +24,7 @@ struct ConnectionTag {
 } // namespace
 
 std::string loopback_address(const std::string& host) {
-  const std::string address = host == "localhost" ? "127.0.0.1" : host;
+  std::string address = host == "localhost" ? "127.0.0.1" : host;
   constexpr std::uint32_t loopback_net = 127;
   in_addr v4{};
   in6_addr v6{};

@@ -31,29 +31,6 @@ std::string beijing_timestamp(milliseconds unix_time) {
 
 } // namespace
 
-std::string error_name(std::int64_t code) {
-  switch (code) {
-  case -1:
-    return "Unknown";
-  case 10001:
-    return "InvalidArgument";
-  case 10002:
-    return "Timeout";
-  case 30001:
-    return "UserUnauthorized";
-  case 30002:
-    return "RateLimiter";
-  case 30004:
-    return "InternalError";
-  case 30010:
-    return "TooManyTask";
-  case 40008:
-    return "AccountUpgrading";
-  default:
-    return "Error";
-  }
-}
-
 struct Service::Task {
   std::string id;
   SubmitOrder order;

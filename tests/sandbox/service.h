@@ -1,6 +1,7 @@
 // The service without its HTTP: tasks, destructive logs, token and quotas.
 #pragma once
 
+#include "tests/sandbox/api_error.h"
 #include "tests/sandbox/ledger.h"
 #include "tests/sandbox/script_runner.h"
 #include "tests/sandbox/sheet.h"
@@ -26,13 +27,6 @@ struct ServiceSettings {
   std::chrono::seconds task_ttl{86400}; ///< how long an ended task can be asked for
   bool unix_time_in_ms = false;         ///< log lines carry milliseconds, as the sibling call's do
 };
-
-struct ApiError {
-  std::int64_t code = 0;
-  std::string message;
-};
-/// The vendor's name of a code; "Error" for one that is not in its table.
-std::string error_name(std::int64_t code);
 
 struct StatusReport {
   bool ended = false;

@@ -7,14 +7,19 @@ namespace kdq::test {
 
 class FakeClock : public Clock {
 public:
-  explicit FakeClock(WallTime start = *parse_time("2026-03-02 09:00:00")) : wall_(start) {}
+  explicit FakeClock(WallTime start = *parse_time("2026-03-02 09:00:00"))
+      : wall_(start), elsewhere_(start) {}
 
   WallTime wall() const override { return wall_; }
   SteadyTime steady() const override { return steady_; }
 
-  /// Both clocks go on.
+  /// Civil time on machines whose clock nobody sets, such as the service's.
+  WallTime elsewhere() const { return elsewhere_; }
+
+  /// All clocks go on.
   void advance(std::chrono::milliseconds span) {
     wall_ += span;
+    elsewhere_ += span;
     steady_ += span;
   }
   void advance_to(SteadyTime moment) {
@@ -26,6 +31,7 @@ public:
 
 private:
   WallTime wall_;
+  WallTime elsewhere_;
   SteadyTime steady_{std::chrono::hours(1)};
 };
 

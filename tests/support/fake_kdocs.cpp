@@ -1,12 +1,16 @@
 #include "tests/support/fake_kdocs.h"
 
 #include <algorithm>
+#include <cctype>
 #include <stdexcept>
 
 namespace kdq::test {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::string_view files_path = "/api/v1/openapi/personal/files/";
+constexpr std::string_view status_path = "/api/v1/openapi/personal/script/status";
 
 Endpoint endpoint_of(const HttpRequest& request) {
   return request.method == HttpRequest::Method::post ? Endpoint::submit : Endpoint::status;
@@ -15,7 +19,9 @@ Endpoint endpoint_of(const HttpRequest& request) {
 std::string decode(const std::string& text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 1])) &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 2]))) {
       plain += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
       i += 2;
     } else {
@@ -39,17 +45,63 @@ std::string parameter(const std::string& url, const std::string& name) {
   return {};
 }
 
+/// Scheme and host: what tells the apps apart.
+std::string base_of(const std::string& url) {
+  return url.substr(0, url.find('/', url.find("://") + 3));
+}
+
 Answered error_reply(int http_status, std::int64_t code, const std::string& name) {
   return {http_status, json{{"code", code}, {"result", name}, {"msg", name}}.dump(), {}};
 }
 
-json entry_of(const std::string& text, const std::string& filename, WallTime at) {
+/// Whether the service has this address: the one POST, the one GET.
+bool known_path(const HttpRequest& request) {
+  const std::string address = request.url.substr(0, request.url.find('?'));
+  const std::string path = address.substr(address.find('/', address.find("://") + 3));
+  return request.method == HttpRequest::Method::post
+             ? path.starts_with(files_path) && path.ends_with("/script")
+             : path == status_path;
+}
+
+Answered over_quota(const FakeStyle& style) {
+  Answered reply = error_reply(style.quota_retry_after ? 429 : 200, 30002, "RateLimiter");
+  reply.retry_after = style.quota_retry_after;
+  return reply;
+}
+
+json entry_of(json args, const std::string& level, const std::string& filename, WallTime at,
+              bool in_ms) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count();
-  return {{"args", {text}},
+  return {{"args", std::move(args)},
           {"filename", filename},
-          {"level", "info"},
-          {"unix_time", seconds},
+          {"level", level},
+          {"unix_time", in_ms ? at.time_since_epoch().count() : seconds},
           {"timestamp", to_text(at + std::chrono::hours(8)).substr(11)}};
+}
+
+/// All that the script will write.
+void add_lines(FakeTask& task, const json& plan, bool in_ms) {
+  const auto add = [&](WallTime at, const json& args, const std::string& level,
+                       const std::string& place) {
+    task.lines.push_back({at, entry_of(args, level, place, at, in_ms), {}});
+  };
+  // Only a script with a name shows its lines.
+  const auto place = [&](std::size_t line) {
+    return task.name.empty() ? "anonymous" : task.name + ".ks:" + std::to_string(line) + ":1";
+  };
+  add(task.started, {"已开始执行"}, "info", "system");
+  if (plan.is_object() && plan.contains("log")) {
+    for (const json& line : plan["log"])
+      add(task.started + std::chrono::milliseconds(line.value("at", 0)), line.at("args"),
+          line.value("level", "info"), place(task.lines.size()));
+  } else {
+    const int lines = plan.is_object() ? plan.value("lines", 2) : 2;
+    for (int i = 1; i <= lines; ++i)
+      add(task.started + (task.ends - task.started) * i / (lines + 1),
+          {task.name + " line " + std::to_string(i)}, "info", place(static_cast<std::size_t>(i)));
+  }
+  if (task.error.empty())
+    add(task.ends, {"执行完毕"}, "info", "system");
 }
 
 } // namespace
@@ -59,8 +111,16 @@ void FakeKdocs::send(RequestId id, HttpRequest request) {
   const Fault fault = faults ? faults(endpoint, sent_[endpoint]) : Fault{};
   ++sent_[endpoint];
   const SteadyTime now = clock_.steady();
-  pending_.push_back({id, std::move(request), fault, now + latency / 2 + fault.delay,
-                      now + latency + fault.delay, false, {}});
+  const bool connected = fault.kind != Fault::Kind::not_sent;
+  pending_.push_back({id,
+                      std::move(request),
+                      fault,
+                      now + latency / 2 + fault.delay,
+                      now + latency + fault.delay + fault.delay_after,
+                      connected ? now + time_limit : SteadyTime::max(),
+                      false,
+                      false,
+                      {}});
 }
 
 void FakeKdocs::act(Pending& pending) {
@@ -71,116 +131,147 @@ void FakeKdocs::act(Pending& pending) {
     pending.delivery = NotSent{"connection refused"};
     return;
   }
-  ++received_[endpoint_of(pending.request)];
+  if (!known_path(pending.request)) {
+    ++paths_not_found_;
+    pending.delivery = Answered{404, "404 page not found", {}};
+    return;
+  }
+  ++received_[{endpoint_of(pending.request), base_of(pending.request.url)}];
+  arrivals_.push_back(pending.id);
   if (fault.kind == Kind::drop_before) {
     pending.delivery = Unanswered{"the connection was closed", 0, {}};
     return;
   }
-  if (fault.kind == Kind::http_status) {
-    pending.delivery = Answered{fault.number, {}, fault.retry_after};
-    return;
-  }
-  if (fault.kind == Kind::code) {
-    Answered reply = error_reply(200, fault.number, "Fault");
-    reply.retry_after = fault.retry_after;
-    pending.delivery = std::move(reply);
-    return;
-  }
-  Answered reply = serve(pending.request);
-  if (fault.kind == Kind::drop_after)
-    pending.delivery = Unanswered{"the connection was closed", 0, {}};
-  else if (fault.kind == Kind::truncate)
-    pending.delivery = Unanswered{"the reply was cut off", reply.http_status,
-                                  reply.body.substr(0, reply.body.size() / 2)};
-  else if (fault.kind == Kind::garbage)
-    pending.delivery = Answered{200, "<html>busy</html>", {}};
-  else
-    pending.delivery = std::move(reply);
+  const bool refused = fault.kind == Kind::http_status || fault.kind == Kind::code;
+  pending.delivery =
+      spoilt(fault, !refused || fault.act ? serve(pending.request) : Answered{200, {}, {}});
 }
 
-bool FakeKdocs::spend(Endpoint endpoint) {
-  const auto day =
-      std::chrono::floor<std::chrono::days>(clock_.wall() + std::chrono::hours(8))
-          .time_since_epoch()
-          .count();
+/// What arrives of a reply.
+Delivery FakeKdocs::spoilt(const Fault& fault, Answered reply) const {
+  using Kind = Fault::Kind;
+  if (fault.retry_after)
+    reply.retry_after = fault.retry_after;
+  switch (fault.kind) {
+  case Kind::http_status:
+    return Answered{fault.number, {}, reply.retry_after};
+  case Kind::code:
+    return Answered{fault.code_status, error_reply(200, fault.number, "Fault").body,
+                    reply.retry_after};
+  case Kind::drop_after:
+    return Unanswered{"the connection was closed", 0, {}};
+  case Kind::truncate:
+    return Unanswered{
+        "the reply was cut off", reply.http_status,
+        reply.body.substr(0, reply.body.size() *
+                                 static_cast<std::size_t>(fault.number ? fault.number : 500) /
+                                 1000)};
+    else if (fault.kind == Kind::gateway) pending.delivery = Answered{fault.number, {}, {}};
+  case Kind::garbage:
+    return Answered{200, "<html>busy</html>", {}};
+  case Kind::oversize:
+    reply.body.back() = ','; // of the object that any reply is
+    reply.body += R"("padding":")";
+    reply.body.resize(std::max(reply.body.size(), max_reply_bytes), 'x');
+    reply.body.resize(max_reply_bytes);
+    return Unanswered{"the reply is too long", reply.http_status, std::move(reply.body)};
+  default:
+    return reply;
+  }
+}
+
+bool FakeKdocs::spend(Endpoint endpoint, const std::string& app) {
+  const auto day = std::chrono::floor<std::chrono::days>(clock_.elsewhere() + std::chrono::hours(8))
+                       .time_since_epoch()
+                       .count();
   const std::int64_t quota = endpoint == Endpoint::submit ? submit_quota : status_quota;
-  if (spent_[{endpoint, day}] >= quota) {
+  if (spent_[{endpoint, app, day}] >= quota) {
     ++refused_by_quota_;
     return false;
   }
-  ++spent_[{endpoint, day}];
+  ++spent_[{endpoint, app, day}];
   return true;
 }
 
-Answered FakeKdocs::serve(const HttpRequest& request) {
+Answered FakeKdocs::serve(RequestId id, const HttpRequest& request) {
   if (parameter(request.url, "access_token") != token)
     return error_reply(401, 30001, "UserUnauthorized");
-  if (!spend(endpoint_of(request)))
-    return error_reply(429, 30002, "RateLimiter");
-  return endpoint_of(request) == Endpoint::submit ? run_script(request) : task_status(request);
+  if (!spend(endpoint_of(request), base_of(request.url)))
+    return over_quota(style);
+  return endpoint_of(request) == Endpoint::submit ? run_script(id, request)
+                                                  : task_status(id, request);
 }
 
-Answered FakeKdocs::run_script(const HttpRequest& request) {
+Answered FakeKdocs::run_script(RequestId id, const HttpRequest& request) {
   const json body = json::parse(request.body);
   const json plan = json::parse(body.at("script").get<std::string>(), nullptr, false);
   const bool planned = plan.is_object();
   const auto ms = std::chrono::milliseconds(planned ? plan.value("ms", 1000) : 1000);
-  const int lines = planned ? plan.value("lines", 2) : 2;
 
   FakeTask task;
   task.id = "T" + std::to_string(tasks_.size() + 1) + "%2Fx%3D%3D";
   const auto files = request.url.find("/files/") + 7;
   task.file = decode(request.url.substr(files, request.url.find("/script", files) - files));
   task.name = body.value("script_name", "");
-  task.started = clock_.wall();
+  task.script = body.at("script");
+  task.argv = body.contains("custom_argv") ? body["custom_argv"] : json();
+  task.started_by = id;
+  task.started = clock_.elsewhere();
   task.ends = task.started + ms;
   task.error = planned ? plan.value("error", "") : "";
   task.result = planned && plan.contains("result") ? plan["result"] : json("[Undefined]");
-  task.lines.push_back({task.started, entry_of("已开始执行", "system", task.started), {}});
-  for (int i = 0; i < lines; ++i) {
-    const WallTime at = task.started + ms * (i + 1) / (lines + 1);
-    task.lines.push_back({at,
-                          entry_of(task.name + " line " + std::to_string(i + 1),
-                                   task.name + ".ks:" + std::to_string(i + 1) + ":1", at),
-                          {}});
-  }
-  if (task.error.empty())
-    task.lines.push_back({task.ends, entry_of("执行完毕", "system", task.ends), {}});
+  add_lines(task, plan, style.unix_time_in_ms);
   tasks_.push_back(task);
 
   const auto running = std::count_if(tasks_.begin(), tasks_.end(), [&](const FakeTask& other) {
-    return other.file == task.file && other.ends > clock_.wall();
+    return other.file == task.file && other.ends > clock_.elsewhere();
   });
   most_on_one_file_ = std::max(most_on_one_file_, static_cast<std::size_t>(running));
-  return {200, json{{"code", 0}, {"data", {{"task_id", task.id}}}}.dump(), {}};
+  json reply{{"code", 0}};
+  (style.task_id_in_data ? reply["data"] : reply)[style.task_id_key] = task.id;
+  return {200, reply.dump(), {}};
 }
 
-Answered FakeKdocs::task_status(const HttpRequest& request) {
+Answered FakeKdocs::task_status(RequestId request_id, const HttpRequest& request) {
   const std::string id = parameter(request.url, "task_id");
   const auto task = std::find_if(tasks_.begin(), tasks_.end(),
                                  [&](const FakeTask& other) { return other.id == id; });
-  if (task == tasks_.end())
+  if (task == tasks_.end()) {
+    wrong_encodings_ += std::any_of(tasks_.begin(), tasks_.end(), [&](const FakeTask& other) {
+      return decode(other.id) == id || decode(id) == other.id;
+    });
     return error_reply(200, 10001, "InvalidArgument");
-  const bool ended = clock_.wall() >= task->ends;
+  }
+  if (task_ttl && clock_.elsewhere() > task->ends + *task_ttl)
+    return error_reply(200, 10001, "InvalidArgument");
+  const bool ended = clock_.elsewhere() >= task->ends;
   json logs = json::array();
   for (FakeTask::Line& line : task->lines)
-    if (line.at <= clock_.wall() && !line.handed_out) {
-      line.handed_out = clock_.wall();
+    if (line.at <= clock_.elsewhere() && !line.handed_out) {
+      line.handed_out = clock_.elsewhere();
+      line.handed_to = request_id;
       logs.push_back(line.entry);
     }
+  json data{{"result", ended ? task->result : json("")}};
+  if (!logs.empty() || style.no_logs == "array")
+    data["logs"] = std::move(logs);
+  else if (style.no_logs == "null")
+    data["logs"] = nullptr;
   const json report{{"error", ended ? task->error : ""},
-                    {"status", ended ? "finish" : "running"},
-                    {"data", {{"logs", logs}, {"result", ended ? task->result : json("")}}}};
+                    {"status", ended ? style.ended_word : style.running_word},
+                    {"data", std::move(data)}};
   const json body = shape_a ? json{{"code", 0}, {"data", report}} : report;
   return {200, body.dump(), {}};
 }
 
 std::optional<SteadyTime> FakeKdocs::next_event() const {
   std::optional<SteadyTime> next;
+  const auto consider = [&](SteadyTime at) { next = next ? std::min(*next, at) : at; };
   for (const Pending& pending : pending_) {
-    const SteadyTime at = pending.acted ? pending.arrives_at : pending.acts_at;
-    if (!next || at < *next)
-      next = at;
+    if (!pending.acted)
+      consider(pending.acts_at);
+    if (!pending.delivered)
+      consider(pending.arrives_at);
   }
   return next;
 }
@@ -189,14 +280,12 @@ void FakeKdocs::play_until_now() {
   for (Pending& pending : pending_)
     if (!pending.acted && pending.acts_at <= clock_.steady())
       act(pending);
-  for (auto it = pending_.begin(); it != pending_.end();) {
-    if (it->acted && it->arrives_at <= clock_.steady()) {
-      arrived_.push_back({it->id, std::move(it->delivery)});
-      it = pending_.erase(it);
-    } else {
-      ++it;
+  for (Pending& pending : pending_)
+    if (!pending.delivered && pending.arrives_at <= clock_.steady()) {
+      pending.delivered = true;
+      arrived_.push_back({pending.id, std::move(pending.delivery)});
     }
-  }
+  std::erase_if(pending_, [](const Pending& each) { return each.acted && each.delivered; });
 }
 
 void FakeKdocs::wait_until(SteadyTime wake) {
@@ -225,15 +314,25 @@ FakeTask* FakeKdocs::task_of(const std::string& name) {
 }
 
 std::size_t FakeKdocs::received(Endpoint endpoint) const {
-  const auto found = received_.find(endpoint);
+  std::size_t all = 0;
+  for (const auto& [key, count] : received_)
+    if (key.first == endpoint)
+      all += count;
+  return all;
+}
+
+std::size_t FakeKdocs::received(Endpoint endpoint, const std::string& base_url) const {
+  const auto found = received_.find({endpoint, base_url});
   return found == received_.end() ? 0 : found->second;
 }
 
-void FakeKdocs::client_died() {
-  for (Pending& pending : pending_)
-    if (!pending.acted)
+void FakeKdocs::client_died(bool at_once) {
+  for (Pending& pending : pending_) {
+    if (!pending.acted && at_once)
       act(pending);
-  pending_.clear();
+    pending.delivered = true;
+  }
+  std::erase_if(pending_, [](const Pending& each) { return each.acted; });
   arrived_.clear();
 }
 

@@ -10,8 +10,9 @@ namespace kdq::test {
 
 class TempDir {
 public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kdq-XXXXXX").string();
+  explicit TempDir(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "kdq-XXXXXX").string();
     if (!mkdtemp(pattern.data()))
       throw std::runtime_error("cannot create a temporary folder");
     path_ = pattern;

@@ -1,0 +1,321 @@
+// kdocs-audit: holds what the sandbox's ledger says was done against what a database has kept.
+//   kdocs-audit DATABASE LEDGER [REQUEUED]
+// REQUEUED: a file with the id of a job for each time that a user set one to 'queued' again.
+// Prints the counts and what is wrong; exit code 0: nothing is.
+#include "store/timestamp.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kdq::audit {
+namespace {
+
+using nlohmann::json;
+
+constexpr int exit_wrong = 1;
+constexpr int exit_usage = 2;
+constexpr int most_examples = 20;
+
+/// A line as both sides know it: all that was received, so that two lines differ if anything does.
+struct Line {
+  std::string key;
+  WallTime written;
+};
+
+std::string key_of(const std::string& level, const std::string& filename,
+                   const std::string& timestamp, const json& args) {
+  return level + '|' + filename + '|' + timestamp + '|' + args.dump();
+}
+
+struct ServiceTask {
+  std::string script_name;
+  std::vector<Line> handed_out;
+};
+
+struct Ledger {
+  std::map<std::string, ServiceTask> tasks;   ///< by task id
+  std::map<std::string, int> starts;          ///< by script name
+  std::map<std::string, std::int64_t> received; ///< by endpoint
+};
+
+struct Attempt {
+  std::int64_t job = 0;
+  std::int64_t number = 0;
+  auto operator<=>(const Attempt&) const = default;
+};
+
+struct Span {
+  WallTime from;
+  WallTime to;
+};
+
+struct Kept {
+  std::vector<std::string> keys; ///< in order of seq
+  std::vector<Span> gaps;
+};
+
+class Findings {
+public:
+  void wrong(const std::string& what) {
+    if (++wrong_ <= most_examples)
+      std::cout << "WRONG: " << what << '\n';
+  }
+  bool none() const { return wrong_ == 0; }
+
+private:
+  int wrong_ = 0;
+};
+
+struct Counts {
+  std::size_t handed_out = 0, stored = 0, in_gaps = 0, duplicates = 0, invented = 0;
+  std::size_t out_of_order = 0, lost = 0;
+};
+
+// --- the ledger ----------------------------------------------------------------------------
+
+/// Whole seconds are in unix_time, their fraction in the last digits of the wall time.
+Line line_of(const json& line) {
+  const std::string timestamp = line.at("timestamp");
+  const auto fraction = std::stoi(timestamp.substr(timestamp.size() - 3));
+  return {key_of(line.at("level"), line.at("filename"), timestamp, line.at("args")),
+          WallTime(std::chrono::seconds(line.at("unix_time").get<std::int64_t>())) +
+              std::chrono::milliseconds(fraction)};
+}
+
+Ledger read_ledger(const std::string& path) {
+  Ledger ledger;
+  std::ifstream file(path);
+  for (std::string text; std::getline(file, text);) {
+    const json entry = json::parse(text, nullptr, false);
+    if (entry.is_discarded())
+      continue; // the sandbox was killed while it wrote: what it tells of had not been sent yet
+    const std::string event = entry.at("event");
+    if (event == "received") {
+      ++ledger.received[entry.at("endpoint")];
+    } else if (event == "post") {
+      ledger.tasks[entry.at("task")].script_name = entry.at("script_name");
+      ++ledger.starts[entry.at("script_name")];
+    } else if (event == "handed_out") {
+      auto& lines = ledger.tasks.at(entry.at("task")).handed_out;
+      if (lines.size() != entry.at("from").get<std::size_t>())
+        throw std::runtime_error("the ledger hands out lines twice or leaves some out");
+      for (const json& line : entry.at("lines"))
+        lines.push_back(line_of(line));
+    }
+  }
+  return ledger;
+}
+
+// --- the database --------------------------------------------------------------------------
+
+std::map<std::string, Attempt> read_attempts(SQLite::Database& database) {
+  std::map<std::string, Attempt> attempts;
+  SQLite::Statement row(database, "SELECT job_id, attempt, CAST(body AS TEXT) FROM requests "
+                                  "WHERE endpoint = 'submit' AND outcome = 'accepted'");
+  while (row.executeStep()) {
+    const json body = json::parse(row.getColumn(2).getString());
+    attempts[body.at("data").at("task_id")] = {row.getColumn(0).getInt64(),
+                                               row.getColumn(1).getInt64()};
+  }
+  return attempts;
+}
+
+std::map<Attempt, Kept> read_logs(SQLite::Database& database) {
+  std::map<Attempt, Kept> logs;
+  SQLite::Statement row(database,
+                        "SELECT job_id, attempt, level, coalesce(filename, ''), "
+                        "coalesce(timestamp, ''), args FROM logs ORDER BY job_id, attempt, seq");
+  while (row.executeStep()) {
+    Kept& kept = logs[{row.getColumn(0).getInt64(), row.getColumn(1).getInt64()}];
+    const std::string level = row.getColumn(2);
+    const json args = json::parse(row.getColumn(5).getString());
+    if (level != "gap") {
+      kept.keys.push_back(key_of(level, row.getColumn(3), row.getColumn(4), args));
+      continue;
+    }
+    const auto time = [&](std::size_t i) {
+      return args.size() == 3 && args[i].is_string() ? parse_time(args[i].get<std::string>())
+                                                     : std::nullopt;
+    };
+    if (const auto from = time(1), to = time(2); from && to)
+      kept.gaps.push_back({*from, *to});
+  }
+  return logs;
+}
+
+// --- the comparison ------------------------------------------------------------------------
+
+std::string name_of(const Attempt& attempt) {
+  return "job " + std::to_string(attempt.job) + " attempt " + std::to_string(attempt.number);
+}
+
+/// Each line once, in order, or inside a gap.
+void compare(const std::vector<Line>& handed_out, const Kept& kept, const std::string& name,
+             Counts& counts, Findings& findings) {
+  std::map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < handed_out.size(); ++i)
+    if (!index.emplace(handed_out[i].key, i).second)
+      throw std::runtime_error("the scripts of this test must write no line twice: " +
+                               handed_out[i].key);
+  std::vector<bool> seen(handed_out.size());
+  std::size_t next = 0;
+  for (const std::string& key : kept.keys) {
+    const auto found = index.find(key);
+    if (found == index.end()) {
+      ++counts.invented;
+      findings.wrong(name + " has a line that was never handed out: " + key);
+    } else if (seen[found->second]) {
+      ++counts.duplicates;
+      findings.wrong(name + " has a line twice: " + key);
+    } else {
+      if (found->second < next) {
+        ++counts.out_of_order;
+        findings.wrong(name + " has a line out of order: " + key);
+      }
+      seen[found->second] = true;
+      next = found->second + 1;
+      ++counts.stored;
+    }
+  }
+  counts.handed_out += handed_out.size();
+  for (std::size_t i = 0; i < handed_out.size(); ++i) {
+    const WallTime written = handed_out[i].written;
+    if (seen[i])
+      continue;
+    if (std::any_of(kept.gaps.begin(), kept.gaps.end(), [&](const Span& gap) {
+          return gap.from <= written && written <= gap.to;
+        })) {
+      ++counts.in_gaps;
+    } else {
+      ++counts.lost;
+      findings.wrong(name + " lost a line of " + to_text(written) + " UTC: " + handed_out[i].key);
+    }
+  }
+}
+
+Counts compare_lines(const Ledger& ledger, SQLite::Database& database, Findings& findings) {
+  const auto attempts = read_attempts(database);
+  auto logs = read_logs(database);
+  Counts counts;
+  for (const auto& [id, task] : ledger.tasks) {
+    const auto attempt = attempts.find(id);
+    if (attempt != attempts.end()) {
+      compare(task.handed_out, logs[attempt->second], name_of(attempt->second), counts, findings);
+      logs.erase(attempt->second);
+    } else if (!task.handed_out.empty()) {
+      counts.handed_out += task.handed_out.size();
+      counts.lost += task.handed_out.size();
+      findings.wrong(task.script_name + " was asked about, but its start is not in requests");
+    }
+  }
+  for (const auto& [attempt, kept] : logs)
+    if (!kept.keys.empty()) {
+      counts.invented += kept.keys.size();
+      findings.wrong(name_of(attempt) + " has lines, but the service never ran it");
+    }
+  return counts;
+}
+
+/// No script ran more often than its user asked for; the number of those that did.
+std::size_t compare_starts(const Ledger& ledger, SQLite::Database& database,
+                           const std::string& requeued_file, Findings& findings) {
+  std::map<std::int64_t, int> requeued;
+  if (!requeued_file.empty()) {
+    std::ifstream file(requeued_file);
+    for (std::int64_t job = 0; file >> job;)
+      ++requeued[job];
+  }
+  std::size_t too_often = 0;
+  SQLite::Statement row(database, "SELECT id, attempt, script_name FROM jobs");
+  while (row.executeStep()) {
+    const std::int64_t job = row.getColumn(0);
+    const int allowed = 1 + requeued[job];
+    const auto starts = ledger.starts.find(row.getColumn(2).getString());
+    if (starts != ledger.starts.end() && starts->second > allowed) {
+      ++too_often;
+      findings.wrong("job " + std::to_string(job) + " was started " +
+                     std::to_string(starts->second) + " times, allowed: " + std::to_string(allowed));
+    }
+    if (row.getColumn(1).getInt() > allowed)
+      findings.wrong("job " + std::to_string(job) + " is at attempt " +
+                     row.getColumn(1).getString() + ", allowed: " + std::to_string(allowed));
+  }
+  return too_often;
+}
+
+std::int64_t number(SQLite::Database& database, const std::string& sql) {
+  return database.execAndGet(sql).getInt64();
+}
+
+void check_rows(const Ledger& ledger, SQLite::Database& database, Findings& findings) {
+  if (const std::string word = database.execAndGet("PRAGMA integrity_check"); word != "ok")
+    findings.wrong("integrity_check: " + word);
+  if (number(database, "SELECT count(*) FROM requests WHERE outcome IS NULL") != 0)
+    findings.wrong("requests are open although the daemon has stopped");
+  if (const auto silent = number(database, "SELECT count(*) FROM jobs WHERE log_gaps = 0 AND EXISTS "
+                                           "(SELECT 1 FROM logs l WHERE l.job_id = jobs.id AND "
+                                           "l.attempt = jobs.attempt AND level = 'gap')"))
+    findings.wrong(std::to_string(silent) + " jobs do not say that their log has a gap");
+  if (const auto mute = number(database, "SELECT count(*) FROM jobs WHERE error IS NULL AND "
+                                         "state IN ('failed', 'timed_out', 'unconfirmed')"))
+    findings.wrong(std::to_string(mute) + " jobs do not say why they failed");
+  if (number(database, "SELECT count(*) FROM job_counts c WHERE jobs <> "
+                       "(SELECT count(*) FROM jobs j WHERE j.state = c.state)") != 0)
+    findings.wrong("job_counts differs from jobs");
+  for (const auto& [endpoint, received] : ledger.received)
+    if (number(database, "SELECT coalesce(sum(used), 0) FROM quota WHERE endpoint = '" + endpoint +
+                             "'") < received)
+      findings.wrong("more " + endpoint + " requests arrived than the quota counts");
+}
+
+int audit(const std::string& database_file, const std::string& ledger_file,
+          const std::string& requeued_file) {
+  // Opened for writing: a write-ahead log that a killed daemon left is read in.
+  SQLite::Database database(database_file, SQLite::OPEN_READWRITE, 20'000);
+  const Ledger ledger = read_ledger(ledger_file);
+  Findings findings;
+  const Counts lines = compare_lines(ledger, database, findings);
+  const std::size_t too_often = compare_starts(ledger, database, requeued_file, findings);
+  check_rows(ledger, database, findings);
+  const auto stuck = number(database, "SELECT count(*) FROM jobs WHERE state IN "
+                                      "('queued', 'submitting', 'running')");
+  if (stuck != 0)
+    findings.wrong(std::to_string(stuck) + " jobs are stuck");
+  std::size_t starts = 0;
+  for (const auto& [name, count] : ledger.starts)
+    starts += static_cast<std::size_t>(count);
+
+  std::cout << "lines handed out " << lines.handed_out << ", stored " << lines.stored
+            << ", in gaps " << lines.in_gaps << ", duplicates " << lines.duplicates << ", invented "
+            << lines.invented << ", out of order " << lines.out_of_order << ", lost " << lines.lost
+            << "\njobs " << number(database, "SELECT count(*) FROM jobs") << ", starts " << starts
+            << ", started too often " << too_often << ", unconfirmed "
+            << number(database, "SELECT count(*) FROM jobs WHERE state = 'unconfirmed'")
+            << ", stuck " << stuck << std::endl;
+  return findings.none() ? 0 : exit_wrong;
+}
+
+} // namespace
+} // namespace kdq::audit
+
+int main(int argc, char** argv) {
+  if (argc < 3 || argc > 4) {
+    std::cerr << "usage: kdocs-audit DATABASE LEDGER [REQUEUED]\n";
+    return kdq::audit::exit_usage;
+  }
+  try {
+    return kdq::audit::audit(argv[1], argv[2], argc == 4 ? argv[3] : "");
+  } catch (const std::exception& error) {
+    std::cout << "WRONG: " << error.what() << '\n';
+    return kdq::audit::exit_wrong;
+  }
+}
