@@ -42,6 +42,21 @@ void App::tell_settings(const Config& config) {
 }
 
 void App::run() {
+  try {
+    work();
+  } catch (const StoreBroken&) {
+    engine_.spill();
+    Database::suspect(database_file_);
+    throw;
+  }
+  // What the database did not take until the end waits in reserved space for the next start.
+  engine_.spill();
+  if (const auto open = engine_.in_flight(); open > 0)
+    log_.write(LogLevel::warn, std::to_string(open) + " requests are left without a stored answer");
+  log_.write(LogLevel::info, "stopped");
+}
+
+void App::work() {
   engine_.recover();
   service_.ready();
   for (;;) {
@@ -58,14 +73,11 @@ void App::run() {
     watch_.woke();
     notice_signals();
   }
-  if (const auto open = engine_.in_flight(); open > 0)
-    log_.write(LogLevel::warn, std::to_string(open) + " requests are left without a stored answer");
-  log_.write(LogLevel::info, "stopped");
 }
 
 void App::require_same_file() const {
   if (!database_.still_in_place())
-    throw StoreBroken(
+    throw std::runtime_error(
         "the file " + database_file_.string() +
         " was replaced, moved or removed while it was in use; nothing more is written, "
         "and the next start uses what stands there then");

@@ -30,6 +30,7 @@ class App {
   void run();
 
  private:
+  void work();
   void tell_settings(const Config& config);
   void require_same_file() const;
   void notice_signals();

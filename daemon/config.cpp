@@ -26,7 +26,7 @@ constexpr Tier tiers[] = {{"test", 500, 10'000}, {"production", 100'000, 1'000'0
 
 constexpr std::int64_t quota_max = 1'000'000'000;
 /// A task is believed to stay queryable for a day; a week leaves room for that to be wrong.
-constexpr std::int64_t job_timeout_max_s = 7 * 24 * 3600;
+constexpr std::int64_t job_timeout_max_s = std::int64_t{7} * 24 * 3600;
 
 /// Where relative paths of a setting begin.
 struct Folders {
@@ -74,7 +74,7 @@ fs::path checked_path(const std::string& text, const fs::path& base, const Compl
 
 fs::path token_path(const std::string& text, const Folders& folders, const Complain& complain) {
   if (!text.empty() && fs::path(text).is_relative() && !folders.credentials.empty()) {
-    const fs::path credential = checked_path(text, folders.credentials, complain);
+    fs::path credential = checked_path(text, folders.credentials, complain);
     std::error_code ignored;
     if (fs::exists(credential, ignored))
       return credential;
@@ -265,10 +265,12 @@ Config load_config(const std::optional<fs::path>& file, const Overrides& overrid
 
 void require_token_files(const Config& config) {
   for (const auto& [name, settings] : config.engine.apps) {
-    if (!config.token_files.contains(name))
-      throw ConfigError("the app \"" + name + "\" has no access token: give the key apps." + name +
-                        ".token_file in the configuration file" +
-                        (name == "default" ? ", or --token-file FILE" : ""));
+    if (config.token_files.contains(name))
+      continue;
+    std::string sentence = "the app \"" + name + "\" has no access token: give the key apps.";
+    sentence += name + ".token_file in the configuration file";
+    sentence += name == "default" ? ", or --token-file FILE" : "";
+    throw ConfigError(sentence);
   }
 }
 

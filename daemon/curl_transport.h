@@ -19,7 +19,8 @@ struct CurlLimits {
   /// The whole exchange. A gateway in front of the service gives up after 60 s at the latest (the
   /// usual default), so an answer after that does not exist.
   std::chrono::milliseconds total{60'000};
-  std::size_t max_reply_bytes = 16 * 1024 * 1024; ///< beyond: unanswered, with what fitted
+  std::size_t max_reply_bytes =
+      std::size_t{16} * 1024 * 1024; ///< beyond: unanswered, with what fitted
   /// Requests on the wire at once; further ones wait here, outside of the time limits.
   std::size_t max_connections = 64;
   /// An idle connection older than this is not used again: servers commonly close theirs after 60 s

@@ -105,7 +105,7 @@ json parse_commented_json(const std::string& text, const std::string& file) {
     return true;
   };
   try {
-    const json document = json::parse(text, see, true, true);
+    json document = json::parse(text, see, true, true);
     if (!duplicates.found().empty())
       throw ConfigError(file + ": the key \"" + *duplicates.found().begin() +
                         "\" stands twice in the same object; remove one of the two");

@@ -5,6 +5,7 @@
 #include "poller/settlement.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kdq {
 namespace {
@@ -40,6 +41,7 @@ struct Engine::Impl {
   SpillFile spill;
   bool stopping = false;
   bool foreign_change = false;
+  bool place_freed = false; ///< by a job that could not be sent: there may be another to start
   int store_failures = 0; ///< in a row
   std::string store_trouble;
   std::map<std::string, std::string> told_trouble; ///< by app
@@ -160,7 +162,7 @@ SteadyTime Engine::tick() {
   }
   impl.tell_troubles();
   const Moment now = impl.state.now();
-  if (impl.settlement.unsaved() > 0)
+  if (impl.settlement.unsaved() > 0 || std::exchange(impl.place_freed, false))
     return now.steady;
   if (impl.stopping)
     return now.steady + longest_store_retry;
@@ -182,6 +184,7 @@ void Engine::Impl::work() {
     return;
   drop_silent();
   dispatcher.dispatch();
+  place_freed = settlement.unsaved() > 0;
   settlement.save(); // jobs that turned out not to be sendable
 }
 

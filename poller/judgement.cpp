@@ -12,6 +12,8 @@ template <class... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;
 };
+template <class... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>; // clang 14 needs to be told
 
 bool is_submit(const Judgement& judgement) {
   return judgement.request.endpoint == Endpoint::submit;

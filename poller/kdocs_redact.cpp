@@ -50,10 +50,6 @@ bool begins_name(std::string_view text, std::size_t at) {
   return before.ends_with('%');
 }
 
-bool is_blank_or_quote(char byte) {
-  return byte == ' ' || byte == '"' || byte == '\'' || byte == '\\';
-}
-
 /// Where a secret stands in a text.
 struct Place {
   std::size_t begin = 0;
@@ -62,11 +58,11 @@ struct Place {
 
 /// The value behind the name that ends at `at`; empty if there is none.
 Place value_after(std::string_view text, std::size_t at, bool in_prose) {
-  const auto skip = [&] {
-    while (in_prose && at < text.size() && is_blank_or_quote(text[at]))
+  const auto skip = [&](std::string_view signs) {
+    while (in_prose && at < text.size() && signs.find(text[at]) != std::string_view::npos)
       ++at;
   };
-  skip();
+  skip(" \"'\\");
   std::string end_mark; // a `&` that is encoded as often as the `=` was
   if (at < text.size() && (text[at] == '=' || (in_prose && text[at] == ':'))) {
     ++at;
@@ -81,11 +77,11 @@ Place value_after(std::string_view text, std::size_t at, bool in_prose) {
   } else {
     return {};
   }
-  skip();
+  skip(" \"\\"); // not an apostrophe: a value keeps it when it is percent-encoded
   Place value{at, at};
   while (value.end < text.size()) {
     const char byte = text[value.end];
-    if (byte == '&' || byte == '#' || byte == '"' || byte == '\'' || byte == '<' || byte == '>' ||
+    if (byte == '&' || byte == '#' || byte == '"' || byte == '<' || byte == '>' ||
         static_cast<unsigned char>(byte) <= ' ')
       break;
     if (!end_mark.empty() && text.substr(value.end, end_mark.size()) == end_mark)

@@ -61,8 +61,10 @@ void Settlement::save() {
 void Settlement::spill(SpillFile& file) {
   std::vector<SpilledReply> replies;
   replies.reserve(unsaved_.size());
-  for (const Judgement& judgement : unsaved_)
+  for (const Judgement& judgement : unsaved_) {
     replies.push_back(to_spill(judgement));
+    state_.in_flight.erase(judgement.request.id);
+  }
   const bool whole = file.write(replies);
   state_.events.trouble(std::to_string(replies.size()) +
                         (whole ? " replies that the database could not take are in the spill file; "

@@ -76,7 +76,8 @@ std::string permission_sentence(const std::filesystem::path& file) {
   case SQLITE_READONLY:
   case SQLITE_CANTOPEN:
   case SQLITE_PERM:
-    throw StoreUnavailable(permission_sentence(file) + detail);
+    // The command stands last, to be copied.
+    throw StoreUnavailable(std::string(error.what()) + ": " + permission_sentence(file));
   case SQLITE_INTERRUPT:
     throw StoreUnavailable("a trigger in " + name + " that is not ours does not come to an end");
   case SQLITE_CORRUPT:
@@ -124,6 +125,11 @@ void refuse_network_file_system(const std::filesystem::path& file) {
                                         "work: put the database on a local disk");
 }
 
+/// Stands beside a database that failed its last user.
+std::filesystem::path mark_of(std::filesystem::path file) {
+  return file += ".suspect";
+}
+
 struct FileIdentity {
   dev_t device = 0;
   ino_t inode = 0;
@@ -152,6 +158,7 @@ struct Database::Impl {
   }
 
   void open(std::chrono::milliseconds busy_timeout);
+  void check_if_suspect();
   bool try_write(const std::function<void()>& change);
 };
 
@@ -175,8 +182,29 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           "PRAGMA journal_size_limit = 16777216;"
           "PRAGMA mmap_size = 0;");
   migrate(db, file.string());
+  check_if_suspect();
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
   db.setBusyTimeout(static_cast<int>(busy_timeout.count()));
+}
+
+void Database::Impl::check_if_suspect() {
+  const std::filesystem::path mark = mark_of(file);
+  std::error_code ignored;
+  if (!std::filesystem::exists(mark, ignored))
+    return;
+  sqlite3_progress_handler(connection->getHandle(), 0, nullptr, nullptr); // it may take its time
+  const std::string found = connection->execAndGet("PRAGMA quick_check(1)").getString();
+  if (found != "ok")
+    throw StoreBroken(file.string() + " is damaged: " + found +
+                      ". Restore a backup, or move it away to start with an empty queue");
+  sqlite3_progress_handler(connection->getHandle(), instructions_per_check, on_progress, this);
+  std::filesystem::remove(mark, ignored);
+}
+
+void Database::suspect(const std::filesystem::path& file) {
+  const int fd = ::open(mark_of(file).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0660);
+  if (fd >= 0)
+    close(fd);
 }
 
 Database::Database(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout)

@@ -60,6 +60,10 @@ public:
 
   const std::filesystem::path& file() const;
 
+  /// Leaves a mark beside the file, so that the next start checks it as a whole before it is used:
+  /// for the end after a StoreBroken. A check of every start would take seconds a gigabyte.
+  static void suspect(const std::filesystem::path& file);
+
   /// For the classes of store/ only.
   SQLite::Database& connection();
 

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what building and testing need on Debian 12; does nothing where it is there already.
+# Installs what building and testing need on Debian 12, and the packages that are named; does nothing
+# where it is there already.
 set -euo pipefail
 
 packages=(
@@ -9,6 +10,7 @@ packages=(
   doctest-dev libcpp-httplib-dev duktape-dev
   sqlite3 openssl curl ca-certificates systemd procps
 )
+packages+=("$@") # for what only some need
 
 missing=()
 for package in "${packages[@]}"; do

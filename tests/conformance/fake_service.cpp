@@ -37,8 +37,9 @@ Fault::Kind kind_of(Strike::Kind kind) {
 FakeService::FakeService(const ServiceSetup& setup) {
   kdocs_.token = token;
   kdocs_.shape_a = setup.wrapped;
-  kdocs_.style = {setup.task_id_key, setup.task_id_in_data, setup.running_word,    setup.ended_word,
-                  setup.no_logs,     setup.unix_time_in_ms, setup.quota_retry_after};
+  kdocs_.style = {setup.task_id_key,      setup.task_id_in_data, setup.running_word,
+                  setup.ended_word,       setup.no_logs,         setup.unix_time_in_ms,
+                  setup.quota_retry_after};
   kdocs_.submit_quota = setup.submit_quota;
   kdocs_.status_quota = setup.status_quota;
   kdocs_.task_ttl = setup.task_ttl;
@@ -81,8 +82,10 @@ Fault FakeService::next_fault(Endpoint endpoint) {
   drop_next_ = strike.kind == Strike::Kind::close_after_next;
   Fault fault;
   fault.kind = kind_of(strike.kind);
-  fault.number = strike.kind == Strike::Kind::code ? static_cast<int>(strike.code)
-                                                   : strike.http_status;
+  if (strike.kind == Strike::Kind::code)
+    fault.number = static_cast<int>(strike.code);
+  else if (strike.kind == Strike::Kind::status)
+    fault.number = strike.http_status;
   fault.code_status = strike.http_status;
   fault.retry_after = strike.retry_after;
   fault.act = strike.act;

@@ -85,13 +85,15 @@ TaskId ServiceUnderTest::ended(const Script& script, const std::string& name) {
 }
 
 std::string word(const Judgement& judgement) {
-  if (const auto* ended = std::get_if<StartEnded>(&judgement.meaning))
-    return std::string(to_text(ended->state));
   if (const auto* reported = std::get_if<Reported>(&judgement.meaning))
     return reported->report.ended ? "end" : "report";
   if (std::holds_alternative<Started>(judgement.meaning))
     return "started";
-  return std::holds_alternative<PutBack>(judgement.meaning) ? "put back" : "no report";
+  if (std::holds_alternative<PutBack>(judgement.meaning))
+    return "put back";
+  if (std::holds_alternative<NotConfirmed>(judgement.meaning))
+    return "unconfirmed";
+  return std::holds_alternative<StartFailed>(judgement.meaning) ? "failed" : "no report";
 }
 
 std::string word(const Delivery& delivery) {

@@ -38,7 +38,7 @@ struct Script {
     nlohmann::json args; ///< an array
     std::string level = "info";
   };
-  std::vector<Line> lines;              ///< written at once
+  std::vector<Line> lines; ///< written at once
   std::chrono::milliseconds then_waits{0};
   std::vector<Line> last_lines;         ///< written after the wait
   std::string error;                    ///< what it throws at its end; empty: it succeeds
@@ -67,7 +67,7 @@ struct Strike {
   std::chrono::milliseconds delay{0};
   int http_status = 200;
   std::int64_t code = 0;
-  std::optional<std::chrono::seconds> retry_after;
+  std::optional<std::chrono::seconds> retry_after = std::nullopt;
   bool act = false; ///< status and code: whether the request has its effect all the same
 };
 

@@ -13,6 +13,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ constexpr int most_examples = 20;
 struct Line {
   std::string key;
   WallTime written;
+  std::size_t reply = 0; ///< which of the task's replies had it
 };
 
 std::string key_of(const std::string& level, const std::string& filename,
@@ -38,12 +40,13 @@ std::string key_of(const std::string& level, const std::string& filename,
 
 struct ServiceTask {
   std::string script_name;
+  std::size_t replies = 0;
   std::vector<Line> handed_out;
 };
 
 struct Ledger {
-  std::map<std::string, ServiceTask> tasks;   ///< by task id
-  std::map<std::string, int> starts;          ///< by script name
+  std::map<std::string, ServiceTask> tasks;     ///< by task id
+  std::map<std::string, int> starts;            ///< by script name
   std::map<std::string, std::int64_t> received; ///< by endpoint
 };
 
@@ -64,14 +67,14 @@ struct Kept {
 };
 
 class Findings {
-public:
+ public:
   void wrong(const std::string& what) {
     if (++wrong_ <= most_examples)
       std::cout << "WRONG: " << what << '\n';
   }
   bool none() const { return wrong_ == 0; }
 
-private:
+ private:
   int wrong_ = 0;
 };
 
@@ -83,12 +86,13 @@ struct Counts {
 // --- the ledger ----------------------------------------------------------------------------
 
 /// Whole seconds are in unix_time, their fraction in the last digits of the wall time.
-Line line_of(const json& line) {
+Line line_of(const json& line, std::size_t reply) {
   const std::string timestamp = line.at("timestamp");
   const auto fraction = std::stoi(timestamp.substr(timestamp.size() - 3));
   return {key_of(line.at("level"), line.at("filename"), timestamp, line.at("args")),
           WallTime(std::chrono::seconds(line.at("unix_time").get<std::int64_t>())) +
-              std::chrono::milliseconds(fraction)};
+              std::chrono::milliseconds(fraction),
+          reply};
 }
 
 Ledger read_ledger(const std::string& path) {
@@ -108,8 +112,9 @@ Ledger read_ledger(const std::string& path) {
       auto& lines = ledger.tasks.at(entry.at("task")).handed_out;
       if (lines.size() != entry.at("from").get<std::size_t>())
         throw std::runtime_error("the ledger hands out lines twice or leaves some out");
+      const std::size_t reply = ledger.tasks.at(entry.at("task")).replies++;
       for (const json& line : entry.at("lines"))
-        lines.push_back(line_of(line));
+        lines.push_back(line_of(line, reply));
     }
   }
   return ledger;
@@ -158,7 +163,7 @@ std::string name_of(const Attempt& attempt) {
   return "job " + std::to_string(attempt.job) + " attempt " + std::to_string(attempt.number);
 }
 
-/// Each line once, in order, or inside a gap.
+/// Each line once, in order, or inside a gap; and a gap for each reply that was lost.
 void compare(const std::vector<Line>& handed_out, const Kept& kept, const std::string& name,
              Counts& counts, Findings& findings) {
   std::map<std::string, std::size_t> index;
@@ -187,19 +192,23 @@ void compare(const std::vector<Line>& handed_out, const Kept& kept, const std::s
     }
   }
   counts.handed_out += handed_out.size();
+  std::set<std::size_t> lost_replies;
   for (std::size_t i = 0; i < handed_out.size(); ++i) {
     const WallTime written = handed_out[i].written;
     if (seen[i])
       continue;
-    if (std::any_of(kept.gaps.begin(), kept.gaps.end(), [&](const Span& gap) {
-          return gap.from <= written && written <= gap.to;
-        })) {
+    lost_replies.insert(handed_out[i].reply);
+    if (std::any_of(kept.gaps.begin(), kept.gaps.end(),
+                    [&](const Span& gap) { return gap.from <= written && written <= gap.to; })) {
       ++counts.in_gaps;
     } else {
       ++counts.lost;
       findings.wrong(name + " lost a line of " + to_text(written) + " UTC: " + handed_out[i].key);
     }
   }
+  if (lost_replies.size() > kept.gaps.size())
+    findings.wrong(name + " lost " + std::to_string(lost_replies.size()) + " replies and has " +
+                   std::to_string(kept.gaps.size()) + " gaps");
 }
 
 Counts compare_lines(const Ledger& ledger, SQLite::Database& database, Findings& findings) {
@@ -243,7 +252,8 @@ std::size_t compare_starts(const Ledger& ledger, SQLite::Database& database,
     if (starts != ledger.starts.end() && starts->second > allowed) {
       ++too_often;
       findings.wrong("job " + std::to_string(job) + " was started " +
-                     std::to_string(starts->second) + " times, allowed: " + std::to_string(allowed));
+                     std::to_string(starts->second) +
+                     " times, allowed: " + std::to_string(allowed));
     }
     if (row.getColumn(1).getInt() > allowed)
       findings.wrong("job " + std::to_string(job) + " is at attempt " +
@@ -261,9 +271,10 @@ void check_rows(const Ledger& ledger, SQLite::Database& database, Findings& find
     findings.wrong("integrity_check: " + word);
   if (number(database, "SELECT count(*) FROM requests WHERE outcome IS NULL") != 0)
     findings.wrong("requests are open although the daemon has stopped");
-  if (const auto silent = number(database, "SELECT count(*) FROM jobs WHERE log_gaps = 0 AND EXISTS "
-                                           "(SELECT 1 FROM logs l WHERE l.job_id = jobs.id AND "
-                                           "l.attempt = jobs.attempt AND level = 'gap')"))
+  if (const auto silent =
+          number(database, "SELECT count(*) FROM jobs WHERE log_gaps = 0 AND EXISTS "
+                           "(SELECT 1 FROM logs l WHERE l.job_id = jobs.id AND "
+                           "l.attempt = jobs.attempt AND level = 'gap')"))
     findings.wrong(std::to_string(silent) + " jobs do not say that their log has a gap");
   if (const auto mute = number(database, "SELECT count(*) FROM jobs WHERE error IS NULL AND "
                                          "state IN ('failed', 'timed_out', 'unconfirmed')"))

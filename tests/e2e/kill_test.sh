@@ -123,17 +123,24 @@ echo "rounds $rounds, kills $kills, pauses $stops, sandbox killed $sandbox_kills
 "$bin/tests/e2e/kdocs-audit" "$db" "$work/ledger" "$requeued" || fail "see above; seed $seed"
 
 # The audit itself: it must see a line that is gone, one that is there twice, and one more start.
+cp "$work/ledger" "$work/tampered.ledger"
 audit_finds() {
-  cp "$db" "$work/tampered.db"
-  sqlite3 "$work/tampered.db" "$2"
   local said
-  ! said=$("$bin/tests/e2e/kdocs-audit" "$work/tampered.db" "$work/ledger" "${3:-$requeued}") ||
-    fail "the audit does not see $1"
+  ! said=$("$bin/tests/e2e/kdocs-audit" "$work/tampered.db" "$work/tampered.ledger" "$requeued") ||
+    fail "the audit does not see: $1"
   contains "the audit" "$1" "$said"
 }
+tamper() { cp "$db" "$work/tampered.db" && sqlite3 "$work/tampered.db" "$1"; }
 clean="SELECT max(job_id) FROM logs l WHERE NOT EXISTS
   (SELECT 1 FROM logs g WHERE g.job_id = l.job_id AND g.level = 'gap')"
-audit_finds ", lost 1" "DELETE FROM logs WHERE job_id = ($clean) AND seq = 1"
-audit_finds "duplicates 1" "INSERT INTO logs SELECT job_id, attempt, 100000, level, filename, unix_time,
+tamper "DELETE FROM logs WHERE job_id = ($clean) AND seq = 1"
+audit_finds ", lost 1"
+tamper "INSERT INTO logs SELECT job_id, attempt, 100000, level, filename, unix_time,
   timestamp, args, message, fetched_at FROM logs WHERE job_id = ($clean) AND seq = 1"
+audit_finds "duplicates 1"
+tamper ""
+for ((i = 0; i <= $(wc -l < "$requeued"); i++)); do
+  grep '"event":"post"' "$work/ledger" | tail -n 1 >> "$work/tampered.ledger"
+done
+audit_finds "started too often 1"
 echo "ok"

@@ -53,7 +53,7 @@ class RawClient {
       if (head != std::string::npos) {
         const auto size = std::stoul(received_.substr(received_.find(field) + field.size()));
         if (received_.size() >= head + 4 + size) {
-          const std::string body = received_.substr(head + 4, size);
+          std::string body = received_.substr(head + 4, size);
           received_.erase(0, head + 4 + size);
           return body;
         }

@@ -26,6 +26,7 @@ class Program {
     folder_ = folder;
     arguments.insert(arguments.begin(), KDQ_SANDBOX);
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) {
       argv.push_back(argument.data());
     }

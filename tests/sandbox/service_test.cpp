@@ -15,7 +15,7 @@ using nlohmann::json;
 
 /// A service with real scripts and no HTTP.
 struct Fixture {
-  explicit Fixture(ServiceSettings settings = {}, const std::string& ledger_file = "")
+  explicit Fixture(const ServiceSettings& settings = {}, const std::string& ledger_file = "")
       : ledger(ledger_file), runner(KDQ_SCRIPT_ENGINE, {}),
         service(settings, runner, sheets, ledger) {}
 
@@ -145,9 +145,9 @@ TEST_CASE("log lines carry both times as the service writes them") {
   CHECK(unix_time < 100'000'000'000);
   const auto timestamp = line.at("timestamp").get<std::string>();
   REQUIRE(timestamp.size() == std::string("17:29:58.114").size());
-  const std::int64_t of_day = std::stoi(timestamp.substr(0, 2)) * 3600 +
-                              std::stoi(timestamp.substr(3, 2)) * 60 +
-                              std::stoi(timestamp.substr(6, 2));
+  const std::int64_t of_day = std::stol(timestamp.substr(0, 2)) * 3600 +
+                              std::stol(timestamp.substr(3, 2)) * 60 +
+                              std::stol(timestamp.substr(6, 2));
   CHECK(of_day == (unix_time + 8 * 3600) % 86400);
 }
 

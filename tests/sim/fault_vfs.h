@@ -62,7 +62,9 @@ public:
   /// `lasting`: so do all touches of the kind after it, until repair(); of a full disk the users'
   /// writes too.
   void fail_at(std::uint64_t touch, bool full, bool lasting);
+  /// Ends a failure that lasts.
   void repair();
+  bool failing() const { return failing_.has_value(); }
   bool failed() const { return failed_; }
 
   // --- what was seen -----------------------------------------------------------------------

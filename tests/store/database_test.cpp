@@ -145,6 +145,32 @@ TEST_CASE("a replaced file is noticed") {
   CHECK(!database.still_in_place());
 }
 
+TEST_CASE("a suspect database is checked once before it is used") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  { Database database(file); }
+  Database::suspect(file);
+  SUBCASE("sound") {
+    CHECK(refusal(file).empty());
+    CHECK(!std::filesystem::exists(dir.path() / "queue.db.suspect"));
+  }
+  SUBCASE("damaged") {
+    {
+      User user(file);
+      for (int i = 0; i < 300; ++i)
+        user.enqueue("file" + std::to_string(i), std::string(200, 'x'), "n");
+    }
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    for (int page = 30; page < 36; ++page) {
+      bytes.seekp(page * 4096);
+      bytes << std::string(64, '\xee');
+    }
+    bytes.close();
+    CHECK(contains(refusal(file), "damaged"));
+    CHECK(contains(refusal(file), "Restore a backup"));
+  }
+}
+
 TEST_CASE("a planted trigger that never ends is interrupted") {
   TempDir dir;
   const auto file = dir.path() / "queue.db";

@@ -83,7 +83,7 @@ json entry_of(json args, const std::string& level, const std::string& filename, 
 void add_lines(FakeTask& task, const json& plan, bool in_ms) {
   const auto add = [&](WallTime at, const json& args, const std::string& level,
                        const std::string& place) {
-    task.lines.push_back({at, entry_of(args, level, place, at, in_ms), {}});
+    task.lines.push_back({at, entry_of(args, level, place, at, in_ms), {}, {}});
   };
   // Only a script with a name shows its lines.
   const auto place = [&](std::size_t line) {
@@ -144,7 +144,7 @@ void FakeKdocs::act(Pending& pending) {
   }
   const bool refused = fault.kind == Kind::http_status || fault.kind == Kind::code;
   pending.delivery =
-      spoilt(fault, !refused || fault.act ? serve(pending.request) : Answered{200, {}, {}});
+      spoilt(fault, !refused || fault.act ? serve(pending.id, pending.request) : Answered{200, {}, {}});
 }
 
 /// What arrives of a reply.
@@ -166,7 +166,6 @@ Delivery FakeKdocs::spoilt(const Fault& fault, Answered reply) const {
         reply.body.substr(0, reply.body.size() *
                                  static_cast<std::size_t>(fault.number ? fault.number : 500) /
                                  1000)};
-    else if (fault.kind == Kind::gateway) pending.delivery = Answered{fault.number, {}, {}};
   case Kind::garbage:
     return Answered{200, "<html>busy</html>", {}};
   case Kind::oversize:
@@ -268,24 +267,31 @@ std::optional<SteadyTime> FakeKdocs::next_event() const {
   std::optional<SteadyTime> next;
   const auto consider = [&](SteadyTime at) { next = next ? std::min(*next, at) : at; };
   for (const Pending& pending : pending_) {
-    if (!pending.acted)
-      consider(pending.acts_at);
-    if (!pending.delivered)
-      consider(pending.arrives_at);
+    consider(pending.acted ? pending.arrives_at : pending.acts_at);
+    if (!pending.given_up)
+      consider(pending.gives_up_at);
   }
   return next;
 }
 
 void FakeKdocs::play_until_now() {
-  for (Pending& pending : pending_)
-    if (!pending.acted && pending.acts_at <= clock_.steady())
+  const SteadyTime now = clock_.steady();
+  for (Pending& pending : pending_) {
+    if (!pending.acted && pending.acts_at <= now)
       act(pending);
-  for (Pending& pending : pending_)
-    if (!pending.delivered && pending.arrives_at <= clock_.steady()) {
-      pending.delivered = true;
+    if (pending.given_up)
+      continue;
+    if (pending.acted && pending.arrives_at <= now) {
       arrived_.push_back({pending.id, std::move(pending.delivery)});
+      pending.given_up = true;
+    } else if (pending.gives_up_at <= now) {
+      Reply& reply = arrived_.emplace_back();
+      reply.request = pending.id;
+      reply.delivery = Unanswered{"no reply in time", 0, {}};
+      pending.given_up = true;
     }
-  std::erase_if(pending_, [](const Pending& each) { return each.acted && each.delivered; });
+  }
+  std::erase_if(pending_, [](const Pending& each) { return each.acted && each.given_up; });
 }
 
 void FakeKdocs::wait_until(SteadyTime wake) {
@@ -330,7 +336,7 @@ void FakeKdocs::client_died(bool at_once) {
   for (Pending& pending : pending_) {
     if (!pending.acted && at_once)
       act(pending);
-    pending.delivered = true;
+    pending.given_up = true;
   }
   std::erase_if(pending_, [](const Pending& each) { return each.acted; });
   arrived_.clear();

@@ -31,7 +31,7 @@ struct Fault {
   };
   Kind kind = Kind::none;
   int number = 0;
-  std::optional<std::chrono::seconds> retry_after;
+  std::optional<std::chrono::seconds> retry_after = std::nullopt;
   std::chrono::milliseconds delay{0};       ///< before the service acts, on top of the latency
   std::chrono::milliseconds delay_after{0}; ///< between its acting and its reply
   bool act = false;                         ///< for http_status and code
@@ -45,6 +45,7 @@ struct FakeTask {
   std::string name; ///< script_name of its job
   std::string script;
   nlohmann::json argv; ///< custom_argv; null: none
+  RequestId started_by;
   WallTime started;
   WallTime ends;
   std::string error;
@@ -103,6 +104,10 @@ class FakeKdocs : public Transport {
   const std::vector<FakeTask>& tasks() const { return tasks_; }
   FakeTask* task_of(const std::string& name);
   std::size_t received(Endpoint endpoint) const; ///< requests of which bytes left the client
+  /// The same for one app: the apps are told apart by their base address, e.g. "https://a.test".
+  std::size_t received(Endpoint endpoint, const std::string& base_url) const;
+  /// The ids of these requests, in order.
+  const std::vector<RequestId>& arrivals() const { return arrivals_; }
   std::size_t refused_by_quota() const { return refused_by_quota_; }
   /// Task ids that were not encoded exactly once, as received.
   std::size_t wrong_encodings() const { return wrong_encodings_; }
@@ -121,7 +126,7 @@ class FakeKdocs : public Transport {
     SteadyTime arrives_at;
     SteadyTime gives_up_at; ///< when the client stops waiting; the service may act later
     bool acted = false;
-    bool given_up = false;
+    bool given_up = false; ///< it has its reply, or stopped waiting for it, or died
     Delivery delivery;
   };
   void act(Pending& pending);

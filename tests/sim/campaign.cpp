@@ -1,0 +1,174 @@
+#include "tests/sim/campaign.h"
+
+#include "store/database.h"
+#include "tests/sim/audit.h"
+
+#include <SQLiteCpp/Database.h>
+
+#include <unistd.h>
+
+#include <array>
+#include <exception>
+
+namespace kdq::sim {
+namespace {
+
+constexpr std::array modes{Mode::kill, Mode::power, Mode::ioerr, Mode::random};
+constexpr std::array<std::string_view, 4> mode_names{"kill", "power", "ioerr", "random"};
+
+// A stream of its own; see plan.cpp and world.cpp.
+constexpr std::uint64_t trouble_stream = 4;
+
+// Of a row of log writes without a commit between them, which all leave the same behind.
+constexpr std::size_t one_of_equal_writes = 8;
+
+/// Memory, where there is one: the simulation's own disk does the forgetting.
+std::filesystem::path fast_folder() {
+  const std::filesystem::path memory = "/dev/shm";
+  return access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+}
+
+/// Whether stopping at this point leaves something else behind than at the one before it.
+bool is_distinct(const std::vector<Point>& points, std::size_t i) {
+  const auto is_log_write = [&](std::size_t at) {
+    return at < points.size() && points[at].touch == Touch::wal_write;
+  };
+  if (points[i].after) // the same as before the next one, if that exists at once
+    return !is_log_write(i) || !is_log_write(i + 1);
+  return !is_log_write(i) || !is_log_write(i - 1) || !is_log_write(i + 2) ||
+         i % one_of_equal_writes == 0;
+}
+
+} // namespace
+
+std::string_view to_text(Mode mode) {
+  return mode_names[static_cast<std::size_t>(mode)];
+}
+
+std::optional<Mode> mode_of(std::string_view text) {
+  for (const Mode mode : modes)
+    if (to_text(mode) == text)
+      return mode;
+  return std::nullopt;
+}
+
+std::string to_text(const Totals& totals) {
+  const auto line = [](const char* what, std::size_t count) {
+    return std::string(what) + ": " + std::to_string(count) + "\n";
+  };
+  return line("runs", totals.runs) + line("points of death or failure", totals.points) +
+         line("kills and power cuts", totals.deaths) + line("exits with an error", totals.exits) +
+         line("faults of the service and the network", totals.faults) +
+         line("scripts run", totals.scripts_run) + line("lines handed out", totals.lines_handed_out) +
+         line("lines stored", totals.lines_stored) + line("lines in gaps", totals.lines_in_gaps) +
+         line("lines deleted by the user", totals.lines_deleted) +
+         line("duplicates", totals.duplicates) + line("lost", totals.lost) +
+         line("scripts run twice", totals.run_twice);
+}
+
+std::string Failure::replay() const {
+  std::string command =
+      "sim --seed " + std::to_string(seed) + " --mode " + std::string(to_text(mode));
+  if (step)
+    command += " --step " + std::to_string(*step);
+  return command + " --verbose";
+}
+
+Campaign::Campaign(bool verbose)
+    : folder_(fast_folder()), trace_(verbose), prepared_(prepare()) {}
+
+/// An empty database with its tables and a record of all changes of state.
+std::filesystem::path Campaign::prepare() {
+  const std::filesystem::path file = folder_.path() / "prepared.db";
+  const Database database(file);
+  SQLite::Database user(file.string(), SQLite::OPEN_READWRITE, 0, FaultVfs::user_vfs);
+  user.exec(audit_schema);
+  return file;
+}
+
+bool Campaign::run(std::uint64_t seed, Mode mode, std::size_t most_points,
+                   const std::function<bool(const Failure&)>& on_failure) {
+  if (const auto failure = run_one(seed, mode, std::nullopt); failure && !on_failure(*failure))
+    return false;
+  if (mode == Mode::random)
+    return true;
+  const std::vector<std::uint64_t> steps = steps_of(seed, mode);
+  const std::size_t count = std::min(most_points, steps.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t step = steps[i * steps.size() / count];
+    if (const auto failure = run_one(seed, mode, step); failure && !on_failure(*failure))
+      return false;
+  }
+  return true;
+}
+
+/// The points of the run that was just played without any trouble.
+std::vector<std::uint64_t> Campaign::steps_of(std::uint64_t seed, Mode mode) const {
+  std::vector<std::uint64_t> steps;
+  if (mode == Mode::ioerr) {
+    const auto& touches = vfs_.touches();
+    for (std::size_t i = 0; i < touches.size(); ++i)
+      if (i == 0 || touches[i] != touches[i - 1] || (i + seed) % one_of_equal_writes == 0)
+        steps.push_back(i);
+    return steps;
+  }
+  for (std::size_t i = 0; i < vfs_.points().size(); ++i)
+    if (is_distinct(vfs_.points(), i))
+      steps.push_back(i);
+  return steps;
+}
+
+void Campaign::plan_trouble(World& world, Mode mode, std::uint64_t seed,
+                            std::optional<std::uint64_t> step) {
+  Random random(seed + step.value_or(0) * 7919, trouble_stream);
+  if (mode == Mode::random)
+    world.die_again_within(static_cast<std::uint64_t>(random.between(200, 6000)),
+                           random.chance(50) ? Death::kill : Death::power);
+  else if (step && mode == Mode::ioerr)
+    vfs_.fail_at(*step, random.chance(50), random.chance(40));
+  else if (step)
+    vfs_.die_at(*step, mode == Mode::kill ? Death::kill : Death::power);
+}
+
+std::optional<Failure> Campaign::run_one(std::uint64_t seed, Mode mode,
+                                         std::optional<std::uint64_t> step) {
+  Failure failure{seed, mode, step, {}};
+  Plan plan = make_plan(seed, mode != Mode::random);
+  World world(vfs_, std::move(plan), trace_, folder_.path(), prepared_);
+  const bool may_lose_power = mode == Mode::random || mode == Mode::power;
+  vfs_.begin_run(world.clock(), may_lose_power, !step && mode != Mode::random);
+  plan_trouble(world, mode, seed, step);
+  try {
+    world.run();
+    vfs_.end_run();
+    const Verdict verdict = check(world);
+    add(world, verdict);
+    failure.violations = verdict.violations;
+    if (trace_.on() && !failure.violations.empty())
+      print_rows(world);
+  } catch (const std::exception& error) {
+    failure.violations.push_back(error.what());
+    vfs_.end_run();
+  }
+  totals_.points += step.has_value();
+  if (failure.violations.empty())
+    return std::nullopt;
+  return failure;
+}
+
+void Campaign::add(World& world, const Verdict& verdict) {
+  ++totals_.runs;
+  totals_.deaths += world.seen().deaths;
+  totals_.exits += world.seen().exits;
+  totals_.faults += world.seen().faults;
+  totals_.scripts_run += world.kdocs().tasks().size();
+  totals_.lines_handed_out += verdict.lines_handed_out;
+  totals_.lines_stored += verdict.lines_stored;
+  totals_.lines_in_gaps += verdict.lines_in_gaps;
+  totals_.lines_deleted += verdict.lines_deleted;
+  totals_.duplicates += verdict.duplicates;
+  totals_.lost += verdict.lost;
+  totals_.run_twice += verdict.run_twice;
+}
+
+} // namespace kdq::sim

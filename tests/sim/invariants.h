@@ -1,0 +1,30 @@
+// What must hold after a run, whatever happened in it.
+#pragma once
+
+#include "tests/sim/world.h"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace kdq::sim {
+
+struct Verdict {
+  std::vector<std::string> violations;
+  std::size_t lines_handed_out = 0;
+  std::size_t lines_stored = 0;
+  std::size_t lines_in_gaps = 0;
+  std::size_t lines_deleted = 0; ///< with their jobs, by the user
+  std::size_t duplicates = 0;
+  std::size_t lost = 0;
+  std::size_t run_twice = 0; ///< scripts that ran more often than their jobs allow
+};
+
+/// Compares what the service and the users know with what stands in the database. To be called
+/// after World::run().
+Verdict check(World& world);
+
+/// The rows of the run's database, for a person.
+void print_rows(World& world);
+
+} // namespace kdq::sim

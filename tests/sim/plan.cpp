@@ -1,0 +1,166 @@
+#include "tests/sim/plan.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace kdq::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using Kind = Action::Kind;
+using FaultKind = test::Fault::Kind;
+
+// Streams of one seed, one for each purpose.
+constexpr std::uint64_t plan_stream = 1;
+
+milliseconds some_time(Random& random, milliseconds first, milliseconds last) {
+  return milliseconds(random.between(first.count(), last.count()));
+}
+
+std::string make_script(Random& random) {
+  if (random.chance(5))
+    return "console.log(1)";
+  nlohmann::json script;
+  const bool long_one = random.chance(12);
+  script["ms"] = long_one ? random.between(60'000, 2'400'000) : random.between(100, 25'000);
+  script["lines"] = random.between(0, 6);
+  if (random.chance(12))
+    script["error"] = "ReferenceError: nothing is defined";
+  if (random.chance(50))
+    script["result"] = random.chance(50) ? nlohmann::json("bar") : nlohmann::json{{"sum", 12}};
+  return script.dump();
+}
+
+JobPlan make_job(Random& random, std::size_t number, std::size_t files) {
+  JobPlan job;
+  job.name = "n" + std::to_string(number);
+  job.file = "file-" + std::to_string(random.below(files));
+  job.script = make_script(random);
+  job.script_is_utf8 = !random.chance(2);
+  job.app = random.chance(30) ? "second" : "default";
+  if (random.chance(2))
+    job.app = "unknown";
+  job.priority = random.between(-1, 1);
+  if (random.chance(15))
+    job.run_in = some_time(random, -1h, 3min);
+  if (random.chance(8))
+    job.expires_in = some_time(random, 5s, 5min);
+  if (random.chance(15))
+    job.timeout_s = random.between(2, 60);
+  if (random.chance(10))
+    job.unique_key = "key-" + std::to_string(random.below(2));
+  constexpr std::array policies{"hold", "hold", "hold", "retry", "fail"};
+  job.on_unconfirmed = policies[random.below(policies.size())];
+  return job;
+}
+
+AppSettings make_app(Random& random, const std::string& host) {
+  AppSettings app;
+  app.base_url = "https://" + host + ".test";
+  const bool scarce = random.chance(35);
+  app.submit_quota = scarce ? random.between(2, 6) : 500;
+  app.status_quota = scarce ? random.between(15, 60) : 10'000;
+  app.requests_per_second = random.chance(50) ? 0 : static_cast<double>(random.between(1, 10));
+  return app;
+}
+
+Kind some_kind(Random& random, bool may_step_clock) {
+  constexpr std::array kinds{Kind::cancel, Kind::cancel,       Kind::rerun,   Kind::rerun,
+                             Kind::remove, Kind::lock,         Kind::read,    Kind::step_clock,
+                             Kind::insert, Kind::expire_token, Kind::restart, Kind::restart};
+  const Kind kind = kinds[random.below(kinds.size())];
+  return kind == Kind::step_clock && !may_step_clock ? Kind::lock : kind;
+}
+
+milliseconds span_of(Kind kind, Random& random) {
+  if (kind != Kind::step_clock)
+    return some_time(random, 100ms, 40s);
+  constexpr std::array<milliseconds, 4> sizes{2s, 10min, 3h, 40h};
+  const milliseconds size = sizes[random.below(sizes.size())];
+  return some_time(random, -size, size);
+}
+
+} // namespace
+
+std::string to_text(Kind kind) {
+  constexpr std::array names{"insert", "cancel",     "rerun",        "delete", "lock",
+                             "read",   "step clock", "expire token", "restart"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+test::Fault Plan::fault(Endpoint, Random& random) const {
+  test::Fault fault;
+  if (!random.chance(faulty_percent))
+    return fault;
+  constexpr std::array kinds{FaultKind::not_sent,    FaultKind::drop_before, FaultKind::drop_after,
+                             FaultKind::truncate,    FaultKind::garbage,     FaultKind::http_status,
+                             FaultKind::http_status, FaultKind::code,        FaultKind::none};
+  fault.kind = kinds[random.below(kinds.size())];
+  constexpr std::array statuses{429, 500, 502, 503, 504};
+  constexpr std::array codes{-1, 10002, 30002, 30004, 30010, 40008, 4711};
+  switch (fault.kind) {
+  case FaultKind::truncate:
+    fault.number = static_cast<int>(random.between(1, 999));
+    break;
+  case FaultKind::http_status:
+    fault.number = statuses[random.below(statuses.size())];
+    // A gateway may give up on a service that acts all the same; 429 and 503 come before it.
+    fault.act = fault.number != 429 && fault.number != 503 && random.chance(50);
+    break;
+  case FaultKind::code:
+    fault.number = codes[random.below(codes.size())];
+    break;
+  case FaultKind::none: // slow, by chance so slow that the client gives up before the service acts
+    fault.delay = some_time(random, 1s, steps_clock ? 50s : 100s);
+    break;
+  default:
+    break;
+  }
+  if (fault.kind == FaultKind::http_status || fault.kind == FaultKind::code)
+    if (random.chance(40))
+      fault.retry_after = std::chrono::seconds(random.between(1, 300));
+  return fault;
+}
+
+Plan make_plan(std::uint64_t seed, bool small) {
+  Random random(seed, plan_stream);
+  Plan plan;
+  plan.seed = seed;
+  plan.settings.max_running = static_cast<std::size_t>(random.between(1, 8));
+  plan.settings.apps["default"] = make_app(random, "default");
+  plan.settings.apps["second"] = make_app(random, "second");
+  // The quota day of Shanghai ends at 16:00 UTC: often in the run. Later than any real clock.
+  plan.begins = *parse_time("2126-03-02 15:50:00") + some_time(random, 0min, 12min);
+  plan.lasts = small ? some_time(random, 20s, 3min) : some_time(random, 3min, 40min);
+  plan.latency = some_time(random, 2ms, 800ms);
+  plan.shape_a = random.chance(50);
+  plan.faulty_percent = random.chance(30) ? 0 : static_cast<int>(random.between(2, 35));
+  plan.new_database = random.chance(10);
+  plan.users_stay = random.chance(70);
+  plan.steps_clock = random.chance(25);
+
+  const auto files = static_cast<std::size_t>(random.between(1, 4));
+  const auto first_jobs = static_cast<std::size_t>(small ? random.between(1, 4) : random.between(4, 14));
+  const auto more = static_cast<std::size_t>(small ? random.between(0, 4) : random.between(5, 25));
+  for (std::size_t i = 0; i < first_jobs; ++i)
+    plan.actions.push_back(
+        {some_time(random, 0ms, plan.lasts / 4), Kind::insert, 0, 0ms, make_job(random, i, files)});
+  for (std::size_t i = 0; i < more; ++i) {
+    Action action;
+    action.at = some_time(random, 0ms, plan.lasts);
+    action.kind = some_kind(random, plan.steps_clock);
+    action.choice = random.next();
+    action.span = span_of(action.kind, random);
+    if (action.kind == Kind::insert)
+      action.job = make_job(random, first_jobs + i, files);
+    plan.actions.push_back(std::move(action));
+  }
+  std::stable_sort(plan.actions.begin(), plan.actions.end(),
+                   [](const Action& a, const Action& b) { return a.at < b.at; });
+  return plan;
+}
+
+} // namespace kdq::sim

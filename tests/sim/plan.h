@@ -1,0 +1,74 @@
+// What happens in a run, drawn from its seed before it begins.
+#pragma once
+
+#include "poller/settings.h"
+#include "tests/sim/random.h"
+#include "tests/support/fake_kdocs.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kdq::sim {
+
+/// A job as a user inserts it.
+struct JobPlan {
+  std::string name; ///< script_name; one of its own for each job of a run
+  std::string file;
+  std::string script;
+  bool script_is_utf8 = true;
+  std::string app;
+  std::int64_t priority = 0;
+  std::optional<std::chrono::milliseconds> run_in;     ///< run_at, from the INSERT on
+  std::optional<std::chrono::milliseconds> expires_in;
+  std::optional<std::int64_t> timeout_s;
+  std::string unique_key;     ///< empty: none
+  std::string on_unconfirmed; ///< hold, retry or fail
+};
+
+/// What a user, an operator or the machine does at a moment.
+struct Action {
+  enum class Kind {
+    insert,
+    cancel,        ///< some job that has not ended
+    rerun,         ///< some job that may be queued again
+    remove,        ///< DELETE of some job that has ended
+    lock,          ///< another program holds the write lock for `span`
+    read,          ///< another program reads in one transaction for `span`
+    step_clock,    ///< the civil clock of the daemon's machine is set by `span`
+    expire_token,  ///< the service refuses the token, and has another one `span` later
+    restart        ///< a stop as by systemd, and a start
+  };
+  std::chrono::milliseconds at{0}; ///< since the run's begin
+  Kind kind = Kind::insert;
+  std::uint64_t choice = 0; ///< which job
+  std::chrono::milliseconds span{0};
+  JobPlan job;
+};
+
+using kdq::to_text;
+std::string to_text(Action::Kind kind);
+
+struct Plan {
+  std::uint64_t seed = 0;
+  EngineSettings settings;
+  WallTime begins;
+  std::chrono::milliseconds lasts{0}; ///< then the faults end, and the queue runs empty
+  std::vector<Action> actions;        ///< in order of time
+  std::chrono::milliseconds latency{40};
+  bool shape_a = true;
+  int faulty_percent = 0;    ///< of the requests
+  bool new_database = false; ///< created in the run, not prepared before it
+  bool users_stay = true;    ///< a user's connection stays open, as a database browser's does
+  bool steps_clock = false;
+
+  /// What happens to one request; `random`: the run's stream for it.
+  test::Fault fault(Endpoint endpoint, Random& random) const;
+};
+
+/// `small`: a few jobs in a few minutes, for sweeps over all points of a run.
+Plan make_plan(std::uint64_t seed, bool small);
+
+} // namespace kdq::sim

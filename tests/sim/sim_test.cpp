@@ -1,0 +1,48 @@
+#include "tests/sim/campaign.h"
+
+#include <doctest/doctest.h>
+
+using namespace kdq::sim;
+
+namespace {
+
+// With these the whole takes about a minute on two shared cores; `sim` plays any number.
+constexpr std::uint64_t sweep_seeds = 6;
+constexpr std::size_t sweep_points = 150;
+constexpr std::uint64_t random_seeds = 60;
+
+void require_promises(Mode mode, std::uint64_t seeds, std::size_t points) {
+  Campaign campaign(false);
+  for (std::uint64_t seed = 0; seed < seeds; ++seed)
+    campaign.run(seed, mode, points, [](const Failure& failure) {
+      std::string story;
+      for (const std::string& violation : failure.violations)
+        story += "\n  " + violation;
+      FAIL_CHECK("seed " << failure.seed << ": " << story << "\n  replay: " << failure.replay());
+      return false;
+    });
+  MESSAGE(to_text(mode), " mode\n", to_text(campaign.totals()));
+  CHECK(campaign.totals().lines_handed_out > 0);
+  CHECK(campaign.totals().lines_stored > 0);
+  CHECK(campaign.totals().lost == 0);
+  CHECK(campaign.totals().duplicates == 0);
+  CHECK(campaign.totals().run_twice == 0);
+}
+
+} // namespace
+
+TEST_CASE("the promises hold wherever the daemon is killed") {
+  require_promises(Mode::kill, sweep_seeds, sweep_points);
+}
+
+TEST_CASE("the promises hold wherever the power is cut, whatever the disk forgets") {
+  require_promises(Mode::power, sweep_seeds, sweep_points);
+}
+
+TEST_CASE("the promises hold wherever the disk fails or is full") {
+  require_promises(Mode::ioerr, sweep_seeds, sweep_points);
+}
+
+TEST_CASE("the promises hold in long runs with several deaths") {
+  require_promises(Mode::random, random_seeds, 0);
+}

@@ -1,0 +1,175 @@
+#include "tests/sim/users.h"
+
+#include "tests/sim/audit.h"
+#include "tests/sim/fault_vfs.h"
+
+#include <SQLiteCpp/Statement.h>
+
+namespace kdq::sim {
+namespace {
+
+using Kind = Action::Kind;
+
+template <class Value>
+void bind_or_null(SQLite::Statement& statement, int index, const std::optional<Value>& value) {
+  if (value)
+    statement.bind(index, *value);
+  else
+    statement.bind(index);
+}
+
+/// The id of one job of those that the statement names, chosen by a number; 0: there is none.
+std::int64_t choose(SQLite::Database& database, const char* sql, std::uint64_t choice) {
+  SQLite::Statement query(database, sql);
+  std::vector<std::int64_t> ids;
+  while (query.executeStep())
+    ids.push_back(query.getColumn(0).getInt64());
+  return ids.empty() ? 0 : ids[choice % ids.size()];
+}
+
+} // namespace
+
+Users::Users(std::filesystem::path file, const Clock& clock, bool stay, Trace& trace)
+    : file_(std::move(file)), clock_(clock), stay_(stay), trace_(trace) {}
+
+std::unique_ptr<SQLite::Database> Users::connect() const {
+  return std::make_unique<SQLite::Database>(file_.string(), SQLite::OPEN_READWRITE, 0,
+                                            FaultVfs::user_vfs);
+}
+
+SQLite::Database& Users::main() {
+  if (!main_)
+    main_ = connect();
+  return *main_;
+}
+
+bool Users::act(const Action& action) {
+  bool again = false;
+  try {
+    if (action.kind == Kind::insert)
+      insert(action.job);
+    else
+      change(action);
+  } catch (const SQLite::Exception& error) {
+    const int code = error.getErrorCode() & 0xff;
+    again = code == SQLITE_BUSY || code == SQLITE_FULL || code == SQLITE_IOERR ||
+            code == SQLITE_ERROR; // the last: the daemon has not created the tables yet
+    trace_.tell(clock_, [&] { return "user: " + to_text(action.kind) + ": " + error.what(); });
+    if (main_ && sqlite3_get_autocommit(main_->getHandle()) == 0)
+      main_->tryExec("ROLLBACK");
+  }
+  if (!stay_)
+    main_.reset();
+  return again;
+}
+
+void Users::insert(const JobPlan& job) {
+  SQLite::Database& database = main();
+  SQLite::Statement insert(
+      database, "INSERT OR IGNORE INTO jobs(file_token, script, script_name, app, priority, run_at, "
+                "expires_at, timeout_s, unique_key, on_unconfirmed) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)");
+  const auto after = [&](const auto& span) {
+    return span ? std::optional<std::string>(kdq::to_text(clock_.wall() + *span)) : std::nullopt;
+  };
+  insert.bind(1, job.file);
+  const std::string script = job.script_is_utf8 ? job.script : job.script + "\xff";
+  insert.bind(2, static_cast<const void*>(script.data()), static_cast<int>(script.size()));
+  insert.bind(3, job.name);
+  insert.bind(4, job.app);
+  insert.bind(5, job.priority);
+  bind_or_null(insert, 6, after(job.run_in));
+  bind_or_null(insert, 7, after(job.expires_in));
+  bind_or_null(insert, 8, job.timeout_s);
+  insert.bind(9, job.unique_key);
+  insert.bind(10, job.on_unconfirmed);
+  if (insert.exec() == 0)
+    return; // its unique_key is taken
+  jobs_[database.getLastInsertRowid()] = {job, 0, false};
+  trace_.tell(clock_, [&] {
+    return "user: insert " + std::to_string(database.getLastInsertRowid()) + " " + job.name + " on " +
+           job.file + " for " + job.app + " " + job.script + " " + job.on_unconfirmed;
+  });
+}
+
+void Users::change(const Action& action) {
+  const char* choice = "SELECT id FROM jobs WHERE state IN "
+                       "('queued','submitting','running','unconfirmed') ORDER BY id";
+  const char* sql = "UPDATE jobs SET state = 'cancelled' WHERE id = ?";
+  if (action.kind == Kind::rerun) {
+    choice = "SELECT id FROM jobs WHERE state IN ('failed','timed_out','cancelled','unconfirmed') "
+             "ORDER BY id";
+    sql = "UPDATE OR IGNORE jobs SET state = 'queued' WHERE id = ?";
+  } else if (action.kind == Kind::remove) {
+    choice = "SELECT id FROM jobs WHERE state NOT IN ('submitting','running') ORDER BY id";
+    sql = "DELETE FROM jobs WHERE id = ?";
+  }
+  SQLite::Database& database = main();
+  const std::int64_t id = choose(database, choice, action.choice);
+  if (id == 0)
+    return;
+  SQLite::Statement change(database, sql);
+  change.bind(1, id);
+  if (change.exec() == 0)
+    return;
+  if (action.kind == Kind::rerun)
+    ++jobs_.at(id).reruns;
+  jobs_.at(id).deleted = action.kind == Kind::remove;
+  trace_.tell(clock_,
+              [&] { return "user: " + to_text(action.kind) + " " + std::to_string(id); });
+}
+
+bool Users::keep_audit() {
+  return main().tryExec(audit_schema) == SQLITE_OK;
+}
+
+void Users::lock() {
+  try {
+    if (!locker_)
+      locker_ = connect();
+    if (sqlite3_get_autocommit(locker_->getHandle()) != 0)
+      locker_->exec("BEGIN IMMEDIATE; UPDATE job_counts SET jobs = jobs");
+    trace_.tell(clock_, [] { return "user: locks"; });
+  } catch (const SQLite::Exception&) {
+    locker_.reset(); // somebody else was faster
+  }
+}
+
+void Users::unlock(bool keep_changes) {
+  if (!locker_)
+    return;
+  if (locker_->tryExec(keep_changes ? "COMMIT" : "ROLLBACK") != SQLITE_OK)
+    locker_->tryExec("ROLLBACK");
+  locker_.reset();
+  trace_.tell(clock_, [] { return "user: unlocks"; });
+}
+
+void Users::begin_reading() {
+  try {
+    if (!reader_)
+      reader_ = connect();
+    if (sqlite3_get_autocommit(reader_->getHandle()) != 0)
+      reader_->exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+    trace_.tell(clock_, [] { return "user: begins to read"; });
+  } catch (const SQLite::Exception&) {
+    reader_.reset();
+  }
+}
+
+void Users::end_reading() {
+  reader_.reset();
+}
+
+void Users::leave() {
+  reader_.reset();
+  locker_.reset();
+  main_.reset();
+}
+
+void Users::look(const std::function<void(SQLite::Database&)>& look) {
+  look(main());
+  if (!stay_)
+    main_.reset();
+}
+
+} // namespace kdq::sim

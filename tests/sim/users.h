@@ -1,0 +1,66 @@
+// The people beside the daemon: they insert, cancel, run again, delete, hold locks and look.
+#pragma once
+
+#include "poller/clock.h"
+#include "tests/sim/plan.h"
+#include "tests/sim/trace.h"
+
+#include <SQLiteCpp/Database.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace kdq::sim {
+
+class Users {
+public:
+  Users(std::filesystem::path file, const Clock& clock, bool stay, Trace& trace);
+
+  /// Each does what the action says, unless the database refuses, as it may: returns whether another
+  /// attempt makes sense, because somebody has the lock or the disk is full.
+  bool act(const Action& action);
+  void lock();
+  void unlock(bool keep_changes);
+  void begin_reading();
+  void end_reading();
+
+  /// All connections end: the power is gone, or the run is over.
+  void leave();
+
+  /// Plants the record of all changes of state; false if that is not possible now.
+  bool keep_audit();
+
+  /// Runs `look` on a connection of the users.
+  void look(const std::function<void(SQLite::Database&)>& look);
+
+  // --- what they know ------------------------------------------------------------------------
+  struct Job {
+    JobPlan plan;
+    int reruns = 0; ///< how often they set it to queued
+    bool deleted = false;
+  };
+  /// The jobs whose INSERT succeeded, by id.
+  const std::map<std::int64_t, Job>& jobs() const { return jobs_; }
+
+private:
+  SQLite::Database& main();
+  std::unique_ptr<SQLite::Database> connect() const;
+  void insert(const JobPlan& job);
+  void change(const Action& action);
+
+  std::filesystem::path file_;
+  const Clock& clock_;
+  bool stay_;
+  Trace& trace_;
+  std::unique_ptr<SQLite::Database> main_;
+  std::unique_ptr<SQLite::Database> locker_;
+  std::unique_ptr<SQLite::Database> reader_;
+  std::map<std::int64_t, Job> jobs_;
+};
+
+} // namespace kdq::sim

@@ -1,0 +1,34 @@
+#include "tests/sim/wire.h"
+
+#include <algorithm>
+
+namespace kdq::sim {
+
+void Wire::send(RequestId id, HttpRequest request) {
+  if (vfs_.touch(Touch::send, false))
+    throw Killed{};
+  if (request.method == HttpRequest::Method::post) {
+    if (on_start)
+      on_start();
+  } else {
+    const std::string task = request.url.substr(request.url.find("task_id="));
+    if (std::any_of(asked_.begin(), asked_.end(),
+                    [&](const auto& other) { return other.second == task; }))
+      violations_.push_back("request " + std::to_string(id.value) +
+                            " asks about a task that another one is asking about");
+    asked_.emplace(id, task);
+  }
+  ++sent_;
+  kdocs_.send(id, std::move(request));
+  if (vfs_.touch(Touch::send, true))
+    throw Killed{};
+}
+
+std::vector<Reply> Wire::take_replies() {
+  std::vector<Reply> replies = kdocs_.take_replies();
+  for (const Reply& reply : replies)
+    asked_.erase(reply.request);
+  return replies;
+}
+
+} // namespace kdq::sim
