@@ -1,4 +1,5 @@
-#!/bin/bash
+  kill $(jobs -p) 2> /dev/null || true # readers, lockers, listeners
+  [ -z "$here_mounted" ] || umount#!/bin/bash
 # usage: outage_test.sh BUILD-FOLDER [SCENARIO...]
 # What surrounds the daemon fails and comes back: disk, rights, locks, readers, files, token, service.
 # After each, every line that was handed out is stored or stands in a gap, and no job is stuck.
