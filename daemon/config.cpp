@@ -253,7 +253,12 @@ Config load_config(const std::optional<fs::path>& file, const Overrides& overrid
                       "or --database FILE");
   // SQLite keeps its -wal file beside the file that a symbolic link points to, and so must the
   // lock, or two daemons could use one database under two names.
-  config.database = fs::weakly_canonical(config.database);
+  std::error_code problem;
+  const fs::path canonical = fs::weakly_canonical(config.database, problem);
+  if (problem)
+    throw ConfigError("the database " + config.database.string() +
+                      " cannot be looked for: " + problem.message());
+  config.database = canonical;
 
   const bool for_default = overrides.base_url || overrides.tier || overrides.token_file;
   if (for_default || apps.empty())

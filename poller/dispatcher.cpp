@@ -136,8 +136,8 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
       continue;
     }
     QueueScan scan = state_.queue.scan(app, now.wall, std::min(free, batch_starts), slots);
-    if (scan.more)
-      wake_at(now.steady);
+    if (scan.more || !scan.early.empty())
+      wake_at(now.steady); // next_time() does not know yet what is being set aside
     std::move(scan.startable.begin(), scan.startable.end(), std::back_inserter(found));
     scan.startable.clear();
     plan.scans.push_back(std::move(scan));

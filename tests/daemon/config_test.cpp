@@ -200,6 +200,13 @@ TEST_CASE("without a database the repair is named") {
   CHECK_THROWS_WITH_AS(load_config(std::nullopt, {}), doctest::Contains("--database"), ConfigError);
 }
 
+TEST_CASE("a database whose name no file can have is named") {
+  Overrides overrides;
+  overrides.database = "/" + std::string(300, 'a') + "/queue.db";
+  CHECK_THROWS_WITH_AS(load_config(std::nullopt, overrides), doctest::Contains("the database /aaa"),
+                       ConfigError);
+}
+
 TEST_CASE("a mistake on the command line names the option") {
   Overrides overrides = with_database();
   overrides.base_url = "http://example.com";

@@ -9,8 +9,10 @@ here_mounted=
 
 leave() {
   local code=$?
-  exec 8>&- || true
-  [ -z "$here_mounted" ] || umount -l "$here_mounted" || true
+  set +e
+  exec 8>&-
+  kill $(jobs -p) 2> /dev/null # readers, lockers, listeners
+  [ -z "$here_mounted" ] || umount -l "$here_mounted"
   (exit $code)
   finish
 }
@@ -22,7 +24,7 @@ begin() {
   mkdir -p "$work/$1"
   db=$work/$1/queue.db
   [ -z "$sandbox_pid" ] || end_sandbox
-  rm -f "$work/ledger" "$work/daemon.log"
+  rm -f "$work/ledger" "$work/daemon.log" "$work/token"
   start_sandbox --quota-submit 100000 --quota-status 1000000
   cat > "$work/config.json" <<JSON
 {"apps": {"default": {"requests_per_second": 0, "quota": {"submit": 100000, "status": 1000000}}}}

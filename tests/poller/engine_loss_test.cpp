@@ -60,6 +60,29 @@ TEST_CASE("a kill with a question on its way leaves a gap row, and no line is lo
   CHECK(world.user->number("SELECT log_gaps FROM jobs") == 1);
 }
 
+TEST_CASE("the gap of a kill holds the lines that a slow service takes away after the restart") {
+  EngineWorld world;
+  world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
+    Fault fault;
+    if (endpoint == Endpoint::status && n == 2)
+      fault.delay = 10s;
+    return fault;
+  };
+  world.user->enqueue("f", R"({"ms": 60000, "lines": 59})", "n");
+  REQUIRE(world.run_until([&] { return world.kdocs.received(Endpoint::status) == 3; }));
+  world.kill();
+  world.start();
+  REQUIRE(world.run_until_idle());
+  const auto stored = world.user->number("SELECT count(*) FROM logs WHERE level <> 'gap'");
+  const std::string end =
+      world.user->text("SELECT json_extract(args, '$[2]') FROM logs WHERE level = 'gap'");
+  std::int64_t in_gap = 0;
+  for (const FakeTask::Line& line : world.kdocs.tasks().front().lines)
+    in_gap += line.handed_to.value == 4 && to_text(line.at) <= end ? 1 : 0;
+  CHECK(in_gap > 0);
+  CHECK(stored + in_gap == 61);
+}
+
 TEST_CASE("a kill with a start on its way leaves the job unconfirmed, never started again") {
   EngineWorld world;
   world.user->enqueue("f", two_seconds, "n");

@@ -59,7 +59,8 @@ std::string to_text(const Totals& totals) {
   return line("runs", totals.runs) + line("points of death or failure", totals.points) +
          line("kills and power cuts", totals.deaths) + line("exits with an error", totals.exits) +
          line("faults of the service and the network", totals.faults) +
-         line("scripts run", totals.scripts_run) + line("lines handed out", totals.lines_handed_out) +
+         line("scripts run", totals.scripts_run) +
+         line("lines handed out", totals.lines_handed_out) +
          line("lines stored", totals.lines_stored) + line("lines in gaps", totals.lines_in_gaps) +
          line("lines deleted by the user", totals.lines_deleted) +
          line("duplicates", totals.duplicates) + line("lost", totals.lost) +
@@ -74,8 +75,7 @@ std::string Failure::replay() const {
   return command + " --verbose";
 }
 
-Campaign::Campaign(bool verbose)
-    : folder_(fast_folder()), trace_(verbose), prepared_(prepare()) {}
+Campaign::Campaign(bool verbose) : folder_(fast_folder()), trace_(verbose), prepared_(prepare()) {}
 
 /// An empty database with its tables and a record of all changes of state.
 std::filesystem::path Campaign::prepare() {

@@ -1,4 +1,5 @@
-// Runs by the hundred: sweeps over every point of a run, random runs, totals, and how to replay one.
+// Runs by the hundred: sweeps over every point of a run, random runs, totals, and how to replay
+// one.
 #pragma once
 
 #include "tests/sim/fault_vfs.h"
@@ -53,7 +54,7 @@ struct Failure {
 };
 
 class Campaign {
-public:
+ public:
   explicit Campaign(bool verbose);
 
   /// All runs of a seed in a mode; calls `on_failure` for each that breaks a rule, which says
@@ -65,7 +66,7 @@ public:
 
   const Totals& totals() const { return totals_; }
 
-private:
+ private:
   std::vector<std::uint64_t> steps_of(std::uint64_t seed, Mode mode) const;
   void plan_trouble(World& world, Mode mode, std::uint64_t seed, std::optional<std::uint64_t> step);
   void add(World& world, const Verdict& verdict);

@@ -165,11 +165,25 @@ struct VfsCalls {
   }
 
   static const sqlite3_io_methods* methods() {
-    static const sqlite3_io_methods table = {
-        2,        close,     read,         write,      truncate,    sync,
-        file_size, lock,     unlock,       check_lock, file_control, sector_size,
-        characteristics,     shm_map,      shm_lock,   shm_barrier, shm_unmap,
-        nullptr,  nullptr};
+    static const sqlite3_io_methods table = {2,
+                                             close,
+                                             read,
+                                             write,
+                                             truncate,
+                                             sync,
+                                             file_size,
+                                             lock,
+                                             unlock,
+                                             check_lock,
+                                             file_control,
+                                             sector_size,
+                                             characteristics,
+                                             shm_map,
+                                             shm_lock,
+                                             shm_barrier,
+                                             shm_unmap,
+                                             nullptr,
+                                             nullptr};
     return &table;
   }
 

@@ -17,7 +17,16 @@
 namespace kdq::sim {
 
 /// How the daemon touches the world outside of its memory.
-enum class Touch : unsigned char { wal_write, db_write, other_write, truncate, sync, remove, send, read };
+enum class Touch : unsigned char {
+  wal_write,
+  db_write,
+  other_write,
+  truncate,
+  sync,
+  remove,
+  send,
+  read
+};
 
 /// A moment at which the daemon can be stopped: just before or just after a touch.
 struct Point {
@@ -31,7 +40,7 @@ enum class Death { kill, power };
 /// `user_vfs`, for the connections of users. Real files, so that what a killed process leaves is
 /// what the kernel would have. Lives as long as any connection; one at a time. Single-threaded.
 class FaultVfs {
-public:
+ public:
   static constexpr const char* user_vfs = "kdq-sim-user";
 
   FaultVfs();
@@ -79,7 +88,7 @@ public:
     sqlite3_vfs vfs{};
   };
 
-private:
+ private:
   friend struct VfsCalls;
   /// The code with which a touch fails, if it is to fail.
   std::optional<int> failure(const Side& side, Touch what);

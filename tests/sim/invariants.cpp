@@ -93,9 +93,9 @@ struct Checker {
 
   /// How often the daemon itself sent a job whose start had got lost back to the queue.
   std::size_t own_retries(std::int64_t job) {
-    SQLite::Statement query(database,
-                            "SELECT count(*) FROM requests WHERE job_id = ? AND endpoint = 'submit' "
-                            "AND outcome IN ('lost', 'unanswered', 'unknown')");
+    SQLite::Statement query(
+        database, "SELECT count(*) FROM requests WHERE job_id = ? AND endpoint = 'submit' "
+                  "AND outcome IN ('lost', 'unanswered', 'unknown')");
     query.bind(1, job);
     query.executeStep();
     return static_cast<std::size_t>(query.getColumn(0).getInt64());
@@ -161,8 +161,7 @@ struct Checker {
           complain(which + ": more than the quota was spent in a day");
         counted += used;
       }
-    const auto connected =
-        static_cast<std::int64_t>(world.wire().sent() - world.seen().not_sent);
+    const auto connected = static_cast<std::int64_t>(world.wire().sent() - world.seen().not_sent);
     if (!world.seen().left_in_flight && counted != connected)
       complain("sent were " + std::to_string(connected) + " requests, counted " +
                std::to_string(counted));

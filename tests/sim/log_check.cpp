@@ -41,8 +41,9 @@ std::vector<Row> read_rows(SQLite::Database& database, std::int64_t job, std::in
 std::optional<std::size_t> line_of(const FakeTask& task, const Row& row) {
   for (std::size_t i = 0; i < task.lines.size(); ++i) {
     const json& entry = task.lines[i].entry;
-    if (json::parse(row.args, nullptr, false) == entry["args"] && row.filename == entry["filename"] &&
-        row.level == entry["level"] && row.timestamp == entry["timestamp"])
+    if (json::parse(row.args, nullptr, false) == entry["args"] &&
+        row.filename == entry["filename"] && row.level == entry["level"] &&
+        row.timestamp == entry["timestamp"])
       return i;
   }
   return std::nullopt;
@@ -82,7 +83,9 @@ struct TaskCheck {
   std::string name;
   Verdict& verdict;
 
-  void complain(const std::string& sentence) { verdict.violations.push_back(name + ": " + sentence); }
+  void complain(const std::string& sentence) {
+    verdict.violations.push_back(name + ": " + sentence);
+  }
 
   void recognise(std::vector<Row>& rows) {
     std::optional<std::size_t> last;

@@ -77,7 +77,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"kill", "power", "ioerr", "random", "all"}));
   app.add_option("--step", wanted.step, "only the run with the death or failure at this step");
   app.add_option("--points", wanted.most_points, "at most so many points of each sweep");
-  app.add_flag("--verbose", wanted.verbose, "tell the story of one run: the one with --step, or the one without trouble");
+  app.add_flag("--verbose", wanted.verbose,
+               "tell the story of one run: the one with --step, or the one without trouble");
   app.add_flag("--keep-going", wanted.keep_going, "do not stop at the first failure");
   CLI11_PARSE(app, argc, argv);
   if (seed) {

@@ -143,7 +143,8 @@ Plan make_plan(std::uint64_t seed, bool small) {
   plan.steps_clock = random.chance(25);
 
   const auto files = static_cast<std::size_t>(random.between(1, 4));
-  const auto first_jobs = static_cast<std::size_t>(small ? random.between(1, 4) : random.between(4, 14));
+  const auto first_jobs =
+      static_cast<std::size_t>(small ? random.between(1, 4) : random.between(4, 14));
   const auto more = static_cast<std::size_t>(small ? random.between(0, 4) : random.between(5, 25));
   for (std::size_t i = 0; i < first_jobs; ++i)
     plan.actions.push_back(

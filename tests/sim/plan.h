@@ -21,7 +21,7 @@ struct JobPlan {
   bool script_is_utf8 = true;
   std::string app;
   std::int64_t priority = 0;
-  std::optional<std::chrono::milliseconds> run_in;     ///< run_at, from the INSERT on
+  std::optional<std::chrono::milliseconds> run_in; ///< run_at, from the INSERT on
   std::optional<std::chrono::milliseconds> expires_in;
   std::optional<std::int64_t> timeout_s;
   std::string unique_key;     ///< empty: none
@@ -32,14 +32,14 @@ struct JobPlan {
 struct Action {
   enum class Kind {
     insert,
-    cancel,        ///< some job that has not ended
-    rerun,         ///< some job that may be queued again
-    remove,        ///< DELETE of some job that has ended
-    lock,          ///< another program holds the write lock for `span`
-    read,          ///< another program reads in one transaction for `span`
-    step_clock,    ///< the civil clock of the daemon's machine is set by `span`
-    expire_token,  ///< the service refuses the token, and has another one `span` later
-    restart        ///< a stop as by systemd, and a start
+    cancel,       ///< some job that has not ended
+    rerun,        ///< some job that may be queued again
+    remove,       ///< DELETE of some job that has ended
+    lock,         ///< another program holds the write lock for `span`
+    read,         ///< another program reads in one transaction for `span`
+    step_clock,   ///< the civil clock of the daemon's machine is set by `span`
+    expire_token, ///< the service refuses the token, and has another one `span` later
+    restart       ///< a stop as by systemd, and a start
   };
   std::chrono::milliseconds at{0}; ///< since the run's begin
   Kind kind = Kind::insert;

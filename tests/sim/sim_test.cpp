@@ -7,9 +7,9 @@ using namespace kdq::sim;
 namespace {
 
 // With these the whole takes about a minute on two shared cores; `sim` plays any number.
-constexpr std::uint64_t sweep_seeds = 6;
-constexpr std::size_t sweep_points = 150;
-constexpr std::uint64_t random_seeds = 60;
+constexpr std::uint64_t sweep_seeds = 4;
+constexpr std::size_t sweep_points = 100;
+constexpr std::uint64_t random_seeds = 100;
 
 void require_promises(Mode mode, std::uint64_t seeds, std::size_t points) {
   Campaign campaign(false);

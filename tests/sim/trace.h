@@ -9,7 +9,7 @@
 namespace kdq::sim {
 
 class Trace {
-public:
+ public:
   explicit Trace(bool on) : on_(on) {}
   bool on() const { return on_; }
 
@@ -17,10 +17,11 @@ public:
   template <class Text>
   void tell(const Clock& clock, Text&& text) const {
     if (on_)
-      std::fprintf(stderr, "%s  %s\n", kdq::to_text(clock.wall()).c_str() + 5, std::string(text()).c_str());
+      std::fprintf(stderr, "%s  %s\n", kdq::to_text(clock.wall()).c_str() + 5,
+                   std::string(text()).c_str());
   }
 
-private:
+ private:
   bool on_;
 };
 

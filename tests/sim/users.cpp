@@ -66,9 +66,10 @@ bool Users::act(const Action& action) {
 void Users::insert(const JobPlan& job) {
   SQLite::Database& database = main();
   SQLite::Statement insert(
-      database, "INSERT OR IGNORE INTO jobs(file_token, script, script_name, app, priority, run_at, "
-                "expires_at, timeout_s, unique_key, on_unconfirmed) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)");
+      database,
+      "INSERT OR IGNORE INTO jobs(file_token, script, script_name, app, priority, run_at, "
+      "expires_at, timeout_s, unique_key, on_unconfirmed) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)");
   const auto after = [&](const auto& span) {
     return span ? std::optional<std::string>(kdq::to_text(clock_.wall() + *span)) : std::nullopt;
   };
@@ -87,8 +88,8 @@ void Users::insert(const JobPlan& job) {
     return; // its unique_key is taken
   jobs_[database.getLastInsertRowid()] = {job, 0, false};
   trace_.tell(clock_, [&] {
-    return "user: insert " + std::to_string(database.getLastInsertRowid()) + " " + job.name + " on " +
-           job.file + " for " + job.app + " " + job.script + " " + job.on_unconfirmed;
+    return "user: insert " + std::to_string(database.getLastInsertRowid()) + " " + job.name +
+           " on " + job.file + " for " + job.app + " " + job.script + " " + job.on_unconfirmed;
   });
 }
 
@@ -115,8 +116,7 @@ void Users::change(const Action& action) {
   if (action.kind == Kind::rerun)
     ++jobs_.at(id).reruns;
   jobs_.at(id).deleted = action.kind == Kind::remove;
-  trace_.tell(clock_,
-              [&] { return "user: " + to_text(action.kind) + " " + std::to_string(id); });
+  trace_.tell(clock_, [&] { return "user: " + to_text(action.kind) + " " + std::to_string(id); });
 }
 
 bool Users::keep_audit() {

@@ -30,7 +30,7 @@ constexpr std::uint64_t too_many_ticks = 200'000; // only an engine that spins n
 } // namespace
 
 class World::Listener : public Events {
-public:
+ public:
   explicit Listener(const World& world) : world_(world) {}
   void recovered(std::size_t running, std::size_t gaps, std::size_t unconfirmed) override {
     tell("recovered " + std::to_string(running) + " running, " + std::to_string(gaps) + " gaps, " +
@@ -50,7 +50,7 @@ public:
   void relief(std::string_view sentence) override { tell("relief: " + std::string(sentence)); }
   void detail(std::string_view) override {}
 
-private:
+ private:
   void tell(const std::string& text) const {
     world_.trace_.tell(world_.clock_, [&] { return "daemon: " + text; });
   }
@@ -58,12 +58,12 @@ private:
 };
 
 class World::Token : public Tokens {
-public:
+ public:
   explicit Token(const std::string& file) : file_(file) {}
   std::variant<std::string, TokenProblem> token(const std::string&) override { return file_; }
   void put(const std::string& value) { file_ = value; }
 
-private:
+ private:
   std::string file_;
 };
 
@@ -101,8 +101,7 @@ void World::set_up_service() {
   kdocs_.latency = plan_.latency;
   kdocs_.shape_a = plan_.shape_a;
   kdocs_.faults = [this](Endpoint endpoint, std::size_t) {
-    const test::Fault fault =
-        calm_ ? test::Fault{} : plan_.fault(endpoint, service_random_);
+    const test::Fault fault = calm_ ? test::Fault{} : plan_.fault(endpoint, service_random_);
     seen_.faults += fault.kind != test::Fault::Kind::none || fault.delay > 0ms;
     seen_.not_sent += fault.kind == test::Fault::Kind::not_sent;
     trace_.tell(clock_, [&] {
@@ -181,7 +180,8 @@ void World::perform(const Action& action) {
     later(action.span, [this] { users_.end_reading(); });
     break;
   case Kind::step_clock:
-    trace_.tell(clock_, [&] { return "clock: set by " + std::to_string(action.span.count()) + " ms"; });
+    trace_.tell(clock_,
+                [&] { return "clock: set by " + std::to_string(action.span.count()) + " ms"; });
     clock_.step_wall(action.span);
     seen_.stepped = true;
     break;
@@ -270,8 +270,9 @@ void World::exit_with_error(const std::string& why) {
   starts_at_ = clock_.steady() + restart_pause;
 }
 
-/// Requests outlive the process that sent them. Where times tell nothing, because the civil clock is
-/// set in this run, they do not: what they take later could not be told from what is lost silently.
+/// Requests outlive the process that sent them. Where times tell nothing, because the civil clock
+/// is set in this run, they do not: what they take later could not be told from what is lost
+/// silently.
 void World::cut_wire(bool at_once) {
   wire_.cut();
   kdocs_.client_died(at_once || plan_.steps_clock);
