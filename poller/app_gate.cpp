@@ -9,13 +9,20 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds first_backoff = 1s;
 constexpr std::chrono::milliseconds longest_backoff = 60s;
-// How long an endpoint rests after a rate limit without Retry-After, or when the service is busy.
-constexpr std::chrono::milliseconds pause_without_hint = 60s;
+// How long an endpoint rests after a rate limit without Retry-After, or when the service is busy:
+// doubled as long as it goes on.
+constexpr std::chrono::milliseconds first_pause = 60s;
+constexpr std::chrono::milliseconds longest_pause = 1h;
 // An app that an operator has to unblock is tried again with one request, in case it was done at the
 // vendor's side where nothing tells us.
 constexpr std::chrono::milliseconds blocked_retry = 10min;
 // A missing or refused token is looked at again this often; it costs one stat().
 constexpr std::chrono::milliseconds token_recheck = 5s;
+
+std::chrono::milliseconds doubled(std::chrono::milliseconds first, int times,
+                                  std::chrono::milliseconds longest) {
+  return std::min(first * (1 << std::min(times, 10)), longest);
+}
 
 /// A wall-clock moment on the monotonic clock, as far as it is known now.
 SteadyTime on_steady(WallTime moment, Moment now) {
@@ -41,16 +48,47 @@ std::int64_t AppGate::allowed(Endpoint endpoint) const {
   return endpoint == Endpoint::submit ? settings_.submit_quota : settings_.status_quota;
 }
 
+void AppGate::close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
+                    const std::string& reason) {
+  // Never shortened: what the service asked for is kept in full.
+  const SteadyTime earlier = barrier ? barrier->until : until;
+  barrier = Barrier{now, std::max(earlier, until), reason};
+}
+
+bool AppGate::half_open(Endpoint endpoint, SteadyTime now) const {
+  const Door& entry = door(endpoint);
+  return (closed_ && closed_->until <= now) || (entry.pause && entry.pause->until <= now);
+}
+
 SteadyTime AppGate::opens_at(Endpoint endpoint, Moment now) const {
   SteadyTime opens = now.steady;
   const Door& entry = door(endpoint);
-  if (closed_until_)
-    opens = std::max(opens, *closed_until_);
-  if (entry.paused_until)
-    opens = std::max(opens, *entry.paused_until);
+  if (closed_)
+    opens = std::max(opens, closed_->until);
+  if (entry.pause)
+    opens = std::max(opens, entry.pause->until);
   if (entry.spent_until)
     opens = std::max(opens, on_steady(*entry.spent_until, now));
+  if (opens == now.steady && half_open(endpoint, now.steady) && (probe_planned_ || probe_sent_at_))
+    return SteadyTime::max();
   return opens;
+}
+
+bool AppGate::take(Endpoint endpoint, SteadyTime now) {
+  if (!rate_.take(now))
+    return false;
+  probe_planned_ = probe_planned_ || half_open(endpoint, now);
+  return true;
+}
+
+void AppGate::sent(Endpoint endpoint, SteadyTime now) {
+  if (half_open(endpoint, now))
+    probe_sent_at_ = now;
+}
+
+void AppGate::replied(SteadyTime sent_at) {
+  if (probe_sent_at_ && sent_at >= *probe_sent_at_)
+    probe_sent_at_.reset();
 }
 
 void AppGate::quota_spent(Endpoint endpoint, WallTime now) {
@@ -63,30 +101,27 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
   Door& entry = door(endpoint);
   switch (error.verdict) {
   case Verdict::pause:
-  case Verdict::later:
-    entry.paused_until =
-        now.steady + (error.retry_after ? std::chrono::milliseconds(*error.retry_after)
-                                        : pause_without_hint);
-    entry.reason = error.sentence;
+  case Verdict::later: {
+    const std::chrono::milliseconds pause =
+        error.retry_after ? std::chrono::milliseconds(*error.retry_after)
+                          : doubled(first_pause, entry.pauses++, longest_pause);
+    close(entry.pause, now.steady, now.steady + pause, error.sentence);
     break;
+  }
   case Verdict::token:
     refused_token_ = token;
-    closed_until_ = now.steady; // another token may be in the file already
-    closed_reason_ = error.sentence;
+    close(closed_, now.steady, now.steady, error.sentence); // the file may have another already
     break;
   case Verdict::blocked:
-    closed_until_ = now.steady + blocked_retry;
-    closed_reason_ = error.sentence;
+    close(closed_, now.steady, now.steady + blocked_retry, error.sentence);
     break;
   case Verdict::retry:
+  case Verdict::unknown_if_ran:
     // The service is ill, whichever job it was: do not press it.
-    ++failures_;
-    entry.paused_until = now.steady + std::min(first_backoff * (1 << std::min(failures_ - 1, 6)),
-                                               longest_backoff);
-    entry.reason = error.sentence;
+    close(entry.pause, now.steady,
+          now.steady + doubled(first_backoff, failures_++, longest_backoff), error.sentence);
     break;
   case Verdict::job_fails:
-  case Verdict::unknown_if_ran:
   case Verdict::task_gone:
   case Verdict::unknown_code:
     break; // about one job, not about the app
@@ -94,21 +129,24 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
 }
 
 void AppGate::unreachable(const std::string& reason, SteadyTime now) {
-  if (closed_until_ && *closed_until_ > now)
+  if (closed_ && closed_->until > now)
     return; // replies of one burst count once
-  ++failures_;
-  closed_until_ =
-      now + std::min(first_backoff * (1 << std::min(failures_ - 1, 6)), longest_backoff);
-  closed_reason_ = "cannot reach KDocs: " + reason;
+  close(closed_, now, now + doubled(first_backoff, failures_++, longest_backoff),
+        "no answer from KDocs: " + reason);
 }
 
-void AppGate::worked(Endpoint endpoint) {
-  failures_ = 0;
-  closed_until_.reset();
-  closed_reason_.clear();
-  refused_token_.clear();
-  door(endpoint).paused_until.reset();
-  door(endpoint).reason.clear();
+void AppGate::worked(Endpoint endpoint, SteadyTime sent_at) {
+  if (closed_ && sent_at > closed_->since) {
+    closed_.reset();
+    refused_token_.clear();
+  }
+  Door& entry = door(endpoint);
+  if (entry.pause && sent_at > entry.pause->since)
+    entry.pause.reset();
+  if (!closed_ && !entry.pause) {
+    failures_ = 0;
+    entry.pauses = 0;
+  }
 }
 
 bool AppGate::accepts_token(const std::string& token) {
@@ -116,16 +154,15 @@ bool AppGate::accepts_token(const std::string& token) {
 }
 
 void AppGate::no_token(const std::string& sentence, SteadyTime now) {
-  closed_until_ = now + token_recheck;
-  closed_reason_ = sentence;
+  close(closed_, now, now + token_recheck, sentence);
 }
 
 std::string AppGate::trouble() const {
-  if (closed_until_)
-    return "app " + name_ + ": " + closed_reason_;
+  if (closed_)
+    return "app " + name_ + ": " + closed_->reason;
   for (const Door& entry : doors_)
-    if (entry.paused_until)
-      return "app " + name_ + ": " + entry.reason;
+    if (entry.pause)
+      return "app " + name_ + ": " + entry.pause->reason;
   return {};
 }
 

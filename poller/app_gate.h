@@ -21,7 +21,8 @@ struct Moment {
 };
 
 /// Pauses, backoff, the token's standing, the rate limit and the quota day of one app. Pure: told
-/// what happened, asked what may be sent; it neither sends nor stores.
+/// what happened, asked what may be sent; it neither sends nor stores. After a wait the app is tried
+/// with one request; only when that has worked do all go again.
 class AppGate {
 public:
   AppGate(std::string name, const AppSettings& settings);
@@ -33,21 +34,28 @@ public:
   QuotaKey quota_key(Endpoint endpoint, WallTime now);
   std::int64_t allowed(Endpoint endpoint) const;
 
-  /// The first moment at which a request may be sent, the rate limit aside; `now` if it may now.
+  /// A new plan begins: what an earlier one took and did not send does not count.
+  void begin_plan() { probe_planned_ = false; }
+  /// The first moment at which a request may be sent, the rate limit aside; `now` if it may now, the
+  /// far future if only a reply can open it.
   SteadyTime opens_at(Endpoint endpoint, Moment now) const;
-  /// Takes one request's worth from the rate limit.
-  bool take_rate(SteadyTime now) { return rate_.take(now); }
+  /// Plans one request; false if the rate limit does not allow it now.
+  bool take(Endpoint endpoint, SteadyTime now);
   SteadyTime rate_ready_at(SteadyTime now) const { return rate_.ready_at(now); }
+  /// A planned request was sent.
+  void sent(Endpoint endpoint, SteadyTime now);
 
   /// The ledger has nothing left: closed until the day's roll.
   void quota_spent(Endpoint endpoint, WallTime now);
+  /// A reply, or its failure, of a request that was sent then; before what follows.
+  void replied(SteadyTime sent_at);
   /// The service refused a request; closes what the verdict is about. `token`: what was sent.
   void refused(Endpoint endpoint, const kdocs_api::ServiceError& error, const std::string& token,
                Moment now);
-  /// No connection came about: both endpoints wait, 1 s doubled up to 60 s.
+  /// No connection or no reply came about: both endpoints wait, 1 s doubled up to 60 s.
   void unreachable(const std::string& reason, SteadyTime now);
-  /// The service answered as it should: waits that a failure began are over.
-  void worked(Endpoint endpoint);
+  /// The service answered as it should. Ends the waits that began before the request was sent.
+  void worked(Endpoint endpoint, SteadyTime sent_at);
   /// Whether a token may be used: not the one that the service refused.
   bool accepts_token(const std::string& token);
   /// There is no usable token: both endpoints wait a moment, then the file is looked at again.
@@ -57,11 +65,20 @@ public:
   std::string trouble() const;
 
 private:
-  struct Door {
-    std::optional<SteadyTime> paused_until;
-    std::optional<WallTime> spent_until;
+  /// Closed until a moment, and from then on until something has worked.
+  struct Barrier {
+    SteadyTime since{};
+    SteadyTime until{};
     std::string reason;
   };
+  struct Door {
+    std::optional<Barrier> pause;
+    std::optional<WallTime> spent_until;
+    int pauses = 0; ///< in a row, without a hint of the service how long
+  };
+  static void close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
+                    const std::string& reason);
+  bool half_open(Endpoint endpoint, SteadyTime now) const;
   Door& door(Endpoint endpoint) { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
   const Door& door(Endpoint endpoint) const { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
   const QuotaDay& day(WallTime now);
@@ -72,8 +89,9 @@ private:
   std::optional<QuotaDay> day_;
   std::array<Door, 2> doors_;
   // --- both endpoints together ---
-  std::optional<SteadyTime> closed_until_; ///< unreachable, blocked, or without a token
-  std::string closed_reason_;
+  std::optional<Barrier> closed_; ///< unreachable, blocked, or without a token
+  bool probe_planned_ = false;
+  std::optional<SteadyTime> probe_sent_at_;
   int failures_ = 0;           ///< in a row, for the backoff
   std::string refused_token_;  ///< never shown
 };

@@ -9,16 +9,16 @@ namespace {
 // Bounds of one transaction: with them it holds the write lock for well under a millisecond.
 constexpr std::size_t batch_polls = 32;
 constexpr std::size_t batch_starts = 16;
+// Between transactions that only set rows aside: a queue of 100,000 rows must not keep the write
+// lock from those who INSERT.
+constexpr std::chrono::milliseconds pause_between_scans{10};
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 } // namespace
 
 bool Dispatcher::Plan::empty() const {
-  const bool rows_to_move = std::any_of(scans.begin(), scans.end(), [](const QueueScan& scan) {
-    return !scan.behind.empty() || !scan.early.empty();
-  });
   return polls.empty() && starts.empty() && unstartable.empty() && expired.empty() && !promote &&
-         !rows_to_move;
+         scans.empty();
 }
 
 void Dispatcher::dispatch() {
@@ -27,14 +27,15 @@ void Dispatcher::dispatch() {
   token_.clear();
 
   Plan plan;
-  for (auto& [name, gate] : state_.gates)
-    plan_polls(gate, plan, now);
-  state_.database.read([&] { plan_starts(plan, now); });
-  if (plan.empty())
-    return;
-
   Begun begun;
+  for (auto& [name, gate] : state_.gates) {
+    gate.begin_plan();
+    plan_polls(gate, plan, now);
+  }
   try {
+    state_.database.read([&] { plan_starts(plan, now); });
+    if (plan.empty())
+      return;
     state_.database.write([&] { begin(plan, begun, now); });
   } catch (...) {
     for (const JobId id : plan.polls)
@@ -48,6 +49,11 @@ void Dispatcher::dispatch() {
   for (Begun::Start& start : begun.starts)
     send_start(start, now);
   follow_up(begun, now);
+  // A claim makes its file's next job ready, and a scan that set rows aside has not seen all: look
+  // again, but leave others room to write where nothing was sent.
+  const bool sent = !begun.polls.empty() || !begun.starts.empty();
+  if (!begun.starts.empty() || !plan.scans.empty())
+    wake_at(sent ? now.steady : now.steady + pause_between_scans);
 }
 
 const std::string* Dispatcher::usable_token(AppGate& gate, Moment now) {
@@ -83,7 +89,7 @@ void Dispatcher::plan_polls(AppGate& gate, Plan& plan, Moment now) {
     }
     if (!usable_token(gate, now))
       continue; // the gate has closed: the next round plans the wake-up
-    if (!gate.take_rate(now.steady)) {
+    if (!gate.take(Endpoint::status, now.steady)) {
       wake_at(gate.rate_ready_at(now.steady));
       return;
     }
@@ -122,7 +128,7 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
     const auto gate = state_.gates.find(app);
     if (gate == state_.gates.end()) {
       const auto any = [](const std::string&) { return no_limit; };
-      QueueScan scan = state_.queue.scan(app, now.wall, batch_starts, any);
+      QueueScan scan = state_.queue.scan(app, now.wall, batch_starts, 0, any);
       plan.unstartable.insert(plan.unstartable.end(), scan.startable.begin(), scan.startable.end());
       if (scan.more || !scan.startable.empty())
         wake_at(now.steady);
@@ -135,12 +141,12 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
       wake_at(opens);
       continue;
     }
-    QueueScan scan = state_.queue.scan(app, now.wall, std::min(free, batch_starts), slots);
-    if (scan.more || !scan.early.empty())
-      wake_at(now.steady); // next_time() does not know yet what is being set aside
+    QueueScan scan = state_.queue.scan(app, now.wall, std::min(free, batch_starts),
+                                       state_.tasks.taken_files(), slots);
     std::move(scan.startable.begin(), scan.startable.end(), std::back_inserter(found));
     scan.startable.clear();
-    plan.scans.push_back(std::move(scan));
+    if (scan.more || !scan.early.empty() || !scan.behind.empty())
+      plan.scans.push_back(std::move(scan));
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.order() < b.order(); });
@@ -161,7 +167,11 @@ void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, 
       wake_at(gate.opens_at(Endpoint::submit, now));
       continue;
     }
-    if (!gate.take_rate(now.steady)) {
+    if (const SteadyTime opens = gate.opens_at(Endpoint::submit, now); opens > now.steady) {
+      wake_at(opens); // one request tries out an app that had to wait
+      continue;
+    }
+    if (!gate.take(Endpoint::submit, now.steady)) {
       wake_at(gate.rate_ready_at(now.steady));
       continue;
     }
@@ -213,6 +223,7 @@ void Dispatcher::begin_starts(const Plan& plan, Begun& begun, WallTime now) {
     auto job = state_.queue.begin_submit(entry.id);
     if (!job) {
       state_.ledger.give_back(key); // cancelled since the scan
+      state_.queue.drop_orphan(entry.id);
       continue;
     }
     const RequestId request =
@@ -231,6 +242,8 @@ void Dispatcher::refuse(const Plan& plan, Begun& begun, WallTime now) {
 void Dispatcher::end_unsent(JobId id, JobState end, const std::string& error, Begun& begun,
                             WallTime now) {
   const auto job = state_.queue.begin_submit(id);
+  if (!job)
+    state_.queue.drop_orphan(id);
   if (!job || !state_.queue.submit_ended(id, job->attempt, end, error, now))
     return;
   begun.refused.emplace_back(id, end);
@@ -251,7 +264,9 @@ void Dispatcher::send_poll(Begun::Poll& poll, Moment now) {
   task.last_poll = std::max(task.age(now.steady), std::chrono::milliseconds(1));
   state_.in_flight.emplace(poll.request,
                            InFlight{poll.request, poll.job, task.attempt, Endpoint::status,
-                                    std::move(poll.paid_from), now.wall, token, task.task});
+                                    std::move(poll.paid_from), now.wall, now.steady, token,
+                                    task.task});
+  state_.gates.at(task.app).sent(Endpoint::status, now.steady);
   transport_.send(poll.request,
                   kdocs_api::task_status(state_.gates.at(task.app).settings(), token, task.task));
 }
@@ -268,8 +283,9 @@ void Dispatcher::send_start(Begun::Start& start, Moment now) {
   task.timeout = job.timeout.value_or(state_.settings.job_timeout);
   state_.tasks.add(std::move(task));
   InFlight request{start.request, job.id,   job.attempt, Endpoint::submit,
-                   std::move(start.paid_from), now.wall, token, {}};
+                   std::move(start.paid_from), now.wall, now.steady, token, {}};
   state_.in_flight.emplace(start.request, request);
+  state_.gates.at(job.app).sent(Endpoint::submit, now.steady);
 
   auto call = kdocs_api::run_script(state_.gates.at(job.app).settings(), token, job);
   if (const auto* refusal = std::get_if<kdocs_api::Unsendable>(&call)) {

@@ -45,6 +45,7 @@ struct Engine::Impl {
   int store_failures = 0; ///< in a row
   std::string store_trouble;
   std::map<std::string, std::string> told_trouble; ///< by app
+  SteadyTime started{}; ///< of this run
   SteadyTime next_silence_check{};
 
   void collect();
@@ -78,7 +79,8 @@ void Engine::recover() {
   std::vector<RunningTask> running;
   state.database.write([&] {
     lost = impl.judge_open_requests(now);
-    state.queue.put_back_all();
+    state.queue.confirm_none(now.wall);
+    state.queue.recount();
     running = state.queue.running();
   });
   state.database.durable();
@@ -86,7 +88,8 @@ void Engine::recover() {
     impl.spill.clear();
   for (const RunningTask& task : running)
     impl.resume(task, now);
-  impl.next_silence_check = now.steady;
+  impl.started = now.steady;
+  impl.next_silence_check = now.steady + silence_check;
   state.events.recovered(running.size(), lost.gaps, lost.starts);
 }
 
@@ -102,7 +105,7 @@ std::size_t Engine::Impl::take_spilled() {
   for (const OpenRequest& request : open)
     if (const auto found = replies.find(request.id); found != replies.end()) {
       InFlight in_flight{request.id, request.job, request.attempt, request.endpoint, {},
-                         request.sent_at, {}, {}};
+                         request.sent_at, {}, {}, {}};
       settlement.add(judge(std::move(in_flight), from_spill(std::move(found->second))));
     }
   settlement.save();
@@ -218,8 +221,8 @@ void Engine::Impl::drop_silent() {
   std::vector<JobId> silent;
   for (const JobId id : state.tasks.ids()) {
     const Task& task = *state.tasks.find(id);
-    if (!task.task.value.empty() && task.age(now) >= std::max(task.timeout, longest_silence) &&
-        task.age(now) - task.last_poll >= longest_silence)
+    const SteadyTime asked = std::max(task.submitted + task.last_poll, started);
+    if (!task.task.value.empty() && now >= task.deadline() && now - asked >= longest_silence)
       silent.push_back(id);
   }
   if (!silent.empty())

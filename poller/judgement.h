@@ -27,6 +27,7 @@ struct InFlight {
   Endpoint endpoint = Endpoint::submit;
   QuotaKey paid_from;
   WallTime sent_at;
+  SteadyTime sent_steady{};
   std::string token; ///< the access token it carries; never shown
   TaskId task;       ///< of a status request; not shown in texts
 };

@@ -66,8 +66,9 @@ struct HttpRow {
 /// The same holds for 408, which a gateway may send about the service behind it.
 ///
 /// A redirect is never followed, so nothing ran; as it will be the same for each job, the app is
-/// blocked instead of its jobs being failed one by one. A 404 on a poll may mean a wrong
-/// status_path just as well as a lost task, so it must not fail jobs by itself.
+/// blocked instead of its jobs being failed one by one. So it is with a 404 on a poll: a task that is
+/// not known gets a code, so it is the status_path that is wrong, and starting more scripts whose
+/// logs cannot be fetched would be worse than waiting.
 constexpr std::array http_table{
     HttpRow{300, 399, Verdict::blocked, Verdict::blocked,
             "it redirects, which is never followed; the setting base_url may be wrong",
@@ -76,7 +77,7 @@ constexpr std::array http_table{
             "the access token is not valid"},
     HttpRow{403, 403, Verdict::blocked, Verdict::blocked, "the app or the account has no access",
             "the app or the account has no access"},
-    HttpRow{404, 404, Verdict::job_fails, Verdict::unknown_code,
+    HttpRow{404, 404, Verdict::job_fails, Verdict::blocked,
             "there is no such file (is file_token the file's open_id?), or base_url is wrong",
             "there is no such path; the setting status_path may be wrong"},
     HttpRow{408, 408, Verdict::unknown_if_ran, Verdict::retry, "", ""},

@@ -9,13 +9,16 @@ namespace {
 using namespace std::chrono_literals;
 using kdocs_api::Verdict;
 
-// Replies stored by one transaction, about six rows each: it holds the write lock for well under a
-// millisecond.
+// Replies and lines stored by one transaction: it holds the write lock for about a millisecond. (One
+// reply is never split, however many lines it has.)
 constexpr std::size_t batch_replies = 16;
+constexpr std::size_t batch_lines = 100;
 // kdocs-api §3: three in a row say that the task is expired or wrong.
 constexpr int replies_until_task_is_gone = 3;
-// A code that is not in the table: a bounded number of times, then the operator decides.
-constexpr int replies_until_unknown_code_fails = 10;
+// A code that is not in the table: a bounded number of times, then the job is held for the operator,
+// that is, asked about rarely until its deadline.
+constexpr int replies_until_held = 10;
+constexpr std::chrono::milliseconds held_gap = 10min;
 // A job past its deadline waits this long for a report, if the reports fail to come.
 constexpr std::chrono::milliseconds patience_after_deadline = 10min;
 // Between status requests that failed: 1 s doubled up to a minute.
@@ -41,7 +44,7 @@ void Settlement::add(Reply reply) {
 void Settlement::save() {
   while (!unsaved_.empty()) {
     const Moment now = state_.now();
-    const std::size_t count = std::min(unsaved_.size(), batch_replies);
+    const std::size_t count = next_batch();
     std::vector<StatusChange> changes(count);
     for (std::size_t i = 0; i < count; ++i)
       changes[i] = conclude(unsaved_[i], now);
@@ -56,6 +59,19 @@ void Settlement::save() {
       follow_up(unsaved_[i], steps[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
   }
+}
+
+/// How many of the replies go into the next transaction; at least one.
+std::size_t Settlement::next_batch() const {
+  std::size_t count = 0;
+  std::size_t lines = 0;
+  while (count < std::min(unsaved_.size(), batch_replies)) {
+    lines += unsaved_[count].lines.size();
+    if (count > 0 && lines > batch_lines)
+      break;
+    ++count;
+  }
+  return count;
 }
 
 void Settlement::spill(SpillFile& file) {
@@ -77,7 +93,6 @@ void Settlement::spill(SpillFile& file) {
 /// What a poll's reply does to the job's row.
 StatusChange Settlement::conclude(const Judgement& judgement, Moment now) const {
   StatusChange change;
-  change.new_gaps = judgement.gap.empty() ? 0 : 1;
   if (judgement.request.endpoint == Endpoint::submit)
     return change;
   const Task* task = state_.tasks.find(judgement.request.job);
@@ -100,13 +115,15 @@ StatusChange Settlement::conclude(const Judgement& judgement, Moment now) const 
   const auto& missing = std::get<NoReport>(judgement.meaning);
   if (!ours)
     return change;
+  change.error = missing.reason;
+  // Refusals about the app and what was never sent say nothing about the task, however late it is.
+  const bool about_task = judgement.sent && missing.verdict != Verdict::pause &&
+                          missing.verdict != Verdict::later && missing.verdict != Verdict::token &&
+                          missing.verdict != Verdict::blocked;
   if (missing.verdict == Verdict::job_fails ||
-      (missing.verdict == Verdict::task_gone && task->gone + 1 >= replies_until_task_is_gone) ||
-      (missing.verdict == Verdict::unknown_code &&
-       task->failures + 1 >= replies_until_unknown_code_fails)) {
+      (missing.verdict == Verdict::task_gone && task->gone + 1 >= replies_until_task_is_gone)) {
     change.end = JobState::failed;
-    change.error = missing.reason;
-  } else if (task->age(now.steady) >= task->timeout + patience_after_deadline) {
+  } else if (about_task && task->age(now.steady) >= task->timeout + patience_after_deadline) {
     change.end = JobState::timed_out;
     change.error = "not seen to end within " + seconds_text(task->timeout) +
                    "; the last status request failed: " + missing.reason;
@@ -148,13 +165,15 @@ Settlement::Step Settlement::apply_poll(const Judgement& judgement, StatusChange
   const InFlight& request = judgement.request;
   state_.log.append(request.job, request.attempt, judgement.lines, now);
   std::string gap = judgement.gap;
+  if (gap.empty() && change.end && !std::holds_alternative<Reported>(judgement.meaning))
+    gap = "the task was not asked to its end: " + change.error;
   if (gap.empty() && std::holds_alternative<Reported>(judgement.meaning) && change.end &&
       *change.end != JobState::timed_out &&
       state_.log.lacks_frame(request.job, request.attempt, kdocs_api::opening_line,
                              *change.end == JobState::succeeded ? kdocs_api::closing_line : "")) {
     gap = "the log that KDocs gave lacks its opening or its closing line";
-    change.new_gaps = 1;
   }
+  change.new_gaps = gap.empty() ? 0 : 1;
   if (!gap.empty()) {
     const auto from = state_.log.complete_until(request.job, request.attempt);
     state_.log.gap(request.job, request.attempt, gap, from.value_or(request.sent_at),
@@ -192,6 +211,7 @@ void Settlement::tell_gate(const Judgement& judgement, Moment now) {
   const auto gate = state_.gates.find(request.paid_from.app);
   if (gate == state_.gates.end())
     return;
+  gate->second.replied(request.sent_steady);
   if (judgement.refusal)
     gate->second.refused(request.endpoint, *judgement.refusal, request.token, now);
   else if (const auto* lost = std::get_if<NotConfirmed>(&judgement.meaning))
@@ -203,7 +223,7 @@ void Settlement::tell_gate(const Judgement& judgement, Moment now) {
     gate->second.unreachable(missing->reason, now.steady);
   else if (std::holds_alternative<Started>(judgement.meaning) ||
            std::holds_alternative<Reported>(judgement.meaning))
-    gate->second.worked(request.endpoint);
+    gate->second.worked(request.endpoint, request.sent_steady);
 }
 
 void Settlement::follow_up_start(const Judgement& judgement) {
@@ -218,6 +238,7 @@ void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
   if (const auto* reported = std::get_if<Reported>(&judgement.meaning)) {
     task.failures = 0;
     task.gone = 0;
+    task.unknown_codes = 0;
     task.known_status = reported->report.status == "running";
     state_.plan_poll(task);
     return;
@@ -225,7 +246,9 @@ void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
   const auto& missing = std::get<NoReport>(judgement.meaning);
   ++task.failures;
   task.gone = missing.verdict == Verdict::task_gone ? task.gone + 1 : 0;
-  state_.tasks.set_due(judgement.request.job, now.steady + retry_gap(task.failures));
+  task.unknown_codes = missing.verdict == Verdict::unknown_code ? task.unknown_codes + 1 : 0;
+  const auto gap = task.unknown_codes >= replies_until_held ? held_gap : retry_gap(task.failures);
+  state_.tasks.set_due(judgement.request.job, now.steady + gap);
 }
 
 void Settlement::give_up(const std::vector<JobId>& jobs, const std::string& error) {
@@ -233,9 +256,14 @@ void Settlement::give_up(const std::vector<JobId>& jobs, const std::string& erro
   StatusChange change;
   change.end = JobState::timed_out;
   change.error = error;
+  change.new_gaps = 1;
   state_.database.write([&] {
-    for (const JobId id : jobs)
-      state_.queue.status_seen(id, state_.tasks.find(id)->attempt, change, now.wall);
+    for (const JobId id : jobs) {
+      const int attempt = state_.tasks.find(id)->attempt;
+      const auto from = state_.log.complete_until(id, attempt);
+      if (state_.queue.status_seen(id, attempt, change, now.wall))
+        state_.log.gap(id, attempt, error, from.value_or(now.wall), now.wall, now.wall);
+    }
   });
   for (const JobId id : jobs) {
     state_.tasks.remove(id);

@@ -34,6 +34,7 @@ private:
     std::optional<JobState> state;
     std::string error;
   };
+  std::size_t next_batch() const;
   StatusChange conclude(const Judgement& judgement, Moment now) const;
   Step apply(const Judgement& judgement, StatusChange change, WallTime now);
   Step apply_start(const Judgement& judgement, WallTime now);

@@ -25,8 +25,9 @@ struct Task {
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds last_poll{0}; ///< age at the last status request, 0: none
   bool known_status = true;
-  int failures = 0; ///< status requests in a row that gave no report
-  int gone = 0;     ///< replies in a row that the task does not exist
+  int failures = 0;      ///< status requests in a row that gave no report
+  int gone = 0;          ///< replies in a row that the task does not exist
+  int unknown_codes = 0; ///< replies in a row with a code that is not in the API
 
   std::chrono::milliseconds age(SteadyTime now) const { return now - submitted; }
   SteadyTime deadline() const { return submitted + timeout; }
@@ -40,6 +41,7 @@ public:
   void remove(JobId id);
   Task* find(JobId id);
   std::size_t size() const { return tasks_.size(); }
+  std::size_t taken_files() const { return files_.size(); }
   std::size_t on_file(const std::string& file_token) const;
   std::vector<JobId> ids() const;
 

@@ -9,8 +9,7 @@ namespace kdq {
 namespace {
 
 // Bounds of one look, so that no transaction or tick grows with the queue.
-constexpr std::size_t max_scanned_rows = 1000;
-constexpr int max_moved_rows = 100;
+constexpr std::size_t max_moved_rows = 100;
 // on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
 constexpr std::int64_t max_unconfirmed_retries = 3;
 
@@ -29,15 +28,6 @@ RunningTask read_running(SQLite::Statement& row) {
   return task;
 }
 
-JobState read_state(const std::string& text) {
-  for (const JobState state :
-       {JobState::queued, JobState::submitting, JobState::running, JobState::unconfirmed,
-        JobState::succeeded, JobState::failed, JobState::timed_out})
-    if (to_text(state) == text)
-      return state;
-  return JobState::cancelled;
-}
-
 } // namespace
 
 struct JobQueue::Impl {
@@ -45,7 +35,7 @@ struct JobQueue::Impl {
 
   SQLite::Database& db;
   // Partial indexes are used for literal predicates only: the states are written out.
-  Statement scan{db, "SELECT job_id, file_token, due, priority FROM queue WHERE app = ?1 AND lane = 'ready' "
+  Statement scan{db, "SELECT job_id, file_token, due, priority, timed FROM queue WHERE app = ?1 AND lane = 'ready' "
                      "ORDER BY priority, due, job_id"};
   Statement first_app{db, "SELECT min(app) FROM queue"};
   Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
@@ -62,7 +52,7 @@ struct JobQueue::Impl {
                         "FROM jobs WHERE state = 'running' ORDER BY id"};
   Statement held_submitting{db, "SELECT id FROM jobs WHERE state = 'submitting' ORDER BY id"};
   Statement held_running{db, "SELECT id FROM jobs WHERE state = 'running' ORDER BY id"};
-  Statement open{db, "SELECT r.id, r.job_id, r.attempt, r.endpoint, r.sent_at, j.state "
+  Statement open{db, "SELECT r.id, r.job_id, r.attempt, r.endpoint, r.sent_at "
                      "FROM requests r JOIN jobs j ON j.id = r.job_id "
                      "WHERE r.outcome IS NULL ORDER BY r.id"};
   Statement park{db, "UPDATE queue SET lane = 'parked' WHERE job_id = ?1 AND lane = 'ready' "
@@ -86,10 +76,19 @@ struct JobQueue::Impl {
                           "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement put_back{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1, error = ?3 "
                          "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
-  Statement put_back_all{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1 "
-                             "WHERE state = 'submitting'"};
+  Statement no_request{db, "SELECT id, attempt FROM jobs WHERE state = 'submitting' AND NOT EXISTS "
+                           "(SELECT 1 FROM requests r WHERE r.job_id = jobs.id "
+                           "AND r.attempt = jobs.attempt AND r.outcome IS NULL)"};
+  Statement drop_orphan{db, "DELETE FROM queue WHERE job_id = ?1 AND NOT EXISTS "
+                            "(SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued')"};
+  Statement recount{db, "UPDATE job_counts SET jobs = CASE state "
+                        "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
+                        "WHEN 'submitting' THEN (SELECT count(*) FROM jobs WHERE state = 'submitting') "
+                        "ELSE (SELECT count(*) FROM jobs WHERE state = 'running') END "
+                        "WHERE state IN ('queued', 'submitting', 'running')"};
   Statement submit_ended{db, "UPDATE jobs SET state = ?3, error = ?4, finished_at = ?5 "
                              "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement requeue{db, "UPDATE jobs SET state = 'queued' WHERE id = ?1"};
   Statement unconfirmed_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
                                    "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
                                    "r.outcome IN ('lost', 'unanswered', 'unknown')) FROM jobs "
@@ -97,10 +96,8 @@ struct JobQueue::Impl {
   Statement not_confirmed{db, "UPDATE jobs SET state = ?2, error = ?3, "
                               "finished_at = iif(?2 = 'failed', ?4, NULL) WHERE id = ?1"};
   Statement still_running{db, "UPDATE jobs SET remote_status = coalesce(?3, remote_status), "
-                              "log_gaps = log_gaps + ?4 "
+                              "error = ?4 "
                               "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
-  Statement is_running{db, "SELECT 1 FROM jobs WHERE id = ?1 AND attempt = ?2 "
-                           "AND state = 'running'"};
   Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
   Statement ended{db, "UPDATE jobs SET state = ?3, remote_status = coalesce(?4, remote_status), "
                       "result = ?5, error = ?6, finished_at = ?7 "
@@ -111,26 +108,28 @@ JobQueue::JobQueue(Database& database) : impl_(std::make_unique<Impl>(database.c
 JobQueue::~JobQueue() = default;
 
 QueueScan JobQueue::scan(const std::string& app, WallTime now, std::size_t limit,
+                         std::size_t taken_files,
                          const std::function<std::size_t(const std::string&)>& slots) {
   QueueScan found;
   std::unordered_map<std::string, std::size_t> left; // per file, of this scan
   const std::string now_text = to_text(now);
+  // Of a file that is taken, the first row stays where it is, and stands in the way of every scan.
+  const std::size_t most_rows = max_moved_rows + limit + taken_files;
   std::size_t rows = 0;
   impl_->scan.each(
       [&](SQLite::Statement& row) {
         if (found.startable.size() == limit)
           return false;
-        if (rows++ == max_scanned_rows ||
-            found.behind.size() + found.early.size() >= max_moved_rows) {
-          found.more = true;
+        if (rows++ == most_rows || found.behind.size() + found.early.size() == max_moved_rows) {
+          found.more = !found.behind.empty() || !found.early.empty();
           return false;
         }
         const JobId id{row.getColumn(0).getInt64()};
-        std::string file = row.getColumn(1).getString();
-        if (row.getColumn(2).getString() > now_text) {
+        if (row.getColumn(4).getInt() != 0 && row.getColumn(2).getString() > now_text) {
           found.early.push_back(id);
           return true;
         }
+        std::string file = row.getColumn(1).getString();
         const auto [entry, first] = left.try_emplace(file, 0);
         if (first)
           entry->second = slots(file);
@@ -207,7 +206,6 @@ std::vector<OpenRequest> JobQueue::open_requests() {
     request.endpoint = row.getColumn(3).getString() == to_text(Endpoint::submit) ? Endpoint::submit
                                                                                  : Endpoint::status;
     request.sent_at = parse_time(row.getColumn(4).getString()).value_or(WallTime{});
-    request.job_state = read_state(row.getColumn(5).getString());
     requests.push_back(std::move(request));
     return true;
   });
@@ -223,7 +221,7 @@ void JobQueue::set_aside(const QueueScan& scan) {
 }
 
 int JobQueue::promote(WallTime now) {
-  return impl_->promote.run(now, max_moved_rows);
+  return impl_->promote.run(now, static_cast<int>(max_moved_rows));
 }
 
 std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
@@ -267,8 +265,23 @@ bool JobQueue::put_back(JobId job, int attempt, const std::string& error) {
   return impl_->put_back.run(job, attempt, error) == 1;
 }
 
-int JobQueue::put_back_all() {
-  return impl_->put_back_all.run();
+int JobQueue::confirm_none(WallTime now) {
+  std::vector<std::pair<JobId, int>> jobs;
+  impl_->no_request.each([&](SQLite::Statement& row) {
+    jobs.emplace_back(JobId{row.getColumn(0).getInt64()}, row.getColumn(1).getInt());
+    return true;
+  });
+  for (const auto& [id, attempt] : jobs)
+    not_confirmed(id, attempt, "the row of its request is missing", now);
+  return static_cast<int>(jobs.size());
+}
+
+void JobQueue::drop_orphan(JobId job) {
+  impl_->drop_orphan.run(job);
+}
+
+void JobQueue::recount() {
+  impl_->recount.run();
 }
 
 std::optional<JobState> JobQueue::not_confirmed(JobId job, int attempt, const std::string& reason,
@@ -295,7 +308,10 @@ std::optional<JobState> JobQueue::not_confirmed(JobId job, int attempt, const st
             "(again) or to 'cancelled': " +
             reason;
   }
-  impl_->not_confirmed.run(job, state, error, now);
+  impl_->not_confirmed.run(job, state == JobState::failed ? state : JobState::unconfirmed, error,
+                           now);
+  if (state == JobState::queued) // as the user would: the attempt counts, it may have run
+    impl_->requeue.run(job);
   return state;
 }
 
@@ -310,11 +326,11 @@ bool JobQueue::status_seen(JobId job, int attempt, const StatusChange& change, W
   // A gap belongs to the attempt even if the user has cancelled the job meanwhile.
   if (change.new_gaps > 0)
     impl_->add_gaps.run(job, attempt, change.new_gaps);
+  const auto error = change.error.empty() ? std::nullopt : std::optional<std::string>(change.error);
   if (!change.end)
-    return impl_->still_running.run(job, attempt, word, 0) == 1;
+    return impl_->still_running.run(job, attempt, word, error) == 1;
   const auto result =
       change.result.empty() ? std::nullopt : std::optional<std::string>(change.result);
-  const auto error = change.error.empty() ? std::nullopt : std::optional<std::string>(change.error);
   return impl_->ended.run(job, attempt, *change.end, word, result, error, now) == 1;
 }
 

@@ -29,7 +29,7 @@ struct QueueScan {
   std::vector<Entry> startable; ///< in claim order: priority, run_at, id
   std::vector<JobId> behind;    ///< their file is taken by an earlier job: to be parked
   std::vector<JobId> early;     ///< run_at has not come
-  bool more = false;            ///< ended at the bound of rows: set aside, then scan again
+  bool more = false;            ///< rows are to be set aside, and there may be others behind them
 };
 
 /// A request whose answer was not stored: what it was.
@@ -39,7 +39,6 @@ struct OpenRequest {
   int attempt = 0;
   Endpoint endpoint = Endpoint::submit;
   WallTime sent_at;
-  JobState job_state = JobState::queued; ///< what the job is now
 };
 
 /// What a status reply says of a job that is still running after it, or has ended by it.
@@ -47,7 +46,7 @@ struct StatusChange {
   std::optional<JobState> end; ///< the state it ends in; nothing: still running
   std::string remote_status;   ///< the service's word; empty: leave as it is
   std::string result;          ///< JSON text, with an end
-  std::string error;           ///< sentence, with an end other than succeeded
+  std::string error;           ///< sentence; without an end: why it is not heard of
   int new_gaps = 0;
 };
 
@@ -59,8 +58,9 @@ public:
 
   // --- looks ---------------------------------------------------------------------------------
   /// Scans an app's ready jobs in claim order. `slots(file)`: how many more jobs of a file may be
-  /// started. Ends after `limit` startable jobs or a bounded number of rows.
-  QueueScan scan(const std::string& app, WallTime now, std::size_t limit,
+  /// started; `taken_files`: how many files may have none, each of which costs the scan a row. Ends
+  /// after `limit` startable jobs or a bounded number of rows to be set aside.
+  QueueScan scan(const std::string& app, WallTime now, std::size_t limit, std::size_t taken_files,
                  const std::function<std::size_t(const std::string&)>& slots);
   /// Names of the apps that queued jobs are for.
   std::vector<std::string> queued_apps();
@@ -94,8 +94,14 @@ public:
   bool submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at);
   /// submitting → queued with the attempt taken back: nothing was spent. `error`: why, for people.
   bool put_back(JobId job, int attempt, const std::string& error);
-  /// The same for all jobs in submitting, of which no request is open; returns how many.
-  int put_back_all();
+  /// Jobs in submitting of which no request is open, because its row was deleted or the state was
+  /// written by hand: not_confirmed(). Returns how many.
+  int confirm_none(WallTime now);
+  /// After INSERT OR REPLACE, which fires no DELETE trigger: takes a row without a queued job out of
+  /// the queue.
+  void drop_orphan(JobId job);
+  /// The kept counters of the states that have few jobs or a queue row each, counted afresh.
+  void recount();
   /// submitting → what the job's on_unconfirmed says: unconfirmed, queued or failed. Returns it, or
   /// nothing if the job is not submitting any more.
   std::optional<JobState> not_confirmed(JobId job, int attempt, const std::string& reason,

@@ -17,8 +17,8 @@ struct ResultLog::Impl {
                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
   Statement gap{db, "INSERT INTO logs(job_id, attempt, seq, level, args, message, fetched_at) "
                     "VALUES (?1, ?2, ?3, 'gap', json_array(?4, ?5, ?6), ?7, ?8)"};
-  Statement complete_until{db, "SELECT max(sent_at) FROM requests WHERE job_id = ?1 "
-                               "AND attempt = ?2 AND outcome IN ('report', 'accepted')"};
+  Statement complete_until{db, "SELECT sent_at FROM requests WHERE job_id = ?1 AND attempt = ?2 "
+                               "AND outcome IN ('report', 'accepted') ORDER BY id DESC LIMIT 1"};
 
   Statement frame{db, "SELECT (SELECT message FROM logs WHERE job_id = ?1 AND attempt = ?2 "
                       "ORDER BY seq LIMIT 1) IS NOT ?3 OR (?4 <> '' AND (SELECT message FROM logs "

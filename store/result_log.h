@@ -15,7 +15,7 @@ class Database;
 /// How a request ended, for its row in `requests`.
 struct RequestEnd {
   RequestId id;
-  std::string outcome;       ///< accepted, report, refused, damaged, unanswered, not_sent, lost
+  std::string outcome;       ///< accepted, report, refused, unknown, damaged, unanswered, not_sent, lost
   int http_status = 0;       ///< 0: none
   std::string body;          ///< the raw bytes, whole or cut off
 };

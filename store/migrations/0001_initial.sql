@@ -66,7 +66,9 @@ CREATE TABLE jobs (
         expires_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]')
        AND strftime('%Y-%m-%d %H:%M:%S', substr(expires_at, 1, 19), '+0 days') IS substr(expires_at, 1, 19))),
   CONSTRAINT "created_at is written by the database: leave it out"
-    CHECK (created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*'),
+    CHECK ((created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]' OR
+            created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]')
+           AND strftime('%Y-%m-%d %H:%M:%S', substr(created_at, 1, 19), '+0 days') IS substr(created_at, 1, 19)),
   CONSTRAINT "timeout_s must be a positive number of seconds, at most 2592000 (30 days)"
     CHECK (timeout_s IS NULL OR timeout_s BETWEEN 1 AND 2592000),
   CONSTRAINT "state must be queued, submitting, running, unconfirmed, succeeded, failed, timed_out or cancelled"
@@ -74,7 +76,8 @@ CREATE TABLE jobs (
                      'succeeded', 'failed', 'timed_out', 'cancelled'))
 ) STRICT;
 
--- INSERT OR IGNORE with a unique_key enqueues only if no such job is waiting or running.
+-- INSERT OR IGNORE with a unique_key enqueues only if no such job is waiting or running. (Never
+-- INSERT OR REPLACE: it would remove the job that is there without a trace.)
 CREATE UNIQUE INDEX jobs_unique_key ON jobs(unique_key)
   WHERE unique_key IS NOT NULL
     AND state IN ('queued', 'submitting', 'running', 'unconfirmed');
@@ -139,10 +142,12 @@ CREATE TABLE queue (
   file_token TEXT    NOT NULL,
   priority   INTEGER NOT NULL,
   due        TEXT    NOT NULL,     -- run_at, or created_at where that is NULL
+  timed      INTEGER NOT NULL,     -- 1: due is a run_at, not to be started before
   lane       TEXT    NOT NULL DEFAULT 'ready',
   CHECK (lane IN ('ready', 'parked', 'future'))
 ) STRICT;
-CREATE INDEX queue_ready ON queue(app, priority, due, job_id) WHERE lane = 'ready';
+CREATE INDEX queue_ready ON queue(app, priority, due, job_id, timed, file_token)
+  WHERE lane = 'ready';
 CREATE INDEX queue_file ON queue(app, file_token, lane, priority, due, job_id);
 CREATE INDEX queue_future ON queue(due) WHERE lane = 'future';
 
@@ -182,8 +187,14 @@ END;
 
 CREATE TRIGGER jobs_inserted AFTER INSERT ON jobs
 BEGIN
-  INSERT INTO queue(job_id, app, file_token, priority, due)
-    VALUES (NEW.id, NEW.app, NEW.file_token, NEW.priority, coalesce(NEW.run_at, NEW.created_at));
+  INSERT INTO queue(job_id, app, file_token, priority, due, timed, lane)
+    VALUES (NEW.id, NEW.app, NEW.file_token, NEW.priority, coalesce(NEW.run_at, NEW.created_at),
+            NEW.run_at IS NOT NULL,
+            iif(EXISTS (SELECT 1 FROM queue
+                        WHERE app = NEW.app AND file_token = NEW.file_token AND lane = 'ready'
+                          AND (priority, due, job_id) <
+                              (NEW.priority, coalesce(NEW.run_at, NEW.created_at), NEW.id)),
+                'parked', 'ready'));
   UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
 END;
 
@@ -192,8 +203,9 @@ BEGIN
   UPDATE job_counts SET jobs = jobs - 1 WHERE state = OLD.state;
   UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
   DELETE FROM queue WHERE job_id = NEW.id AND OLD.state = 'queued';
-  INSERT INTO queue(job_id, app, file_token, priority, due)
-    SELECT NEW.id, NEW.app, NEW.file_token, NEW.priority, coalesce(NEW.run_at, NEW.created_at)
+  INSERT INTO queue(job_id, app, file_token, priority, due, timed)
+    SELECT NEW.id, NEW.app, NEW.file_token, NEW.priority, coalesce(NEW.run_at, NEW.created_at),
+           NEW.run_at IS NOT NULL
     WHERE NEW.state = 'queued';
 END;
 
@@ -216,8 +228,9 @@ CREATE TRIGGER jobs_moved AFTER UPDATE OF app, file_token, priority, run_at ON j
 WHEN OLD.state = 'queued' AND NEW.state = 'queued'
 BEGIN
   DELETE FROM queue WHERE job_id = OLD.id;
-  INSERT INTO queue(job_id, app, file_token, priority, due)
-    VALUES (NEW.id, NEW.app, NEW.file_token, NEW.priority, coalesce(NEW.run_at, NEW.created_at));
+  INSERT INTO queue(job_id, app, file_token, priority, due, timed)
+    VALUES (NEW.id, NEW.app, NEW.file_token, NEW.priority, coalesce(NEW.run_at, NEW.created_at),
+            NEW.run_at IS NOT NULL);
 END;
 
 CREATE TRIGGER jobs_keep_what_runs BEFORE UPDATE OF app, file_token, script, script_name, argv ON jobs
@@ -234,6 +247,13 @@ END;
 CREATE TRIGGER jobs_delete BEFORE DELETE ON jobs WHEN OLD.state IN ('submitting', 'running')
 BEGIN
   SELECT RAISE(ABORT, 'this job is being run and cannot be deleted: set its state to cancelled first');
+END;
+
+CREATE TRIGGER requests_keep_open BEFORE DELETE ON requests
+WHEN OLD.outcome IS NULL
+  AND EXISTS (SELECT 1 FROM jobs WHERE id = OLD.job_id AND state IN ('submitting', 'running'))
+BEGIN
+  SELECT RAISE(ABORT, 'this request is on its way: delete requests with an outcome only (WHERE outcome IS NOT NULL)');
 END;
 
 CREATE TRIGGER jobs_deleted AFTER DELETE ON jobs
@@ -260,10 +280,15 @@ BEGIN
   END;
 END;
 
+-- Back to queued only with the attempt taken back, as the daemon does when nothing was sent: a start
+-- that is on its way could otherwise be sent again.
 CREATE TRIGGER jobs_from_submitting BEFORE UPDATE OF state ON jobs
-WHEN OLD.state = 'submitting' AND NEW.state NOT IN ('submitting', 'running', 'queued', 'unconfirmed', 'failed', 'timed_out', 'cancelled')
+WHEN OLD.state = 'submitting'
+  AND (NEW.state NOT IN ('submitting', 'running', 'queued', 'unconfirmed', 'failed', 'timed_out', 'cancelled')
+       OR (NEW.state = 'queued' AND NEW.attempt IS NOT OLD.attempt - 1))
 BEGIN
   SELECT CASE NEW.state
+    WHEN 'queued' THEN RAISE(ABORT, 'this job is submitting and cannot become queued: its start is on its way; you may set it to cancelled')
     WHEN 'succeeded' THEN RAISE(ABORT, 'this job is submitting and cannot become succeeded: you may set it to cancelled, the daemon does the rest')
     ELSE RAISE(ABORT, 'this job is submitting and that is no state it can become: you may set it to cancelled, the daemon does the rest')
   END;

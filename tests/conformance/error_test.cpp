@@ -39,7 +39,7 @@ struct HttpRow {
 
 const HttpRow http_rows[] = {
     {302, "put back", Verdict::blocked, false}, {401, "put back", Verdict::token, false},
-    {403, "put back", Verdict::blocked, false}, {404, "failed", Verdict::unknown_code, false},
+    {403, "put back", Verdict::blocked, false}, {404, "failed", Verdict::blocked, false},
     {429, "put back", Verdict::pause, false},   {500, "unconfirmed", Verdict::retry, true},
     {502, "unconfirmed", Verdict::retry, true}, {503, "put back", Verdict::retry, true},
     {504, "unconfirmed", Verdict::retry, true},

@@ -69,8 +69,12 @@ TEST_CASE("the gap of a kill holds the lines that a slow service takes away afte
     return fault;
   };
   world.user->enqueue("f", R"({"ms": 60000, "lines": 59})", "n");
-  REQUIRE(world.run_until([&] { return world.kdocs.received(Endpoint::status) == 3; }));
-  world.kill();
+  REQUIRE(world.run_until([&] {
+    return world.user->number("SELECT count(*) FROM requests WHERE id = 4 AND outcome IS NULL") == 1;
+  }));
+  world.engine.reset();
+  world.database.reset();
+  world.kdocs.client_died(false); // what is on its way is acted upon when it gets there
   world.start();
   REQUIRE(world.run_until_idle());
   const auto stored = world.user->number("SELECT count(*) FROM logs WHERE level <> 'gap'");
@@ -130,7 +134,7 @@ TEST_CASE("what was not sent costs nothing and is sent again") {
         static_cast<std::int64_t>(world.kdocs.received(Endpoint::submit) +
                                   world.kdocs.received(Endpoint::status)));
   CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == 0);
-  CHECK(world.events.told("cannot reach KDocs"));
+  CHECK(world.events.told("no answer from KDocs"));
   CHECK(world.events.told("relief app default works again"));
 }
 
@@ -261,4 +265,78 @@ TEST_CASE("replies that the database cannot take at a stop are stored by the nex
   world.kill();
   world.start();
   CHECK(world.user->number("SELECT count(*) FROM logs") == 15);
+}
+
+TEST_CASE("an outage longer than the timeout does not end a job that could not be asked about") {
+  EngineWorld world;
+  bool out = false;
+  world.kdocs.faults = [&out](Endpoint, std::size_t) {
+    Fault fault;
+    fault.kind = out ? Fault::Kind::not_sent : Fault::Kind::none;
+    return fault;
+  };
+  world.user->enqueue("f", R"({"ms": 60000, "lines": 3})", "n");
+  world.run_for(10s);
+  out = true;
+  world.run_for(5h);
+  CHECK(world.state(1) == "running");
+  out = false;
+  REQUIRE(world.run_until_idle());
+  CHECK(world.state(1) == "succeeded");
+  CHECK(world.user->number("SELECT count(*) FROM logs") == 5);
+}
+
+TEST_CASE("a daemon that was down for days asks about its tasks before it gives them up") {
+  EngineWorld world;
+  world.user->enqueue("f", R"({"ms": 60000, "lines": 3})", "n");
+  world.run_for(10s);
+  REQUIRE(world.run_until([&] { return world.engine->in_flight() == 0; }));
+  world.kill();
+  world.clock.advance(72h);
+  world.start();
+  REQUIRE(world.run_until_idle());
+  CHECK(world.state(1) == "succeeded");
+}
+
+TEST_CASE("a task that could not be asked about for a day is given up, with a gap that says so") {
+  EngineWorld world;
+  world.user->enqueue("f", R"({"ms": 60000, "lines": 3})", "n");
+  world.run_for(10s);
+  world.tokens.current = TokenProblem{"no token"};
+  REQUIRE(world.run_until_idle(30h));
+  CHECK(world.state(1) == "timed_out");
+  CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == 1);
+  CHECK(world.user->number("SELECT log_gaps FROM jobs") == 1);
+}
+
+TEST_CASE("a stray reply that is not understood fails no job, and holds one only for a while") {
+  EngineWorld world;
+  int code = 0;
+  world.kdocs.faults = [&code](Endpoint endpoint, std::size_t) {
+    Fault fault;
+    if (endpoint == Endpoint::status && code != 0)
+      fault = {Fault::Kind::code, code, {}, 0ms};
+    return fault;
+  };
+  world.user->enqueue("f", R"({"ms": 5000})", "n");
+  world.run_for(2s);
+  code = 77777;
+  world.run_for(15min);
+  CHECK(world.state(1) == "running");
+  CHECK(world.error(1).find("77777") != std::string::npos);
+  code = 0;
+  REQUIRE(world.run_until_idle());
+  CHECK(world.state(1) == "succeeded");
+  CHECK(world.error(1).empty());
+}
+
+TEST_CASE("a submitting job whose request row is missing is unconfirmed, not started again") {
+  EngineWorld world;
+  world.user->enqueue("f", two_seconds, "n");
+  world.user->exec("UPDATE jobs SET state = 'submitting'");
+  world.kill();
+  world.start();
+  world.run_for(1h);
+  CHECK(world.state(1) == "unconfirmed");
+  CHECK(world.kdocs.received(Endpoint::submit) == 0);
 }

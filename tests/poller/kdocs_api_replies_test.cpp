@@ -224,7 +224,7 @@ TEST_CASE("each HTTP status has its verdicts where the body says nothing") {
       {400, Verdict::job_fails, Verdict::unknown_code, "HTTP 400"},
       {401, Verdict::token, Verdict::token, "token"},
       {403, Verdict::blocked, Verdict::blocked, "no access"},
-      {404, Verdict::job_fails, Verdict::unknown_code, "HTTP 404"},
+      {404, Verdict::job_fails, Verdict::blocked, "HTTP 404"},
       {408, Verdict::unknown_if_ran, Verdict::retry, "HTTP 408"},
       {413, Verdict::job_fails, Verdict::unknown_code, "HTTP 413"},
       {429, Verdict::pause, Verdict::pause, "too many"},

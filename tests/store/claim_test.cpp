@@ -24,9 +24,10 @@ struct Fixture {
 
   /// One scan, its rows set aside, as the engine does it.
   std::vector<std::int64_t> startable(std::size_t limit = 100) {
-    const QueueScan scan = queue.scan("default", now, limit, [&](const std::string& name) {
-      return std::size_t{busy.contains(name) ? 0u : 1u};
-    });
+    const QueueScan scan =
+        queue.scan("default", now, limit, busy.size(), [&](const std::string& name) {
+          return std::size_t{busy.contains(name) ? 0u : 1u};
+        });
     database.write([&] { queue.set_aside(scan); });
     std::vector<std::int64_t> ids;
     for (const auto& entry : scan.startable)
@@ -105,8 +106,8 @@ TEST_CASE_FIXTURE(Fixture, "jobs with a later run_at leave the way and come back
 }
 
 TEST_CASE_FIXTURE(Fixture, "a file's parked jobs are not lost behind one that becomes a future job") {
-  user.enqueue("a", "x", "");
-  user.enqueue("a", "x", "");
+  user.exec("INSERT INTO jobs(file_token, script, run_at) VALUES "
+            "('a', 'x', '2125-01-01 00:00:00'), ('a', 'x', '2125-01-01 00:00:00')");
   CHECK(startable() == Ids{1});
   CHECK(lane("parked") == 1);
   // The clock is set back: job 1 is early now, and so is job 2, once it is looked at.
@@ -116,6 +117,25 @@ TEST_CASE_FIXTURE(Fixture, "a file's parked jobs are not lost behind one that be
   CHECK(lane("future") == 2);
   now = *parse_time("2126-01-01 00:00:00");
   database.write([&] { queue.promote(now); });
+  CHECK(startable() == Ids{1});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a row that INSERT OR REPLACE left behind does not hold its file up") {
+  user.exec("INSERT INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k')");
+  user.exec("INSERT OR REPLACE INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k')");
+  CHECK(startable() == Ids{1});
+  database.write([&] {
+    CHECK(!queue.begin_submit(JobId{1}));
+    queue.drop_orphan(JobId{1});
+    queue.recount();
+  });
+  CHECK(startable() == Ids{2});
+  CHECK(user.number("SELECT jobs FROM job_counts WHERE state = 'queued'") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job without run_at does not wait for a clock that was set back") {
+  user.enqueue("a", "x", "");
+  now = *parse_time("2020-01-01 00:00:00");
   CHECK(startable() == Ids{1});
 }
 

@@ -65,6 +65,8 @@ TEST_CASE_FIXTURE(Fixture, "a bad INSERT is refused with a sentence") {
       {"file_token, script, attempt", "'f', 'x', 3", "a new job is queued"},
       {"file_token, script, result", "'f', 'x', '1'", "a new job is queued"},
       {"file_token, script, created_at", "'f', 'x', 'zzz'", "created_at is written by the database"},
+      {"file_token, script, created_at", "'f', 'x', '2026-01-01 10:00:00+08:00'",
+       "created_at is written by the database"},
   };
   for (const Row& row : rows) {
     const std::string refusal = user.attempt("INSERT INTO jobs(" + std::string(row.columns) +
@@ -94,7 +96,7 @@ TEST_CASE_FIXTURE(Fixture, "good INSERTs are taken in all their forms") {
 TEST_CASE_FIXTURE(Fixture, "every pair of states: allowed as in the picture, refused with both names") {
   const std::map<std::string, std::set<std::string>> allowed = {
       {"queued", {"submitting", "cancelled"}},
-      {"submitting", {"running", "queued", "unconfirmed", "failed", "timed_out", "cancelled"}},
+      {"submitting", {"running", "unconfirmed", "failed", "timed_out", "cancelled"}},
       {"running", {"succeeded", "failed", "timed_out", "cancelled"}},
       {"unconfirmed", {"queued", "failed", "cancelled"}},
       {"succeeded", {}},
@@ -129,6 +131,24 @@ TEST_CASE_FIXTURE(Fixture, "every pair of states: allowed as in the picture, ref
                     "(SELECT count(*) FROM jobs j WHERE j.state = c.state)") == 0);
   CHECK(user.number("SELECT count(*) FROM queue") == user.number("SELECT count(*) FROM jobs "
                                                                  "WHERE state = 'queued'"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a start on its way goes back to the queue only with its attempt") {
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
+  user.exec("UPDATE jobs SET state = 'submitting', attempt = 1");
+  CHECK(contains(user.attempt("UPDATE jobs SET state = 'queued'"), "its start is on its way"));
+  CHECK(user.attempt("UPDATE jobs SET state = 'queued', attempt = 0") == "");
+}
+
+TEST_CASE_FIXTURE(Fixture, "requests on their way cannot be deleted, others can") {
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x');"
+            "UPDATE jobs SET state = 'submitting';"
+            "INSERT INTO requests(job_id, attempt, endpoint, sent_at, outcome) VALUES "
+            "(1, 0, 'submit', 'x', NULL), (1, 0, 'submit', 'x', 'not_sent')");
+  CHECK(contains(user.attempt("DELETE FROM requests"), "this request is on its way"));
+  CHECK(user.attempt("DELETE FROM requests WHERE outcome IS NOT NULL") == "");
+  user.exec("UPDATE jobs SET state = 'cancelled'; DELETE FROM jobs");
+  CHECK(user.number("SELECT count(*) FROM requests") == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a word that is no state is refused") {
