@@ -12,6 +12,13 @@ namespace {
 /// How long a stop waits for replies: most come within a second, and what is lost by not waiting is
 /// a visible gap. Well below systemd's TimeoutStopSec.
 constexpr std::chrono::seconds stop_patience{20};
+/// Between the tries to take up the last run's work while another program has the database locked.
+constexpr std::chrono::seconds start_retry{1};
+
+/// Nothing of the old file may be written anywhere: it is not the queue any more.
+struct FileReplaced : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 } // namespace
 
@@ -44,9 +51,14 @@ void App::tell_settings(const Config& config) {
 void App::run() {
   try {
     work();
+  } catch (const FileReplaced&) {
+    throw;
   } catch (const StoreBroken&) {
     engine_.spill();
     Database::suspect(database_file_);
+    throw;
+  } catch (...) {
+    engine_.spill();
     throw;
   }
   // What the database did not take until the end waits in reserved space for the next start.
@@ -56,8 +68,29 @@ void App::run() {
   log_.write(LogLevel::info, "stopped");
 }
 
+/// Goes on where the last run ended; false: asked to stop before the database could be written.
+bool App::take_up() {
+  for (bool told = false;; told = true) {
+    try {
+      engine_.recover();
+      return true;
+    } catch (const StoreUnavailable& trouble) {
+      if (!told)
+        log_.write(LogLevel::warn, std::string(trouble.what()) + "; waiting for it");
+    }
+    service_.status("waiting for the database");
+    service_.alive(clock_.steady());
+    transport_.wait_until(clock_.steady() + start_retry);
+    watch_.woke();
+    notice_signals();
+    if (stop_deadline_)
+      return false;
+  }
+}
+
 void App::work() {
-  engine_.recover();
+  if (!take_up())
+    return;
   service_.ready();
   for (;;) {
     require_same_file();
@@ -77,7 +110,7 @@ void App::work() {
 
 void App::require_same_file() const {
   if (!database_.still_in_place())
-    throw std::runtime_error(
+    throw FileReplaced(
         "the file " + database_file_.string() +
         " was replaced, moved or removed while it was in use; nothing more is written, "
         "and the next start uses what stands there then");

@@ -31,6 +31,7 @@ class App {
 
  private:
   void work();
+  bool take_up();
   void tell_settings(const Config& config);
   void require_same_file() const;
   void notice_signals();

@@ -2,6 +2,7 @@
 
 #include "daemon/instance_lock.h"
 #include "daemon/summary.h"
+#include "store/database.h"
 #include "daemon/token_files.h"
 
 #include <sys/stat.h>
@@ -9,7 +10,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <ostream>
 #include <string>
 
@@ -48,17 +48,6 @@ void check_tokens(const Config& config, const std::filesystem::path& credentials
   }
 }
 
-/// Whether the file begins like a SQLite database; a new one may still be empty. This process has
-/// no connection to it, so closing the descriptor here drops no lock of SQLite's.
-bool looks_like_database(const std::filesystem::path& file) {
-  constexpr std::string_view magic{"SQLite format 3\0", 16};
-  std::string head(magic.size(), '\0');
-  std::ifstream in(file, std::ios::binary);
-  in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return in.gcount() == 0 ||
-         (in.gcount() == static_cast<std::streamsize>(magic.size()) && head == magic);
-}
-
 void check_database(const std::filesystem::path& file, Findings& findings) {
   const std::string name = file.string();
   const std::string folder = file.parent_path().string();
@@ -78,8 +67,9 @@ void check_database(const std::filesystem::path& file, Findings& findings) {
     return findings.bad("the database " + name + " belongs to user id " +
                         std::to_string(info.st_uid) + " and this user may not write it (" +
                         std::strerror(errno) + ")");
-  if (!looks_like_database(file))
-    return findings.bad(name + " is not a SQLite database; name another file, or move it away");
+  // This process has no connection to it, so looking at its bytes drops no lock of SQLite's.
+  if (const std::string refusal = Database::refusal(file); !refusal.empty())
+    return findings.bad(refusal);
   findings.good("the database " + name + " exists and can be written");
 }
 

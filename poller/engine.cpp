@@ -53,7 +53,7 @@ struct Engine::Impl {
   void drop_silent();
   void work();
   void resume(const RunningTask& running, Moment now);
-  std::size_t take_spilled();
+  bool take_spilled();
   Lost judge_open_requests(Moment now);
   SteadyTime store_failed(const StoreUnavailable& error);
   void store_works();
@@ -74,7 +74,7 @@ void Engine::recover() {
   const Moment now = state.now();
   if (!impl.spill.reserve())
     state.events.trouble("no space could be reserved for the spill file beside the database");
-  const std::size_t spilled = impl.take_spilled();
+  const bool spilled = impl.take_spilled();
   Impl::Lost lost;
   std::vector<RunningTask> running;
   state.database.write([&] {
@@ -84,7 +84,7 @@ void Engine::recover() {
     running = state.queue.running();
   });
   state.database.durable();
-  if (spilled > 0)
+  if (spilled)
     impl.spill.clear();
   for (const RunningTask& task : running)
     impl.resume(task, now);
@@ -93,13 +93,17 @@ void Engine::recover() {
   state.events.recovered(running.size(), lost.gaps, lost.starts);
 }
 
-/// Replies that the last run could not store in the database.
-std::size_t Engine::Impl::take_spilled() {
+/// Stores the replies that the last run could not store; whether there were any.
+bool Engine::Impl::take_spilled() {
   std::map<RequestId, SpilledReply> replies;
+  if (settlement.unsaved() > 0) { // a first try of recover() has read them
+    settlement.save();
+    return true;
+  }
   for (SpilledReply& reply : spill.read())
     replies.insert_or_assign(reply.request, std::move(reply));
   if (replies.empty())
-    return 0;
+    return false;
   std::vector<OpenRequest> open;
   state.database.read([&] { open = state.queue.open_requests(); });
   for (const OpenRequest& request : open)
@@ -109,7 +113,7 @@ std::size_t Engine::Impl::take_spilled() {
       settlement.add(judge(std::move(in_flight), from_spill(std::move(found->second))));
     }
   settlement.save();
-  return replies.size();
+  return true;
 }
 
 /// A request without a stored answer: its reply may have existed and is lost.

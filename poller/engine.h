@@ -25,7 +25,7 @@ public:
   Engine& operator=(const Engine&) = delete;
 
   /// Takes up what the last run left: running tasks go on, open intents are judged.
-  /// Call once before the first tick().
+  /// Call before the first tick(), again after a StoreUnavailable, until it returns.
   void recover();
 
   /// Does all that is due: stores replies, notices INSERTs and cancels, starts jobs, asks.

@@ -14,9 +14,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <optional>
 
 namespace kdq {
@@ -115,14 +117,26 @@ void create_if_missing(const std::filesystem::path& file) {
   }
 }
 
-void refuse_network_file_system(const std::filesystem::path& file) {
+bool on_network_file_system(const std::filesystem::path& file) {
   struct statfs info {};
   if (statfs(file.c_str(), &info) != 0)
-    return;
-  for (const long magic : network_file_systems)
-    if (static_cast<unsigned long>(info.f_type) == static_cast<unsigned long>(magic))
-      throw StoreBroken(file.string() + " is on a network file system, where SQLite's locks do not "
-                                        "work: put the database on a local disk");
+    return false;
+  return std::any_of(network_file_systems.begin(), network_file_systems.end(), [&](long magic) {
+    return static_cast<unsigned long>(info.f_type) == static_cast<unsigned long>(magic);
+  });
+}
+
+std::string network_sentence(const std::filesystem::path& file) {
+  return file.string() + " is on a network file system, where SQLite's locks do not work: put the "
+                         "database on a local disk";
+}
+
+/// A number of the database header (sqlite.org/fileformat.html, big-endian).
+std::uint32_t header_number(const std::string& header, std::size_t at) {
+  std::uint32_t number = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    number = number << 8 | static_cast<unsigned char>(header[at + i]);
+  return number;
 }
 
 /// Stands beside a database that failed its last user.
@@ -211,7 +225,8 @@ Database::Database(const std::filesystem::path& file, std::chrono::milliseconds 
     : impl_(std::make_unique<Impl>()) {
   impl_->file = std::filesystem::absolute(file);
   create_if_missing(impl_->file);
-  refuse_network_file_system(impl_->file);
+  if (on_network_file_system(impl_->file))
+    throw StoreBroken(network_sentence(impl_->file));
   impl_->identity = identity_of(impl_->file);
   try {
     impl_->open(busy_timeout);
@@ -288,6 +303,26 @@ bool Database::foreign_change() {
     impl_->seen_version = version;
   });
   return changed;
+}
+
+std::string Database::refusal(const std::filesystem::path& file) {
+  if (on_network_file_system(file))
+    return network_sentence(file);
+  constexpr std::size_t header_bytes = 100;
+  std::string header(header_bytes, '\0');
+  std::ifstream in(file, std::ios::binary);
+  in.read(header.data(), static_cast<std::streamsize>(header.size()));
+  if (in.gcount() == 0)
+    return {}; // created and not used yet, or all of it is in the -wal file
+  if (header.compare(0, 15, "SQLite format 3") != 0)
+    return file.string() + " is damaged or no SQLite database";
+  std::error_code ignored;
+  if (std::filesystem::exists(file.string() + "-wal", ignored))
+    return {}; // the header may be older than the database
+  if (header_number(header, 28) <= 1)
+    return {}; // one page: no tables yet
+  return foreign_file(file.string(), static_cast<int>(header_number(header, 68)),
+                      static_cast<int>(header_number(header, 60)));
 }
 
 bool Database::still_in_place() const {

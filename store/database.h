@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 
 namespace SQLite {
@@ -59,6 +60,10 @@ public:
   bool still_in_place() const;
 
   const std::filesystem::path& file() const;
+
+  /// Why the constructor would refuse an existing file, as far as its first bytes and its place show;
+  /// empty: nothing speaks against it. Not for a process that has it open (SQLite's locks would go).
+  static std::string refusal(const std::filesystem::path& file);
 
   /// Leaves a mark beside the file, so that the next start checks it as a whole before it is used:
   /// for the end after a StoreBroken. A check of every start would take seconds a gigabyte.

@@ -31,7 +31,7 @@ sim_arguments() {
   case $1 in
     kill | power) echo "--seeds 0..8 --points 120" ;;
     ioerr) echo "--seeds 0..8 --points 120" ;;
-    random) echo "--seeds 0..60" ;;
+    random) echo "--seeds 0..300" ;;
   esac
 }
 

@@ -139,6 +139,14 @@ struct Checker {
       complain(std::to_string(missing) + " requests reached the service without an intent row");
   }
 
+  /// A reply that had consequences was on disk, so that no death can have taken it away.
+  void check_replies() {
+    SQLite::Statement query(database, "SELECT id FROM requests WHERE outcome = 'lost'");
+    while (query.executeStep())
+      if (const RequestId id{query.getColumn(0).getInt64()}; world.wire().said_stored(id))
+        complain("the reply to request " + std::to_string(id.value) + " was stored and is lost");
+  }
+
   void check_quota() {
     std::int64_t counted = 0;
     for (const auto& [name, app] : world.plan().settings.apps)
@@ -198,6 +206,7 @@ Verdict check(World& world) {
     checker.check_jobs();
     checker.check_runs();
     checker.check_intents();
+    checker.check_replies();
     checker.check_quota();
     checker.check_results();
     check_logs(world, database, verdict);

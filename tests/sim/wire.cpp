@@ -19,6 +19,7 @@ void Wire::send(RequestId id, HttpRequest request) {
     asked_.emplace(id, task);
   }
   ++sent_;
+  under_way_.insert(id);
   kdocs_.send(id, std::move(request));
   if (vfs_.touch(Touch::send, true))
     throw Killed{};
@@ -26,9 +27,23 @@ void Wire::send(RequestId id, HttpRequest request) {
 
 std::vector<Reply> Wire::take_replies() {
   std::vector<Reply> replies = kdocs_.take_replies();
-  for (const Reply& reply : replies)
+  for (const Reply& reply : replies) {
     asked_.erase(reply.request);
+    under_way_.erase(reply.request);
+    taken_.insert(reply.request);
+  }
   return replies;
+}
+
+void Wire::cut() {
+  asked_.clear();
+  under_way_.clear();
+  taken_.clear();
+}
+
+void Wire::note_stored(std::size_t without_stored_reply) {
+  if (without_stored_reply == under_way_.size())
+    stored_.merge(taken_);
 }
 
 } // namespace kdq::sim

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,12 @@ class Wire : public Transport {
   std::vector<Reply> take_replies() override;
 
   /// The process that waited for replies is gone.
-  void cut() { asked_.clear(); }
+  void cut();
+  /// The daemon says how many requests have no stored reply: if that is what is under way, it has
+  /// stored all that it took.
+  void note_stored(std::size_t without_stored_reply);
+  /// Whether the daemon said that the reply is stored.
+  bool said_stored(RequestId id) const { return stored_.contains(id); }
 
   std::size_t sent() const { return sent_; }
   const std::vector<std::string>& violations() const { return violations_; }
@@ -35,6 +41,9 @@ class Wire : public Transport {
   FaultVfs& vfs_;
   test::FakeKdocs& kdocs_;
   std::map<RequestId, std::string> asked_; ///< URLs of status requests without a reply
+  std::set<RequestId> under_way_;
+  std::set<RequestId> taken_;  ///< by the daemon, and not yet said to be stored
+  std::set<RequestId> stored_;
   std::size_t sent_ = 0;
   std::vector<std::string> violations_;
 };

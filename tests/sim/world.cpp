@@ -238,6 +238,8 @@ SteadyTime World::tick() {
   as_process([&] {
     Daemon& daemon = *daemon_;
     wake = std::min(daemon.engine->tick(), clock_.steady() + (calm_ ? longest_drain : look_again));
+    if (!vfs_.dead())
+      wire_.note_stored(daemon.engine->in_flight());
     if (!daemon.stopping || vfs_.dead())
       return;
     wake = std::min(wake, daemon.stop_deadline);

@@ -47,6 +47,7 @@ TEST_CASE("opening again changes nothing; the file says whose it is") {
   TempDir dir;
   const auto file = dir.path() / "queue.db";
   { Database database(file); }
+  CHECK(Database::refusal(file).empty());
   CHECK(refusal(file).empty());
   User user(file);
   CHECK(user.number("PRAGMA application_id") == 0x4b445131);
@@ -61,16 +62,19 @@ TEST_CASE("files that are not ours are refused with a sentence, and left as they
     SQLite::Database other(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     other.exec("CREATE TABLE theirs(x); INSERT INTO theirs VALUES (1)");
     CHECK(contains(refusal(file), "another program"));
+    CHECK(contains(Database::refusal(file), "another program"));
     CHECK(other.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 1);
   }
   SUBCASE("a newer version's") {
     { Database database(file); }
     { User(file).exec("PRAGMA user_version = 9999"); }
     CHECK(contains(refusal(file), "newer kdocs-queued"));
+    CHECK(contains(Database::refusal(file), "newer kdocs-queued"));
   }
   SUBCASE("no database at all") {
     std::ofstream(file) << std::string(8192, 'x');
     CHECK(contains(refusal(file), "no SQLite database"));
+    CHECK(contains(Database::refusal(file), "no SQLite database"));
   }
   SUBCASE("a folder that is missing") {
     CHECK(contains(refusal(dir.path() / "nowhere" / "q.db"), "does not exist"));
