@@ -167,15 +167,18 @@ Settlement::Step Settlement::apply_poll(const Judgement& judgement, StatusChange
   std::string gap = judgement.gap;
   if (gap.empty() && change.end && !std::holds_alternative<Reported>(judgement.meaning))
     gap = "the task was not asked to its end: " + change.error;
+  std::optional<WallTime> from;
+  if (!gap.empty())
+    from = state_.log.complete_until(request.job, request.attempt);
   if (gap.empty() && std::holds_alternative<Reported>(judgement.meaning) && change.end &&
       *change.end != JobState::timed_out &&
       state_.log.lacks_frame(request.job, request.attempt, kdocs_api::opening_line,
                              *change.end == JobState::succeeded ? kdocs_api::closing_line : "")) {
     gap = "the log that KDocs gave lacks its opening or its closing line";
+    from = state_.log.started_at(request.job, request.attempt); // it may lack anything
   }
   change.new_gaps = gap.empty() ? 0 : 1;
   if (!gap.empty()) {
-    const auto from = state_.log.complete_until(request.job, request.attempt);
     state_.log.gap(request.job, request.attempt, gap, from.value_or(request.sent_at),
                    lines_taken_until(judgement, now), now);
   }

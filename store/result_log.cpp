@@ -20,6 +20,8 @@ struct ResultLog::Impl {
   Statement complete_until{db, "SELECT sent_at FROM requests WHERE job_id = ?1 AND attempt = ?2 "
                                "AND outcome IN ('report', 'accepted') ORDER BY id DESC LIMIT 1"};
 
+  Statement started_at{db, "SELECT sent_at FROM requests WHERE job_id = ?1 AND attempt = ?2 "
+                           "AND outcome = 'accepted' ORDER BY id DESC LIMIT 1"};
   Statement frame{db, "SELECT (SELECT message FROM logs WHERE job_id = ?1 AND attempt = ?2 "
                       "ORDER BY seq LIMIT 1) IS NOT ?3 OR (?4 <> '' AND (SELECT message FROM logs "
                       "WHERE job_id = ?1 AND attempt = ?2 ORDER BY seq DESC LIMIT 1) IS NOT ?4)"};
@@ -55,6 +57,11 @@ void ResultLog::gap(JobId job, int attempt, const std::string& reason, WallTime 
 
 std::optional<WallTime> ResultLog::complete_until(JobId job, int attempt) {
   const auto text = impl_->complete_until.text(job, attempt);
+  return text ? parse_time(*text) : std::nullopt;
+}
+
+std::optional<WallTime> ResultLog::started_at(JobId job, int attempt) {
+  const auto text = impl_->started_at.text(job, attempt);
   return text ? parse_time(*text) : std::nullopt;
 }
 

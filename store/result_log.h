@@ -37,6 +37,8 @@ public:
   /// its start.
   std::optional<WallTime> complete_until(JobId job, int attempt);
 
+  /// When the attempt's start was sent, if it was accepted.
+  std::optional<WallTime> started_at(JobId job, int attempt);
   /// Whether the attempt's log lacks its first or its last line of these (`closing` empty: only the
   /// first counts). A log with a gap row lacks nothing: its gap is told already.
   bool lacks_frame(JobId job, int attempt, const std::string& opening, const std::string& closing);

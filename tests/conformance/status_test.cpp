@@ -254,7 +254,7 @@ TEST_CASE_TEMPLATE("a wrong status path is HTTP 404, says so, and destroys nothi
   CHECK(word(judgement) == "no report");
   REQUIRE(judgement.refusal);
   CHECK(judgement.refusal->http_status == 404);
-  CHECK(judgement.refusal->verdict == kdocs_api::Verdict::unknown_code);
+  CHECK(judgement.refusal->verdict == kdocs_api::Verdict::blocked);
   CHECK(judgement.refusal->sentence.find("status_path") != std::string::npos);
   CHECK(judgement.gap.empty());
   CHECK(service.seen().paths_not_found == 1);

@@ -35,7 +35,7 @@ insert() {
 }
 
 kill_daemon() {
-  kill -KILL $daemon_pid
+  kill -KILL $daemon_pid || fail "the daemon ended by itself in round $round; seed $seed"
   wait $daemon_pid 2> /dev/null || true
   kills=$((kills + 1))
 }

@@ -290,7 +290,7 @@ service_down() {
   end_sandbox
   [ -z "$(tail -c 1 "$work/ledger")" ] || echo >> "$work/ledger"
   insert 5 8
-  wait_for 60 "the daemon's word about the service" logged "cannot reach KDocs"
+  wait_for 60 "the daemon's word about the service" logged "no answer from KDocs"
   start_sandbox --quota-submit 100000 --quota-status 1000000
   wait_for 120 "eight jobs" all_ended
   stop_daemon

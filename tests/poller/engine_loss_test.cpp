@@ -237,6 +237,9 @@ TEST_CASE("a log without its opening or closing line is marked, once, and only i
   REQUIRE(world.run_until_idle());
   CHECK(world.state(1) == "succeeded");
   CHECK(world.user->number("SELECT log_gaps FROM jobs") == std::abs(lost));
+  if (lost != 0)
+    CHECK(world.user->text("SELECT json_extract(args, '$[1]') FROM logs WHERE level = 'gap'") ==
+          world.user->text("SELECT submitted_at FROM jobs"));
   CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == std::abs(lost));
 }
 

@@ -42,7 +42,7 @@ class Wire : public Transport {
   test::FakeKdocs& kdocs_;
   std::map<RequestId, std::string> asked_; ///< URLs of status requests without a reply
   std::set<RequestId> under_way_;
-  std::set<RequestId> taken_;  ///< by the daemon, and not yet said to be stored
+  std::set<RequestId> taken_; ///< by the daemon, and not yet said to be stored
   std::set<RequestId> stored_;
   std::size_t sent_ = 0;
   std::vector<std::string> violations_;
