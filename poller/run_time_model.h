@@ -1,0 +1,73 @@
+// What is known of how long a script runs. Pure arithmetic: no clock, no randomness.
+#pragma once
+
+#include "poller/run_time_grid.h"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace kdq {
+
+/// One run as it was seen: it ended after `low` (the last poll that found it running) and not after
+/// `high` (the poll that found it ended). `exact` is what the log's closing line says, if credible.
+struct RunTime {
+  std::chrono::milliseconds low{0};
+  std::chrono::milliseconds high{0};
+  std::optional<std::chrono::milliseconds> exact;
+};
+
+/// What a script is expected to do before its first run: the first three runs of every script,
+/// starting from a wide log-normal around 30 s.
+class RunTimePool {
+ public:
+  RunTimePool();
+  /// `shares` sum to one: where one run fell.
+  void learn(const RunTimeShares& shares);
+  const RunTimeShares& expectation() const { return expectation_; }
+  /// Changes when expectation() does: each time the pool has grown by 5 %.
+  std::uint32_t version() const { return version_; }
+
+ private:
+  RunTimeShares counts_{};
+  double runs_ = 0;
+  double next_refresh_ = 1;
+  RunTimeShares expectation_{};
+  std::uint32_t version_ = 0;
+};
+
+/// The run times of one script: three histograms that forget at different speeds, seen through
+/// three smoothing widths; the nine views are weighted by how well each foretold the runs so far.
+class RunTimeModel {
+ public:
+  RunTimeModel();
+
+  /// Learns one run. Call in the order of submission: of overlapping runs the short ones end first,
+  /// and learning in that order would make the script look faster than it is.
+  /// The first three runs of a script also teach the pool.
+  void learn(const RunTime& run, RunTimePool& pool);
+
+  /// The distribution of the next run; sums to one. With no run yet this is the pool's.
+  RunTimeShares predict(const RunTimePool& pool) const;
+
+  std::uint64_t runs() const { return runs_; }
+
+ private:
+  static constexpr std::size_t widths = 3;
+  static constexpr std::size_t memories = 3;
+  static constexpr std::size_t views = widths * memories;
+  struct Memory {
+    std::array<float, run_time_grid::buckets> counts{};
+    double runs = 0;
+  };
+
+  RunTimeShares view(std::size_t index, const RunTimePool& pool) const;
+
+  std::array<Memory, memories> memory_;
+  std::array<double, views> weight_;
+  std::uint64_t runs_ = 0;
+};
+
+} // namespace kdq
