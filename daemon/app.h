@@ -20,7 +20,7 @@ namespace kdq {
 
 /// Single-threaded. Members stand in construction order: each uses only what stands above it.
 class App {
- public:
+public:
   /// Throws LockError, StoreBroken, StoreUnavailable or std::runtime_error: it cannot start.
   /// `log` must outlive it.
   App(const Config& config, const std::filesystem::path& credentials_directory, Log& log);
@@ -29,7 +29,7 @@ class App {
   /// answered. Throws StoreBroken if the database breaks.
   void run();
 
- private:
+private:
   void work();
   bool take_up();
   void tell_settings(const Config& config);

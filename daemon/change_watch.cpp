@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Waits before the looks after an event that this process cannot have caused: 0.2, 0.4, … 819 ms.
-/// A commit becomes visible after its fsync: 13 ms are enough for a disk at rest, but a busy one was
-/// seen to take longer, and then the INSERT would wait for the sweep.
+/// A commit becomes visible after its fsync: 13 ms are enough for a disk at rest, but a busy one
+/// was seen to take longer, and then the INSERT would wait for the sweep.
 constexpr std::chrono::microseconds first_look = 200us;
 constexpr int look_factor = 2;
 /// Waits after events that may all be our own: 1.6, 12.8, 102 and 819 ms.

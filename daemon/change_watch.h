@@ -19,7 +19,7 @@ namespace kdq {
 /// Commits of this process make events, too. They can come only while it works, that is between
 /// woke() and looked(), and get fewer looks; a look makes no event, so there is no endless chain.
 class ChangeWatch {
- public:
+public:
   /// Without inotify (its limits may be exhausted) a faster sweep takes its place; see trouble().
   explicit ChangeWatch(const std::filesystem::path& database);
 
@@ -36,7 +36,7 @@ class ChangeWatch {
   /// Why inotify is not used, as a sentence; empty: it is.
   const std::string& trouble() const { return trouble_; }
 
- private:
+private:
   bool read_events();
   void begin_series(std::chrono::microseconds first, int factor);
   void arm(std::chrono::microseconds delay);

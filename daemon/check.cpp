@@ -2,8 +2,8 @@
 
 #include "daemon/instance_lock.h"
 #include "daemon/summary.h"
-#include "store/database.h"
 #include "daemon/token_files.h"
+#include "store/database.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@ namespace {
 
 /// Prints one line per fact and remembers whether any was bad.
 class Findings {
- public:
+public:
   explicit Findings(std::ostream& out) : out_(out) {}
   void good(const std::string& text) { out_ << "ok:      " << text << '\n'; }
   void bad(const std::string& text) {
@@ -28,7 +28,7 @@ class Findings {
   }
   bool all_well() const { return all_well_; }
 
- private:
+private:
   std::ostream& out_;
   bool all_well_ = true;
 };

@@ -31,7 +31,7 @@ using CurlText = std::unique_ptr<char, Freer<curl_free>>;
 
 /// libcurl counts these, so several transports may exist.
 class CurlLibrary {
- public:
+public:
   CurlLibrary() {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
       throw std::runtime_error("libcurl cannot be set up");

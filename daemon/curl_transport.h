@@ -36,7 +36,7 @@ struct CurlLimits {
 /// Single-threaded, but libcurl resolves names in threads of its own: block signals first.
 /// `clock` must outlive it.
 class CurlTransport : public Transport {
- public:
+public:
   /// Throws std::runtime_error if libcurl cannot be set up.
   explicit CurlTransport(const Clock& clock, CurlLimits limits = {});
   /// Ends what is still under way; those requests yield no reply.
@@ -54,7 +54,7 @@ class CurlTransport : public Transport {
   /// Such as `libcurl/7.88.1 OpenSSL/3.0.15`.
   static std::string library_version();
 
- private:
+private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

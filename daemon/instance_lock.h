@@ -19,14 +19,14 @@ struct LockError : std::runtime_error {
 /// the database file would drop SQLite's locks. The file stays behind: removing it could separate
 /// two daemons that wait for the same name.
 class InstanceLock {
- public:
+public:
   /// Throws LockError, which names the process id of the holder.
   explicit InstanceLock(const std::filesystem::path& database);
 
   /// Who works on the database now, as the lock file says (`?` if it says nothing); none if nobody.
   static std::optional<std::string> holder(const std::filesystem::path& database);
 
- private:
+private:
   UniqueFd fd_;
 };
 

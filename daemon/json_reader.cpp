@@ -59,7 +59,7 @@ std::string range_in_words(Number min, Number max) {
 
 /// The library keeps the last of two equal keys; a person who wrote both expects neither to vanish.
 class DuplicateKeys {
- public:
+public:
   void see(json::parse_event_t event, const json& parsed) {
     switch (event) {
     case json::parse_event_t::object_start:
@@ -78,7 +78,7 @@ class DuplicateKeys {
   }
   const std::set<std::string>& found() const { return twice_; }
 
- private:
+private:
   std::vector<std::set<std::string>> open_; ///< keys of the objects that enclose this place
   std::set<std::string> twice_;
 };

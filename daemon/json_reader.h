@@ -16,7 +16,7 @@ namespace kdq {
 /// A value of the file together with where it stands. Refers to the document and must not outlive
 /// it.
 class JsonValue {
- public:
+public:
   JsonValue(const nlohmann::json& node, std::string file, std::string path)
       : node_(node), file_(std::move(file)), path_(std::move(path)) {}
 
@@ -35,7 +35,7 @@ class JsonValue {
   /// Throws ConfigError: file, key, `sentence`.
   [[noreturn]] void fail(const std::string& sentence) const;
 
- private:
+private:
   JsonValue child(const std::string& key) const;
   [[noreturn]] void wrong_type(const std::string& wanted) const;
 

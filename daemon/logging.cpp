@@ -34,7 +34,7 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 /// `<N>` with the syslog level that sd-daemon(3) names: 3 error, 4 warning, 6 info, 7 debug.
 class PriorityPrefix : public spdlog::custom_flag_formatter {
- public:
+public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
     char priority = '7';
@@ -63,7 +63,7 @@ std::unique_ptr<spdlog::formatter> formatter_for(LogStyle style) {
 
 /// A sink for any stream; the library's own one for stderr cannot be pointed elsewhere by tests.
 class StreamSink : public spdlog::sinks::stdout_sink_base<spdlog::details::console_nullmutex> {
- public:
+public:
   explicit StreamSink(std::FILE* stream) : stdout_sink_base(stream) {}
 };
 

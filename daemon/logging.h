@@ -30,7 +30,7 @@ LogStyle detect_log_style(int stderr_fd);
 /// Each text becomes exactly one line: control characters are shown as \xNN, so that a text which
 /// came from elsewhere cannot forge a line. Single-threaded.
 class Log {
- public:
+public:
   Log(LogStyle style, LogLevel level, std::FILE* stream = stderr);
   ~Log();
   Log(const Log&) = delete;
@@ -38,13 +38,13 @@ class Log {
 
   void write(LogLevel level, std::string_view text);
 
- private:
+private:
   std::unique_ptr<spdlog::logger> logger_;
 };
 
 /// Writes what the engine tells as log lines. `log` must outlive it.
 class LogEvents : public Events {
- public:
+public:
   explicit LogEvents(Log& log) : log_(log) {}
 
   void recovered(std::size_t running, std::size_t gaps, std::size_t unconfirmed) override;
@@ -55,7 +55,7 @@ class LogEvents : public Events {
   void relief(std::string_view sentence) override;
   void detail(std::string_view sentence) override;
 
- private:
+private:
   Log& log_;
 };
 

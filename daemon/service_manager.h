@@ -11,7 +11,7 @@ namespace kdq {
 /// Does nothing at all when no service manager listens (NOTIFY_SOCKET is not set). A message that
 /// cannot be delivered is dropped: the work goes on.
 class ServiceManager {
- public:
+public:
   ServiceManager();
 
   void ready();
@@ -23,7 +23,7 @@ class ServiceManager {
   /// the interval that the manager asked for; SteadyTime::max() if it asked for none.
   SteadyTime alive(SteadyTime now);
 
- private:
+private:
   std::chrono::milliseconds interval_{0}; ///< 0: no watchdog
   SteadyTime next_alive_ = SteadyTime::min();
   std::string last_status_;

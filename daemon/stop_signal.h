@@ -12,7 +12,7 @@ namespace kdq {
 /// before anything that starts threads. Ignores SIGPIPE: a connection that the other end closed is
 /// an error code, not the end of the program. Restores all of it when it goes.
 class StopSignal {
- public:
+public:
   /// Throws std::system_error if the kernel refuses.
   StopSignal();
   ~StopSignal();
@@ -25,7 +25,7 @@ class StopSignal {
   /// The name of a signal that came since the last call; empty if none did.
   std::string_view take();
 
- private:
+private:
   UniqueFd fd_;
   sigset_t old_mask_{};
   struct sigaction old_pipe_ {};

@@ -6,7 +6,7 @@
 namespace kdq {
 
 class SystemClock : public Clock {
- public:
+public:
   WallTime wall() const override;
   SteadyTime steady() const override;
 };

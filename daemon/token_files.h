@@ -18,7 +18,7 @@ inline constexpr std::size_t max_token_bytes = 8192;
 /// Looks at the file (one stat) at each call of token(), so a new token counts from the next
 /// request on. Refuses a file that others may read or that somebody else owns.
 class TokenFiles : public Tokens {
- public:
+public:
   /// `files` by app name. Files in `credentials_directory` (empty: none) may be group-readable:
   /// systemd gives the service access to its credentials by an ACL, which shows as group bits.
   explicit TokenFiles(std::map<std::string, std::filesystem::path> files,
@@ -26,7 +26,7 @@ class TokenFiles : public Tokens {
 
   std::variant<std::string, TokenProblem> token(const std::string& app) override;
 
- private:
+private:
   struct Known {
     struct stat as {}; ///< how the file looked when `answer` was made
     std::variant<std::string, TokenProblem> answer;

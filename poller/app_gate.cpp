@@ -13,8 +13,8 @@ constexpr std::chrono::milliseconds longest_backoff = 60s;
 // doubled as long as it goes on.
 constexpr std::chrono::milliseconds first_pause = 60s;
 constexpr std::chrono::milliseconds longest_pause = 1h;
-// An app that an operator has to unblock is tried again with one request, in case it was done at the
-// vendor's side where nothing tells us.
+// An app that an operator has to unblock is tried again with one request, in case it was done at
+// the vendor's side where nothing tells us.
 constexpr std::chrono::milliseconds blocked_retry = 10min;
 // A missing or refused token is looked at again this often; it costs one stat().
 constexpr std::chrono::milliseconds token_recheck = 5s;

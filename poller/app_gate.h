@@ -21,8 +21,8 @@ struct Moment {
 };
 
 /// Pauses, backoff, the token's standing, the rate limit and the quota day of one app. Pure: told
-/// what happened, asked what may be sent; it neither sends nor stores. After a wait the app is tried
-/// with one request; only when that has worked do all go again.
+/// what happened, asked what may be sent; it neither sends nor stores. After a wait the app is
+/// tried with one request; only when that has worked do all go again.
 class AppGate {
 public:
   AppGate(std::string name, const AppSettings& settings);
@@ -36,8 +36,8 @@ public:
 
   /// A new plan begins: what an earlier one took and did not send does not count.
   void begin_plan() { probe_planned_ = false; }
-  /// The first moment at which a request may be sent, the rate limit aside; `now` if it may now, the
-  /// far future if only a reply can open it.
+  /// The first moment at which a request may be sent, the rate limit aside; `now` if it may now,
+  /// the far future if only a reply can open it.
   SteadyTime opens_at(Endpoint endpoint, Moment now) const;
   /// Plans one request; false if the rate limit does not allow it now.
   bool take(Endpoint endpoint, SteadyTime now);
@@ -92,8 +92,8 @@ private:
   std::optional<Barrier> closed_; ///< unreachable, blocked, or without a token
   bool probe_planned_ = false;
   std::optional<SteadyTime> probe_sent_at_;
-  int failures_ = 0;           ///< in a row, for the backoff
-  std::string refused_token_;  ///< never shown
+  int failures_ = 0;          ///< in a row, for the backoff
+  std::string refused_token_; ///< never shown
 };
 
 } // namespace kdq

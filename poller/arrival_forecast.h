@@ -29,7 +29,7 @@ struct ExpectedArrivals {
 
 /// Counts starts in slots of five minutes of the quota day and keeps the profile of past days.
 class ArrivalForecast {
- public:
+public:
   static constexpr std::chrono::minutes slot{5};
 
   /// A task was started. Moments before the day's begin count as its begin.
@@ -44,7 +44,7 @@ class ArrivalForecast {
 
   std::int64_t so_far() const { return so_far_; }
 
- private:
+private:
   static constexpr std::size_t slots = 288;
   /// Counts in half minutes: half of the mean square of their differences over their mean is one
   /// for independent starts, and about the size of a batch where starts come in batches. Not in

@@ -262,10 +262,9 @@ void Dispatcher::send_poll(Begun::Poll& poll, Moment now) {
   Task& task = *state_.tasks.find(poll.job);
   const std::string& token = token_.at(task.app);
   task.last_poll = std::max(task.age(now.steady), std::chrono::milliseconds(1));
-  state_.in_flight.emplace(poll.request,
-                           InFlight{poll.request, poll.job, task.attempt, Endpoint::status,
-                                    std::move(poll.paid_from), now.wall, now.steady, token,
-                                    task.task});
+  state_.in_flight.emplace(poll.request, InFlight{poll.request, poll.job, task.attempt,
+                                                  Endpoint::status, std::move(poll.paid_from),
+                                                  now.wall, now.steady, token, task.task});
   state_.gates.at(task.app).sent(Endpoint::status, now.steady);
   transport_.send(poll.request,
                   kdocs_api::task_status(state_.gates.at(task.app).settings(), token, task.task));
@@ -282,8 +281,9 @@ void Dispatcher::send_start(Begun::Start& start, Moment now) {
   task.submitted = now.steady;
   task.timeout = job.timeout.value_or(state_.settings.job_timeout);
   state_.tasks.add(std::move(task));
-  InFlight request{start.request, job.id,   job.attempt, Endpoint::submit,
-                   std::move(start.paid_from), now.wall, now.steady, token, {}};
+  InFlight request{
+      start.request, job.id, job.attempt, Endpoint::submit, std::move(start.paid_from), now.wall,
+      now.steady,    token,  {}};
   state_.in_flight.emplace(start.request, request);
   state_.gates.at(job.app).sent(Endpoint::submit, now.steady);
 

@@ -21,7 +21,8 @@ public:
   /// as it was. Call only while no reply is unsaved.
   void dispatch();
 
-  /// When something will be due or allowed that was not at the last dispatch(); far future: nothing.
+  /// When something will be due or allowed that was not at the last dispatch(); far future:
+  /// nothing.
   SteadyTime next_wake(Moment now) const { return std::max(wake_, now.steady); }
 
 private:
@@ -29,8 +30,8 @@ private:
   struct Plan {
     std::vector<JobId> polls;
     std::vector<QueueScan::Entry> starts;
-    std::vector<QueueScan> scans;               ///< rows to be set aside
-    std::vector<QueueScan::Entry> unstartable;  ///< their app is not configured
+    std::vector<QueueScan> scans;              ///< rows to be set aside
+    std::vector<QueueScan::Entry> unstartable; ///< their app is not configured
     std::vector<JobId> expired;
     bool promote = false;
     bool empty() const;
@@ -49,9 +50,9 @@ private:
     };
     std::vector<Poll> polls;
     std::vector<Start> starts;
-    std::vector<JobId> gone;      ///< not running any more
-    std::vector<JobId> unpaid;    ///< polls without budget
-    std::vector<QuotaKey> spent;  ///< budgets with nothing left
+    std::vector<JobId> gone;                         ///< not running any more
+    std::vector<JobId> unpaid;                       ///< polls without budget
+    std::vector<QuotaKey> spent;                     ///< budgets with nothing left
     std::vector<std::pair<JobId, JobState>> refused; ///< ended without a request
     std::vector<std::string> reasons;                ///< of refused
   };

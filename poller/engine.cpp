@@ -42,10 +42,10 @@ struct Engine::Impl {
   bool stopping = false;
   bool foreign_change = false;
   bool place_freed = false; ///< by a job that could not be sent: there may be another to start
-  int store_failures = 0; ///< in a row
+  int store_failures = 0;   ///< in a row
   std::string store_trouble;
   std::map<std::string, std::string> told_trouble; ///< by app
-  SteadyTime started{}; ///< of this run
+  SteadyTime started{};                            ///< of this run
   SteadyTime next_silence_check{};
 
   void collect();
@@ -108,8 +108,9 @@ bool Engine::Impl::take_spilled() {
   state.database.read([&] { open = state.queue.open_requests(); });
   for (const OpenRequest& request : open)
     if (const auto found = replies.find(request.id); found != replies.end()) {
-      InFlight in_flight{request.id, request.job, request.attempt, request.endpoint, {},
-                         request.sent_at, {}, {}, {}};
+      InFlight in_flight{
+          request.id, request.job, request.attempt, request.endpoint, {}, request.sent_at, {},
+          {},         {}};
       settlement.add(judge(std::move(in_flight), from_spill(std::move(found->second))));
     }
   settlement.save();
@@ -230,8 +231,9 @@ void Engine::Impl::drop_silent() {
       silent.push_back(id);
   }
   if (!silent.empty())
-    settlement.give_up(silent, "KDocs could not be asked about it for 24 h, and does not know a task "
-                               "for longer");
+    settlement.give_up(silent,
+                       "KDocs could not be asked about it for 24 h, and does not know a task "
+                       "for longer");
   next_silence_check = now + silence_check;
 }
 
@@ -241,8 +243,8 @@ SteadyTime Engine::Impl::store_failed(const StoreUnavailable& error) {
   if (store_trouble.empty())
     state.events.trouble(error.what());
   store_trouble = error.what();
-  const auto pause = std::min(first_store_retry * (1 << std::min(store_failures++, 5)),
-                              longest_store_retry);
+  const auto pause =
+      std::min(first_store_retry * (1 << std::min(store_failures++, 5)), longest_store_retry);
   return state.clock.steady() + pause;
 }
 

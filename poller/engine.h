@@ -37,8 +37,8 @@ public:
 
   /// No new request will be sent; replies are still stored.
   void stop();
-  /// For the end, when the database still cannot be written: keeps the replies that are in memory in
-  /// the spill file, which the next recover() stores. Never throws what the store throws.
+  /// For the end, when the database still cannot be written: keeps the replies that are in memory
+  /// in the spill file, which the next recover() stores. Never throws what the store throws.
   void spill();
   /// Requests that have no stored answer yet.
   std::size_t in_flight() const;

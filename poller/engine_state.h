@@ -48,8 +48,8 @@ struct EngineState {
   ResultLog log;
   QuotaLedger ledger;
   TaskTable tasks;
-  std::map<std::string, AppGate> gates;     ///< by app
-  std::map<RequestId, InFlight> in_flight;  ///< sent, no reply stored yet
+  std::map<std::string, AppGate> gates;    ///< by app
+  std::map<RequestId, InFlight> in_flight; ///< sent, no reply stored yet
 };
 
 } // namespace kdq

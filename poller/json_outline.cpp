@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 /// Writes each value of the outermost level down as the parser reports it. The parser does not
 /// recurse, and neither does this.
 class OutlineReader : public Json::json_sax_t {
- public:
+public:
   explicit OutlineReader(std::size_t text_size) : text_size_(text_size) {}
 
   JsonOutline finished() {
@@ -57,7 +57,7 @@ class OutlineReader : public Json::json_sax_t {
     return false;
   }
 
- private:
+private:
   bool open(char bracket) {
     if (depth_ == max_json_depth) {
       outline_.problem = "it is nested deeper than " + std::to_string(max_json_depth) + " levels";

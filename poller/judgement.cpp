@@ -81,29 +81,29 @@ void read_start(Judgement& judgement, const Answered& reply) {
 }
 
 void read_report(Judgement& judgement, const Answered& reply) {
-  std::visit(
-      Overloaded{[&](kdocs_api::StatusReport&& report) {
-                   judgement.end.outcome = "report";
-                   judgement.lines = std::move(report.logs);
-                   judgement.meaning = Reported{std::move(report)};
-                 },
-                 [&](ServiceError&& error) {
-                   error.sentence = clean(judgement, std::move(error.sentence));
-                   judgement.end.outcome = "refused";
-                   // A gateway that gave up may have dropped a reply that had taken the lines.
-                   if (!error.code && error.http_status >= 500)
-                     judgement.gap = error.sentence;
-                   judgement.meaning = NoReport{error.verdict, error.sentence};
-                   judgement.refusal = std::move(error);
-                 },
-                 [&](kdocs_api::Damaged&& damaged) {
-                   judgement.end.outcome = "damaged";
-                   judgement.lines = std::move(damaged.logs);
-                   damaged.reason = clean(judgement, std::move(damaged.reason));
-                   judgement.gap = damaged.reason;
-                   judgement.meaning = NoReport{Verdict::retry, std::move(damaged.reason)};
-                 }},
-      kdocs_api::read_status(reply));
+  std::visit(Overloaded{[&](kdocs_api::StatusReport&& report) {
+                          judgement.end.outcome = "report";
+                          judgement.lines = std::move(report.logs);
+                          judgement.meaning = Reported{std::move(report)};
+                        },
+                        [&](ServiceError&& error) {
+                          error.sentence = clean(judgement, std::move(error.sentence));
+                          judgement.end.outcome = "refused";
+                          // A gateway that gave up may have dropped a reply that had taken the
+                          // lines.
+                          if (!error.code && error.http_status >= 500)
+                            judgement.gap = error.sentence;
+                          judgement.meaning = NoReport{error.verdict, error.sentence};
+                          judgement.refusal = std::move(error);
+                        },
+                        [&](kdocs_api::Damaged&& damaged) {
+                          judgement.end.outcome = "damaged";
+                          judgement.lines = std::move(damaged.logs);
+                          damaged.reason = clean(judgement, std::move(damaged.reason));
+                          judgement.gap = damaged.reason;
+                          judgement.meaning = NoReport{Verdict::retry, std::move(damaged.reason)};
+                        }},
+             kdocs_api::read_status(reply));
 }
 
 void read(Judgement& judgement, Answered&& reply) {
@@ -131,10 +131,11 @@ Judgement judge(InFlight request, Delivery delivery) {
 }
 
 WallTime lines_taken_until(const Judgement& judgement, WallTime now) {
-  // A service that has begun to answer has acted; one that was slow, or is behind a gateway that gave
-  // up, may yet.
-  const bool may_yet_act = judgement.end.outcome == "refused" ||
-                           (judgement.end.outcome == "unanswered" && judgement.end.http_status == 0);
+  // A service that has begun to answer has acted; one that was slow, or is behind a gateway that
+  // gave up, may yet.
+  const bool may_yet_act =
+      judgement.end.outcome == "refused" ||
+      (judgement.end.outcome == "unanswered" && judgement.end.http_status == 0);
   return may_yet_act ? std::max(now, judgement.request.sent_at + longest_request) : now;
 }
 

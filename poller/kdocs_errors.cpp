@@ -66,9 +66,9 @@ struct HttpRow {
 /// The same holds for 408, which a gateway may send about the service behind it.
 ///
 /// A redirect is never followed, so nothing ran; as it will be the same for each job, the app is
-/// blocked instead of its jobs being failed one by one. So it is with a 404 on a poll: a task that is
-/// not known gets a code, so it is the status_path that is wrong, and starting more scripts whose
-/// logs cannot be fetched would be worse than waiting.
+/// blocked instead of its jobs being failed one by one. So it is with a 404 on a poll: a task that
+/// is not known gets a code, so it is the status_path that is wrong, and starting more scripts
+/// whose logs cannot be fetched would be worse than waiting.
 constexpr std::array http_table{
     HttpRow{300, 399, Verdict::blocked, Verdict::blocked,
             "it redirects, which is never followed; the setting base_url may be wrong",

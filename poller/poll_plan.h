@@ -11,10 +11,10 @@ namespace kdq {
 /// A run-time distribution prepared for planning: survival at each bucket's edge, and its integral
 /// from there to the end. Inside a bucket the end is equally likely everywhere.
 class RunTimeCurve {
- public:
+public:
   explicit RunTimeCurve(const RunTimeShares& shares);
 
- private:
+private:
   friend class PollPlan;
   static constexpr std::size_t edge_count = run_time_grid::buckets + 1;
   double survival(double age, std::size_t bucket) const;
@@ -27,7 +27,7 @@ class RunTimeCurve {
 /// The schedule of optimum inspection (Barlow, Hunter, Proschan 1963) on the grid, by dynamic
 /// programming from the end: it minimises price · E[polls] + E[wait for detection].
 class PollPlan {
- public:
+public:
   static constexpr Seconds shortest_gap{0.5};
   static constexpr Seconds longest_gap{3600};
 
@@ -42,7 +42,7 @@ class PollPlan {
   /// a task that was not asked yet.
   double expected_polls(Seconds age) const;
 
- private:
+private:
   static constexpr std::size_t edge_count = run_time_grid::buckets + 1;
   void plan_from(std::size_t edge);
 

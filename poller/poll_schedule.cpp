@@ -7,8 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Each question comes at 1.5 times the age of the one before: a script is seen to have ended at most
-// half of its run time late, and one of an hour costs about 20 questions.
+// Each question comes at 1.5 times the age of the one before: a script is seen to have ended at
+// most half of its run time late, and one of an hour costs about 20 questions.
 constexpr double growth = 1.5;
 constexpr std::chrono::milliseconds first_age = 700ms;
 constexpr std::chrono::milliseconds shortest_gap = 500ms;

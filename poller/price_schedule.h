@@ -18,7 +18,7 @@ namespace kdq {
 
 /// One per app. Single-threaded; decisions are O(log n) for n open tasks.
 class PriceSchedule {
- public:
+public:
   struct Options {
     std::size_t max_scripts = 4096; ///< learnt run-time models kept, about 5 KiB each
     std::chrono::seconds reprice_every{30};
@@ -68,7 +68,7 @@ class PriceSchedule {
   double least_polls_of_open() const { return least_polls_; }
   std::size_t open() const { return tasks_.size(); }
 
- private:
+private:
   struct Task {
     ScriptRecord* script = nullptr;
     WallTime submitted_at;

@@ -7,7 +7,7 @@ namespace kdq {
 
 /// Spreads requests over time: at most `per_second` on average, with a burst of twice that.
 class TokenBucket {
- public:
+public:
   /// `per_second` 0: no limit.
   explicit TokenBucket(double per_second);
 
@@ -16,7 +16,7 @@ class TokenBucket {
   /// Takes one request's worth; false, and nothing changes, if there is none.
   bool take(SteadyTime now);
 
- private:
+private:
   double per_second_;
   double burst_;
   double level_;

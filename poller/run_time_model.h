@@ -22,7 +22,7 @@ struct RunTime {
 /// What a script is expected to do before its first run: the first three runs of every script,
 /// starting from a wide log-normal around 30 s.
 class RunTimePool {
- public:
+public:
   RunTimePool();
   /// `shares` sum to one: where one run fell.
   void learn(const RunTimeShares& shares);
@@ -30,7 +30,7 @@ class RunTimePool {
   /// Changes when expectation() does: each time the pool has grown by 5 %.
   std::uint32_t version() const { return version_; }
 
- private:
+private:
   RunTimeShares counts_{};
   double runs_ = 0;
   double next_refresh_ = 1;
@@ -41,7 +41,7 @@ class RunTimePool {
 /// The run times of one script: three histograms that forget at different speeds, seen through
 /// three smoothing widths; the nine views are weighted by how well each foretold the runs so far.
 class RunTimeModel {
- public:
+public:
   RunTimeModel();
 
   /// Learns one run. Call in the order of submission: of overlapping runs the short ones end first,
@@ -54,7 +54,7 @@ class RunTimeModel {
 
   std::uint64_t runs() const { return runs_; }
 
- private:
+private:
   static constexpr std::size_t widths = 3;
   static constexpr std::size_t memories = 3;
   static constexpr std::size_t views = widths * memories;

@@ -25,7 +25,7 @@ struct ScriptRecord {
   std::map<std::pair<int, int>, std::size_t> waiting; ///< tasks by (rungs off, age cell)
   SubmissionOrder order;
 
- private:
+private:
   friend class ScriptBook;
   struct Plan {
     int rung;
@@ -40,7 +40,7 @@ struct ScriptRecord {
 
 /// Single-threaded. References to records stay valid while `users` is above zero.
 class ScriptBook {
- public:
+public:
   /// At most `max_scripts` learnt scripts are kept; the one that learnt longest ago goes first.
   explicit ScriptBook(std::size_t max_scripts);
 
@@ -69,7 +69,7 @@ class ScriptBook {
   static std::string script_key(const TaskKeys& keys) { return "s:" + keys.script; }
   static std::string family_key(const TaskKeys& keys) { return "f:" + keys.family; }
 
- private:
+private:
   ScriptRecord& hold(const std::string& key);
   ScriptRecord& source(ScriptRecord& script);
   void drop_plans(ScriptRecord& script);

@@ -13,18 +13,18 @@ struct AppSettings {
   std::string base_url = "https://developer.kdocs.cn";
   /// The vendor's table and examples disagree about it (kdocs-api §2): the examples' path.
   std::string status_path = "/api/v1/openapi/personal/script/status";
-  std::string ca_file;              ///< PEM; empty: the system's certificates
-  std::int64_t submit_quota = 500;  ///< starts per quota day (test tier)
-  std::int64_t status_quota = 10000; ///< status requests per quota day (test tier)
-  double requests_per_second = 10;  ///< of both kinds together; 0: no limit
-  std::chrono::minutes quota_reset{0}; ///< time of day at which the quota day begins
+  std::string ca_file;                          ///< PEM; empty: the system's certificates
+  std::int64_t submit_quota = 500;              ///< starts per quota day (test tier)
+  std::int64_t status_quota = 10000;            ///< status requests per quota day (test tier)
+  double requests_per_second = 10;              ///< of both kinds together; 0: no limit
+  std::chrono::minutes quota_reset{0};          ///< time of day at which the quota day begins
   std::string quota_timezone = "Asia/Shanghai"; ///< IANA name
 };
 
 struct EngineSettings {
   std::size_t max_running = 100;
-  std::size_t max_running_per_file = 1; ///< 0: no limit
-  std::chrono::seconds job_timeout{1800}; ///< for jobs without timeout_s
+  std::size_t max_running_per_file = 1;    ///< 0: no limit
+  std::chrono::seconds job_timeout{1800};  ///< for jobs without timeout_s
   std::map<std::string, AppSettings> apps; ///< by name; jobs.app refers to it
 };
 

@@ -9,14 +9,14 @@ namespace {
 using namespace std::chrono_literals;
 using kdocs_api::Verdict;
 
-// Replies and lines stored by one transaction: it holds the write lock for about a millisecond. (One
-// reply is never split, however many lines it has.)
+// Replies and lines stored by one transaction: it holds the write lock for about a millisecond.
+// (One reply is never split, however many lines it has.)
 constexpr std::size_t batch_replies = 16;
 constexpr std::size_t batch_lines = 100;
 // kdocs-api §3: three in a row say that the task is expired or wrong.
 constexpr int replies_until_task_is_gone = 3;
-// A code that is not in the table: a bounded number of times, then the job is held for the operator,
-// that is, asked about rarely until its deadline.
+// A code that is not in the table: a bounded number of times, then the job is held for the
+// operator, that is, asked about rarely until its deadline.
 constexpr int replies_until_held = 10;
 constexpr std::chrono::milliseconds held_gap = 10min;
 // A job past its deadline waits this long for a report, if the reports fail to come.

@@ -16,7 +16,7 @@ namespace kdq {
 /// script look faster than it is. So an end waits until all earlier starts have ended. When more
 /// than `patience` ends wait, those that hold them up are waited for no longer.
 class SubmissionOrder {
- public:
+public:
   static constexpr std::size_t patience = 32;
 
   void started(WallTime submitted_at, JobId job);
@@ -26,7 +26,7 @@ class SubmissionOrder {
   std::vector<RunTime> dropped(WallTime submitted_at, JobId job);
   bool empty() const { return runs_.empty(); }
 
- private:
+private:
   struct Run {
     std::optional<RunTime> end;
     bool overtaken = false; ///< later runs do not wait for it

@@ -1,4 +1,5 @@
-// The tasks that the engine has in its hands: submitting and running. All else stays in the database.
+// The tasks that the engine has in its hands: submitting and running. All else stays in the
+// database.
 #pragma once
 
 #include "poller/clock.h"
@@ -20,8 +21,8 @@ struct Task {
   int attempt = 0;
   std::string app;
   std::string file_token;
-  TaskId task;             ///< empty while submitting
-  SteadyTime submitted{};  ///< when its start was sent
+  TaskId task;            ///< empty while submitting
+  SteadyTime submitted{}; ///< when its start was sent
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds last_poll{0}; ///< age at the last status request, 0: none
   bool known_status = true;

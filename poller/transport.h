@@ -29,7 +29,7 @@ struct NotSent {
 
 /// The request may have been acted upon; no complete reply came back.
 struct Unanswered {
-  std::string reason; ///< free of secrets
+  std::string reason;  ///< free of secrets
   int http_status = 0; ///< 0: not even the status line arrived
   std::string partial_body;
 };

@@ -167,9 +167,7 @@ struct Database::Impl {
   std::optional<std::int64_t> seen_version;
   int checks_left = 0;
 
-  static int on_progress(void* self) {
-    return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0;
-  }
+  static int on_progress(void* self) { return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0; }
 
   void open(std::chrono::milliseconds busy_timeout);
   void check_if_suspect();

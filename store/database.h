@@ -32,8 +32,8 @@ class Database {
 public:
   /// Opens or creates the file (mode 0660) and brings its schema up to date.
   /// `busy_timeout`: how long one attempt at a transaction waits for another program's lock; short,
-  /// because the loop stands still meanwhile. Throws StoreBroken or StoreUnavailable with a sentence
-  /// that names the file and the repair.
+  /// because the loop stands still meanwhile. Throws StoreBroken or StoreUnavailable with a
+  /// sentence that names the file and the repair.
   explicit Database(const std::filesystem::path& file,
                     std::chrono::milliseconds busy_timeout = std::chrono::milliseconds(50));
   ~Database();
@@ -61,8 +61,9 @@ public:
 
   const std::filesystem::path& file() const;
 
-  /// Why the constructor would refuse an existing file, as far as its first bytes and its place show;
-  /// empty: nothing speaks against it. Not for a process that has it open (SQLite's locks would go).
+  /// Why the constructor would refuse an existing file, as far as its first bytes and its place
+  /// show; empty: nothing speaks against it. Not for a process that has it open (SQLite's locks
+  /// would go).
   static std::string refusal(const std::filesystem::path& file);
 
   /// Leaves a mark beside the file, so that the next start checks it as a whole before it is used:

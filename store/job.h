@@ -55,8 +55,8 @@ struct ClaimedJob {
   std::string app;
   std::string file_token;
   std::string script;
-  std::string script_name; ///< empty: none
-  std::string argv;        ///< JSON object as text; empty: none
+  std::string script_name;                     ///< empty: none
+  std::string argv;                            ///< JSON object as text; empty: none
   std::optional<std::chrono::seconds> timeout; ///< jobs.timeout_s
 };
 

@@ -35,7 +35,8 @@ struct JobQueue::Impl {
 
   SQLite::Database& db;
   // Partial indexes are used for literal predicates only: the states are written out.
-  Statement scan{db, "SELECT job_id, file_token, due, priority, timed FROM queue WHERE app = ?1 AND lane = 'ready' "
+  Statement scan{db, "SELECT job_id, file_token, due, priority, timed FROM queue WHERE app = ?1 "
+                     "AND lane = 'ready' "
                      "ORDER BY priority, due, job_id"};
   Statement first_app{db, "SELECT min(app) FROM queue"};
   Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
@@ -81,11 +82,12 @@ struct JobQueue::Impl {
                            "AND r.attempt = jobs.attempt AND r.outcome IS NULL)"};
   Statement drop_orphan{db, "DELETE FROM queue WHERE job_id = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued')"};
-  Statement recount{db, "UPDATE job_counts SET jobs = CASE state "
-                        "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
-                        "WHEN 'submitting' THEN (SELECT count(*) FROM jobs WHERE state = 'submitting') "
-                        "ELSE (SELECT count(*) FROM jobs WHERE state = 'running') END "
-                        "WHERE state IN ('queued', 'submitting', 'running')"};
+  Statement recount{db,
+                    "UPDATE job_counts SET jobs = CASE state "
+                    "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
+                    "WHEN 'submitting' THEN (SELECT count(*) FROM jobs WHERE state = 'submitting') "
+                    "ELSE (SELECT count(*) FROM jobs WHERE state = 'running') END "
+                    "WHERE state IN ('queued', 'submitting', 'running')"};
   Statement submit_ended{db, "UPDATE jobs SET state = ?3, error = ?4, finished_at = ?5 "
                              "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement requeue{db, "UPDATE jobs SET state = 'queued' WHERE id = ?1"};
@@ -135,8 +137,8 @@ QueueScan JobQueue::scan(const std::string& app, WallTime now, std::size_t limit
           entry->second = slots(file);
         if (entry->second > 0) {
           --entry->second;
-          found.startable.push_back(
-              {id, app, std::move(file), row.getColumn(3).getInt64(), row.getColumn(2).getString()});
+          found.startable.push_back({id, app, std::move(file), row.getColumn(3).getInt64(),
+                                     row.getColumn(2).getString()});
         } else if (!first) {
           found.behind.push_back(id); // an earlier job of the file stays ready in its stead
         }

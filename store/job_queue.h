@@ -1,5 +1,5 @@
-// The verbs that move a job through its states. Each is a short guarded change to be called inside of
-// Database::write() (the looks: inside of Database::read()); it says whether it applied.
+// The verbs that move a job through its states. Each is a short guarded change to be called inside
+// of Database::write() (the looks: inside of Database::read()); it says whether it applied.
 #pragma once
 
 #include "store/job.h"
@@ -97,8 +97,8 @@ public:
   /// Jobs in submitting of which no request is open, because its row was deleted or the state was
   /// written by hand: not_confirmed(). Returns how many.
   int confirm_none(WallTime now);
-  /// After INSERT OR REPLACE, which fires no DELETE trigger: takes a row without a queued job out of
-  /// the queue.
+  /// After INSERT OR REPLACE, which fires no DELETE trigger: takes a row without a queued job out
+  /// of the queue.
   void drop_orphan(JobId job);
   /// The kept counters of the states that have few jobs or a queue row each, counted afresh.
   void recount();

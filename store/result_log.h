@@ -1,4 +1,5 @@
-// What the service handed out: the raw reply and its lines, stored by one transaction of the caller.
+// What the service handed out: the raw reply and its lines, stored by one transaction of the
+// caller.
 #pragma once
 
 #include "store/job.h"
@@ -15,9 +16,9 @@ class Database;
 /// How a request ended, for its row in `requests`.
 struct RequestEnd {
   RequestId id;
-  std::string outcome;       ///< accepted, report, refused, unknown, damaged, unanswered, not_sent, lost
-  int http_status = 0;       ///< 0: none
-  std::string body;          ///< the raw bytes, whole or cut off
+  std::string outcome; ///< accepted, report, refused, unknown, damaged, unanswered, not_sent, lost
+  int http_status = 0; ///< 0: none
+  std::string body;    ///< the raw bytes, whole or cut off
 };
 
 /// Single-threaded; must not outlive the Database. To be called inside of Database::write().
@@ -33,8 +34,8 @@ public:
   /// Appends a row that says: lines written between `from` and `to` may be missing, because …
   void gap(JobId job, int attempt, const std::string& reason, WallTime from, WallTime to,
            WallTime now);
-  /// Until when the attempt's log is known to be complete: the time of its last stored report, or of
-  /// its start.
+  /// Until when the attempt's log is known to be complete: the time of its last stored report, or
+  /// of its start.
   std::optional<WallTime> complete_until(JobId job, int attempt);
 
   /// When the attempt's start was sent, if it was accepted.

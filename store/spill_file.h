@@ -1,5 +1,5 @@
-// The last resort for replies that the database could not take: a file whose space is reserved while
-// there is some, so that it can be written on a full disk.
+// The last resort for replies that the database could not take: a file whose space is reserved
+// while there is some, so that it can be written on a full disk.
 #pragma once
 
 #include "store/job.h"
@@ -28,8 +28,8 @@ public:
 
   explicit SpillFile(const std::filesystem::path& database);
 
-  /// Creates the file and reserves its space; an existing one is kept as it is. False if there is no
-  /// space or no right: then write() may fail later.
+  /// Creates the file and reserves its space; an existing one is kept as it is. False if there is
+  /// no space or no right: then write() may fail later.
   bool reserve();
 
   /// The replies of the last write(), as many as are intact; empty after clear().

@@ -16,8 +16,8 @@ struct Bytes {
   const std::string& bytes;
 };
 
-/// A prepared statement that never stays open: an unfinished SELECT would block the next write after
-/// a foreign commit. Bound values must live until the call returns.
+/// A prepared statement that never stays open: an unfinished SELECT would block the next write
+/// after a foreign commit. Bound values must live until the call returns.
 class Statement {
 public:
   Statement(SQLite::Database& database, const char* sql) : statement_(database, sql) {}

@@ -9,7 +9,7 @@
 namespace kdq::test {
 
 class FakeService : public ServiceUnderTest {
- public:
+public:
   explicit FakeService(const ServiceSetup& setup = {});
 
   Transport& transport() override { return kdocs_; }
@@ -21,7 +21,7 @@ class FakeService : public ServiceUnderTest {
   Seen seen() override;
   void let_pass_until(const std::function<bool()>& done) override;
 
- private:
+private:
   Fault next_fault(Endpoint endpoint);
 
   FakeClock clock_;

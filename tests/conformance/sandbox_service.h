@@ -11,7 +11,7 @@
 namespace kdq::test {
 
 class SandboxService : public ServiceUnderTest {
- public:
+public:
   explicit SandboxService(const ServiceSetup& setup = {});
 
   Transport& transport() override { return transport_; }
@@ -23,7 +23,7 @@ class SandboxService : public ServiceUnderTest {
   Seen seen() override;
   void let_pass_until(const std::function<bool()>& done) override { sandbox::wait_until(done); }
 
- private:
+private:
   std::optional<sandbox::Sandbox> sandbox_;
   std::string address_;
   sandbox::TestClient admin_;

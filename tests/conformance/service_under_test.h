@@ -91,7 +91,7 @@ struct Seen {
 };
 
 class ServiceUnderTest {
- public:
+public:
   virtual ~ServiceUnderTest() = default;
 
   virtual Transport& transport() = 0;
@@ -124,7 +124,7 @@ class ServiceUnderTest {
 
   std::string token = "sandbox-token"; ///< the one that is sent; at first the right one
 
- private:
+private:
   std::int64_t last_request_ = 0;
 };
 

@@ -35,7 +35,7 @@ Certificate make_certificate(const TempDir& dir, const std::string& name,
 
 /// An HTTPS server on loopback that counts the requests it could read.
 class TlsServer {
- public:
+public:
   explicit TlsServer(const Certificate& own) : server_(own.certificate.c_str(), own.key.c_str()) {
     server_.Get("/x", [this](const httplib::Request&, httplib::Response& response) {
       ++requests;
@@ -54,7 +54,7 @@ class TlsServer {
 
   std::atomic<int> requests{0};
 
- private:
+private:
   httplib::SSLServer server_;
   int port_ = 0;
   std::thread thread_;

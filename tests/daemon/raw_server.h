@@ -17,7 +17,7 @@ class RawServer;
 
 /// One accepted connection.
 class Connection {
- public:
+public:
   Connection(int fd, int number, RawServer& server) : fd_(fd), number_(number), server_(server) {}
 
   /// Head and body of the next request, which the server counts as arrived; none if the client
@@ -32,7 +32,7 @@ class Connection {
   /// From 0, in order of acceptance.
   int number() const { return number_; }
 
- private:
+private:
   int fd_;
   int number_;
   RawServer& server_;
@@ -42,7 +42,7 @@ class Connection {
 /// Runs `serve` for each connection in a thread of its own and closes the connection when it
 /// returns. Ends all connections when it goes.
 class RawServer {
- public:
+public:
   using Serve = std::function<void(Connection&)>;
   explicit RawServer(Serve serve);
   ~RawServer();
@@ -53,7 +53,7 @@ class RawServer {
   std::vector<std::string> requests() const;
   int connections() const { return accepted_; }
 
- private:
+private:
   friend class Connection;
   void accept_all();
   void arrived(const std::string& request);

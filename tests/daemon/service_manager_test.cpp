@@ -20,7 +20,7 @@ namespace {
 
 /// Stands in for systemd: the socket that NOTIFY_SOCKET names.
 class NotifySocket {
- public:
+public:
   NotifySocket() : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -40,7 +40,7 @@ class NotifySocket {
     }
   }
 
- private:
+private:
   TempDir dir_;
   UniqueFd fd_;
 };

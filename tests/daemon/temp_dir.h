@@ -10,7 +10,7 @@
 namespace kdq::test {
 
 class TempDir {
- public:
+public:
   TempDir() {
     std::string name = (std::filesystem::temp_directory_path() / "kdq-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
@@ -36,13 +36,13 @@ class TempDir {
     return file;
   }
 
- private:
+private:
   std::filesystem::path path_;
 };
 
 /// Sets or (nullptr) removes an environment variable until it goes.
 class ScopedEnv {
- public:
+public:
   ScopedEnv(const char* name, const char* value) : name_(name) {
     if (const char* old = std::getenv(name)) {
       was_set_ = true;
@@ -54,7 +54,7 @@ class ScopedEnv {
   ScopedEnv(const ScopedEnv&) = delete;
   ScopedEnv& operator=(const ScopedEnv&) = delete;
 
- private:
+private:
   void set(const char* value) const {
     if (value == nullptr)
       ::unsetenv(name_);

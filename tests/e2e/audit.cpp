@@ -67,14 +67,14 @@ struct Kept {
 };
 
 class Findings {
- public:
+public:
   void wrong(const std::string& what) {
     if (++wrong_ <= most_examples)
       std::cout << "WRONG: " << what << '\n';
   }
   bool none() const { return wrong_ == 0; }
 
- private:
+private:
   int wrong_ = 0;
 };
 

@@ -23,7 +23,7 @@ inline void require(bool holds, const char* property) {
 
 /// Takes pieces off an input; when it is used up, zeros and empty texts.
 class Input {
- public:
+public:
   Input(const std::uint8_t* data, std::size_t size)
       : rest_(reinterpret_cast<const char*>(data), size) {}
 
@@ -41,7 +41,7 @@ class Input {
   }
   std::string rest() const { return std::string(rest_); }
 
- private:
+private:
   char next() {
     if (rest_.empty())
       return 0;

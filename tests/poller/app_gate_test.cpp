@@ -84,7 +84,8 @@ TEST_CASE_FIXTURE(Fixture, "a try that was planned and not sent does not close t
   CHECK(send(Endpoint::status, 10) == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a late success of an earlier request ends no wait, nor does a later, shorter one") {
+TEST_CASE_FIXTURE(
+    Fixture, "a late success of an earlier request ends no wait, nor does a later, shorter one") {
   const SteadyTime before = clock.steady();
   clock.advance(1s);
   refuse(Verdict::pause, 3600s);
@@ -97,7 +98,8 @@ TEST_CASE_FIXTURE(Fixture, "a late success of an earlier request ends no wait, n
   CHECK(open(Endpoint::status));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a blocked app sends nothing of either kind, then one try in ten minutes") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a blocked app sends nothing of either kind, then one try in ten minutes") {
   refuse(Verdict::blocked, {}, Endpoint::submit);
   clock.advance(9min);
   CHECK(!open(Endpoint::submit));
@@ -106,7 +108,8 @@ TEST_CASE_FIXTURE(Fixture, "a blocked app sends nothing of either kind, then one
   CHECK(send(Endpoint::status, 5) + send(Endpoint::submit, 5) == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "replies that leave it unknown whether a script ran stop further starts") {
+TEST_CASE_FIXTURE(Fixture,
+                  "replies that leave it unknown whether a script ran stop further starts") {
   for (int i = 0; i < 10; ++i)
     refuse(Verdict::unknown_if_ran, {}, Endpoint::submit);
   CHECK(!open(Endpoint::submit));

@@ -1,4 +1,5 @@
-// What may get lost, and what becomes of it: kills, lost replies, a database that cannot be written.
+// What may get lost, and what becomes of it: kills, lost replies, a database that cannot be
+// written.
 #include "tests/support/engine_world.h"
 
 #include <doctest/doctest.h>
@@ -70,7 +71,8 @@ TEST_CASE("the gap of a kill holds the lines that a slow service takes away afte
   };
   world.user->enqueue("f", R"({"ms": 60000, "lines": 59})", "n");
   REQUIRE(world.run_until([&] {
-    return world.user->number("SELECT count(*) FROM requests WHERE id = 4 AND outcome IS NULL") == 1;
+    return world.user->number("SELECT count(*) FROM requests WHERE id = 4 AND outcome IS NULL") ==
+           1;
   }));
   world.engine.reset();
   world.database.reset();
@@ -147,8 +149,8 @@ TEST_CASE("a cut-off status reply keeps its complete lines and marks the rest as
   REQUIRE(world.run_until_idle());
   CHECK(world.user->text("SELECT message FROM logs WHERE seq = 1") == "已开始执行");
   CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap'") == 1);
-  CHECK(world.user->number("SELECT length(body) > 100 FROM requests WHERE outcome = 'unanswered'") ==
-        1);
+  CHECK(world.user->number(
+            "SELECT length(body) > 100 FROM requests WHERE outcome = 'unanswered'") == 1);
 }
 
 TEST_CASE("while another program holds the lock nothing is sent, and what arrived is kept") {
@@ -175,7 +177,8 @@ TEST_CASE("on_unconfirmed = retry starts again, a bounded number of times; fail 
   EngineWorld world;
   SUBCASE("retry") {
     lose_starts(world, 1);
-    world.user->exec("INSERT INTO jobs(file_token, script, on_unconfirmed) VALUES ('f', 'x', 'retry')");
+    world.user->exec(
+        "INSERT INTO jobs(file_token, script, on_unconfirmed) VALUES ('f', 'x', 'retry')");
     REQUIRE(world.run_until_idle());
     CHECK(world.state(1) == "succeeded");
     CHECK(world.user->number("SELECT attempt FROM jobs") == 2);
@@ -183,14 +186,16 @@ TEST_CASE("on_unconfirmed = retry starts again, a bounded number of times; fail 
   }
   SUBCASE("retry without end") {
     lose_starts(world, 1000);
-    world.user->exec("INSERT INTO jobs(file_token, script, on_unconfirmed) VALUES ('f', 'x', 'retry')");
+    world.user->exec(
+        "INSERT INTO jobs(file_token, script, on_unconfirmed) VALUES ('f', 'x', 'retry')");
     world.run_for(24h);
     CHECK(world.state(1) == "unconfirmed");
     CHECK(world.kdocs.received(Endpoint::submit) == 4);
   }
   SUBCASE("fail") {
     lose_starts(world, 1);
-    world.user->exec("INSERT INTO jobs(file_token, script, on_unconfirmed) VALUES ('f', 'x', 'fail')");
+    world.user->exec(
+        "INSERT INTO jobs(file_token, script, on_unconfirmed) VALUES ('f', 'x', 'fail')");
     REQUIRE(world.run_until_idle());
     CHECK(world.state(1) == "failed");
     CHECK(world.error(1).find("not known whether the script was started") != std::string::npos);
@@ -224,9 +229,15 @@ TEST_CASE("on_unconfirmed is judged at the start as well") {
 TEST_CASE("a log without its opening or closing line is marked, once, and only if no gap says so") {
   EngineWorld world;
   int lost = 0;
-  SUBCASE("opening") { lost = 1; }
-  SUBCASE("closing") { lost = -1; }
-  SUBCASE("none") { lost = 0; }
+  SUBCASE("opening") {
+    lost = 1;
+  }
+  SUBCASE("closing") {
+    lost = -1;
+  }
+  SUBCASE("none") {
+    lost = 0;
+  }
   world.user->enqueue("f", two_seconds, "n");
   REQUIRE(world.run_until([&] { return !world.kdocs.tasks().empty(); }));
   FakeTask& task = *world.kdocs.task_of("n");

@@ -249,9 +249,15 @@ TEST_CASE("a rate limit pauses the endpoint for as long as the service says") {
 TEST_CASE("refusals about the job fail the job; a full service makes it wait") {
   EngineWorld world;
   int code = 0;
-  SUBCASE("file error") { code = 30006; }
-  SUBCASE("argument error") { code = 10001; }
-  SUBCASE("too many tasks") { code = 30010; }
+  SUBCASE("file error") {
+    code = 30006;
+  }
+  SUBCASE("argument error") {
+    code = 10001;
+  }
+  SUBCASE("too many tasks") {
+    code = 30010;
+  }
   world.kdocs.faults = [code](Endpoint endpoint, std::size_t n) {
     return on(Endpoint::submit, 0, endpoint, n, {Fault::Kind::code, code, {}, 0ms});
   };

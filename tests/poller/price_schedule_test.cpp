@@ -13,7 +13,7 @@ namespace {
 
 /// A small service: scripts of known run times, asked as the schedule says, every request counted.
 class Day {
- public:
+public:
   explicit Day(std::int64_t quota) : quota_(quota) {}
 
   DayBudget budget(WallTime now) const {
@@ -70,7 +70,7 @@ class Day {
   std::int64_t used(std::int64_t day) const { return used_.at(day); }
   std::chrono::milliseconds waited{0};
 
- private:
+private:
   struct Task {
     OpenTask open;
     WallTime ends;

@@ -25,7 +25,7 @@ TlsContext load_tls_context(const std::string& certificate_file, const std::stri
 
 /// Owns the socket. Used by one thread, the one that serves the connection.
 class Connection : public httplib::Stream {
- public:
+public:
   /// `tls`: null for plain HTTP; must outlive the connection.
   Connection(socket_t socket, SSL_CTX* tls);
 
@@ -50,7 +50,7 @@ class Connection : public httplib::Stream {
   void get_local_ip_and_port(std::string& ip, int& port) const override;
   socket_t socket() const override { return socket_.get(); }
 
- private:
+private:
   bool fill();
 
   UniqueFd socket_;

@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 class PipeHost : public ScriptHost {
- public:
+public:
   void log(const char* level, int line, std::string args_json) noexcept override {
     send({{"event", "log"}, {"level", level}, {"line", line}, {"args", parsed(args_json)}});
   }
@@ -44,7 +44,7 @@ class PipeHost : public ScriptHost {
           {"result", outcome.result_json.empty() ? json("") : parsed(outcome.result_json)}});
   }
 
- private:
+private:
   static json parsed(const std::string& text) {
     json value = json::parse(text, nullptr, false);
     return value.is_discarded() ? json(text) : value;

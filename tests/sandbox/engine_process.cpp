@@ -20,7 +20,7 @@ namespace {
 }
 
 class FileActions {
- public:
+public:
   /// stdin and stdout become `socket`; nothing else of the sandbox is inherited, above all no
   /// client's connection, which would then stay open after the sandbox has closed it.
   explicit FileActions(int socket) {
@@ -34,12 +34,12 @@ class FileActions {
   FileActions& operator=(const FileActions&) = delete;
   const posix_spawn_file_actions_t* get() const { return &actions_; }
 
- private:
+private:
   posix_spawn_file_actions_t actions_{};
 };
 
 class Attributes {
- public:
+public:
   /// No signal is blocked or ignored in the engine, whatever the sandbox does.
   Attributes() {
     posix_spawnattr_init(&attributes_);
@@ -57,7 +57,7 @@ class Attributes {
   Attributes& operator=(const Attributes&) = delete;
   const posix_spawnattr_t* get() const { return &attributes_; }
 
- private:
+private:
   posix_spawnattr_t attributes_{};
 };
 

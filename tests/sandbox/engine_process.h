@@ -14,7 +14,7 @@ namespace kdq::sandbox {
 /// The destructor kills the process, unless it has ended, and waits for it. To be used by one
 /// thread, the one that made it: the engine dies with that thread.
 class EngineProcess {
- public:
+public:
   /// Throws std::system_error if the process cannot be started.
   explicit EngineProcess(const std::string& path);
   ~EngineProcess();
@@ -29,7 +29,7 @@ class EngineProcess {
   Received receive(std::string& line, std::chrono::steady_clock::time_point deadline,
                    const StopEvent& stop);
 
- private:
+private:
   UniqueFd socket_;
   pid_t pid_ = -1;
   std::string buffer_;

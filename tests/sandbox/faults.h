@@ -57,7 +57,7 @@ FaultRule rule_from_json(const nlohmann::json& text);
 
 /// Thread-safe; the same seed and the same order of requests give the same faults.
 class FaultPlan {
- public:
+public:
   explicit FaultPlan(std::uint64_t seed) : random_(seed) {}
   void add(const FaultRule& rule);
   void clear();
@@ -66,7 +66,7 @@ class FaultPlan {
   /// Kind, endpoint and count of the rules in force.
   nlohmann::json describe() const;
 
- private:
+private:
   mutable std::mutex mutex_; // guards what follows
   std::mt19937_64 random_;
   std::vector<FaultRule> rules_;

@@ -18,7 +18,7 @@ using nlohmann::json;
 
 /// A client that shows exactly what arrives on one connection.
 class RawClient {
- public:
+public:
   explicit RawClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const timeval patience{60, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -62,7 +62,7 @@ class RawClient {
     }
   }
 
- private:
+private:
   void send(const std::string& text) {
     REQUIRE(::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(text.size()));

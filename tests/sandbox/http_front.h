@@ -17,24 +17,24 @@ namespace kdq::sandbox {
 /// The spellings that have been seen; a client has to read all of them.
 struct ReplyStyle {
   bool wrapped_status = true; ///< shape A, {"code":0,"data":{…}}; else shape B, the bare report
-  std::string task_id_key = "task_id"; ///< or "taskId"
-  bool task_id_in_data = true;         ///< else at the root
+  std::string task_id_key = "task_id";  ///< or "taskId"
+  bool task_id_in_data = true;          ///< else at the root
   std::string running_word = "running"; ///< any word: clients must survive one that is not known
-  std::string ended_word = "finish";   ///< or "finished"
-  std::string no_logs = "array";       ///< what "logs" is without lines: array, null or missing
+  std::string ended_word = "finish";    ///< or "finished"
+  std::string no_logs = "array";        ///< what "logs" is without lines: array, null or missing
   /// Without it a used-up quota is HTTP 200 with a code; with it HTTP 429 with this Retry-After.
   std::optional<std::chrono::seconds> quota_retry_after;
 };
 
 /// Adds routes to a server. What it refers to must outlive the server.
 class HttpFront {
- public:
+public:
   HttpFront(ReplyStyle style, Service& service, Ledger& ledger, FaultPlan& faults, bool verbose);
   void add_routes(LoopbackServer& server);
   /// Ends injected delays.
   void stop() { stop_.set(); }
 
- private:
+private:
   /// An answer of the API, before any fault.
   struct ApiReply {
     int http_status = 200;

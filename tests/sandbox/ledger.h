@@ -27,7 +27,7 @@ struct SubmitOrder {
 /// Thread-safe. With a file, each entry is one JSON line that is written before the call returns,
 /// so that it survives whatever happens to either side. Never sees an access token.
 class Ledger {
- public:
+public:
   /// `path`: appended to; empty: memory only. Throws std::system_error if it cannot be opened;
   /// every other call throws it when the file cannot be written.
   explicit Ledger(const std::string& path);
@@ -48,7 +48,7 @@ class Ledger {
 
   nlohmann::json summary() const;
 
- private:
+private:
   void append(const nlohmann::json& entry);
   /// File, script name, argv as text, script.
   using PostKey = std::tuple<std::string, std::string, std::string, std::string>;

@@ -13,7 +13,7 @@ namespace kdq::sandbox {
 
 /// Routes are set before start(); handlers run on `threads` threads, one per open connection.
 class LoopbackServer : public httplib::Server {
- public:
+public:
   /// `tls`: null for plain HTTP.
   LoopbackServer(TlsContext tls, std::size_t threads);
   ~LoopbackServer() override;
@@ -28,7 +28,7 @@ class LoopbackServer : public httplib::Server {
   /// The connection that a request came in on; valid inside its handler.
   static Connection& connection_of(const httplib::Request& request);
 
- private:
+private:
   bool process_and_close_socket(socket_t socket) override;
   bool enter(socket_t socket);
   void leave(socket_t socket);

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 /// kdocs-sandbox with stdout and stderr in files.
 class Program {
- public:
+public:
   explicit Program(std::vector<std::string> arguments) {
     std::string folder = std::filesystem::temp_directory_path() / "kdq-sandbox-XXXXXX";
     REQUIRE(::mkdtemp(folder.data()) != nullptr);
@@ -71,7 +71,7 @@ class Program {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
 
- private:
+private:
   std::filesystem::path folder_;
   pid_t pid_ = -1;
 };

@@ -30,7 +30,7 @@ struct SandboxSettings {
 
 /// Serves from construction to destruction, which kills the scripts that still run.
 class Sandbox {
- public:
+public:
   /// Throws std::invalid_argument for a wrong setting, std::runtime_error if it cannot start; each
   /// with a sentence.
   explicit Sandbox(const SandboxSettings& settings);
@@ -42,7 +42,7 @@ class Sandbox {
   /// http://127.0.0.1:PORT, or https
   std::string base_url() const { return base_url_; }
 
- private:
+private:
   Sheets sheets_;
   FaultPlan faults_;
   Ledger ledger_;

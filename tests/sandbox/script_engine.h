@@ -9,7 +9,7 @@ namespace kdq::sandbox {
 /// What a script reaches outside its heap. Called in the middle of Duktape's C frames, which no C++
 /// exception may cross.
 class ScriptHost {
- public:
+public:
   virtual ~ScriptHost() = default;
   /// `args_json` is a JSON array in UTF-8; `line` counts from 1.
   virtual void log(const char* level, int line, std::string args_json) noexcept = 0;

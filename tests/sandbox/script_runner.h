@@ -34,7 +34,7 @@ struct ScriptEnd {
 
 /// What happens in one script, told by its supervising thread, one call at a time.
 class ScriptEvents {
- public:
+public:
   virtual ~ScriptEvents() = default;
   virtual void logged(const std::string& level, int line, nlohmann::json args) = 0;
   /// Both throw std::invalid_argument with a sentence for the script if there is no such cell.
@@ -46,7 +46,7 @@ class ScriptEvents {
 
 /// Owns the engine processes: none outlives it. Thread-safe.
 class ScriptRunner {
- public:
+public:
   /// `engine_path`: the program kdocs-sandbox-engine.
   ScriptRunner(std::string engine_path, ScriptLimits limits);
   ~ScriptRunner();
@@ -59,7 +59,7 @@ class ScriptRunner {
   /// Kills what runs and waits for it.
   void stop();
 
- private:
+private:
   struct Supervisor;
   void supervise(const ScriptJob& job, ScriptEvents& events) const;
   void join_finished();

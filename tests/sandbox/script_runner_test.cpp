@@ -29,7 +29,7 @@ struct Record {
 };
 
 class Recorder : public ScriptEvents {
- public:
+public:
   explicit Recorder(Record& record) : record_(record) {}
   void logged(const std::string& level, int line, json args) override {
     const std::lock_guard lock(record_.mutex);
@@ -46,7 +46,7 @@ class Recorder : public ScriptEvents {
     record_.changed.notify_all();
   }
 
- private:
+private:
   Record& record_;
 };
 

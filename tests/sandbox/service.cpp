@@ -45,7 +45,7 @@ struct Service::Task {
 };
 
 class Service::TaskEvents : public ScriptEvents {
- public:
+public:
   TaskEvents(Service& service, std::shared_ptr<Task> task)
       : service_(service), task_(std::move(task)) {}
 
@@ -70,7 +70,7 @@ class Service::TaskEvents : public ScriptEvents {
     service_.end_task(*task_, std::move(end));
   }
 
- private:
+private:
   /// Only a script with a name shows its lines. The engine knows no columns: always the first.
   std::string place(int line) const {
     return task_->order.script_name.empty() ? task_->file_name

@@ -38,7 +38,7 @@ struct StatusReport {
 /// Thread-safe. Everything passed in must outlive it; its end stops the runner, which reports to
 /// it.
 class Service {
- public:
+public:
   Service(ServiceSettings settings, ScriptRunner& runner, Sheets& sheets, Ledger& ledger);
   ~Service();
 
@@ -57,7 +57,7 @@ class Service {
   /// Every task with every line it produced; a line names the request that took it, or null.
   nlohmann::json tasks() const;
 
- private:
+private:
   struct Task;
   class TaskEvents;
   struct Quota {

@@ -11,7 +11,7 @@ namespace kdq::sandbox {
 
 /// Every file token names a file, with one sheet. Thread-safe.
 class Sheets {
- public:
+public:
   /// The value of `address` in all files that have none of their own there.
   /// All calls throw std::invalid_argument with a sentence if `address` is not one cell's ("A1",
   /// "$b$2").
@@ -20,7 +20,7 @@ class Sheets {
   /// null when the cell is empty.
   nlohmann::json read(const std::string& file, std::string_view address) const;
 
- private:
+private:
   using Cells = std::map<std::string, nlohmann::json>;
   mutable std::mutex mutex_; // guards what follows
   Cells preset_;

@@ -8,7 +8,7 @@
 namespace kdq::sandbox {
 
 class StopEvent {
- public:
+public:
   /// Throws std::system_error if the system has no descriptor left.
   StopEvent();
   void set();
@@ -18,7 +18,7 @@ class StopEvent {
   /// Readable, and never read, from set() on: for poll().
   int fd() const { return event_.get(); }
 
- private:
+private:
   UniqueFd event_;
 };
 

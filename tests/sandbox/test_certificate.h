@@ -7,7 +7,7 @@ namespace kdq::sandbox {
 
 /// Two PEM files in the directory for temporary files, until the destructor removes them.
 class TestCertificate {
- public:
+public:
   TestCertificate();
   ~TestCertificate();
   TestCertificate(const TestCertificate&) = delete;
@@ -15,7 +15,7 @@ class TestCertificate {
   std::string certificate_file() const { return stem_ + ".pem"; }
   std::string key_file() const { return stem_ + ".key"; }
 
- private:
+private:
   std::string stem_;
 };
 

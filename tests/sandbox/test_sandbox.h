@@ -22,7 +22,7 @@ std::string status_path(const std::string& task);
 
 /// One keep-alive connection to a sandbox.
 class TestClient {
- public:
+public:
   explicit TestClient(const Sandbox& sandbox) : http_(sandbox.base_url()) {
     http_.set_keep_alive(true);
   }
@@ -40,7 +40,7 @@ class TestClient {
   /// Adds a fault rule.
   void fault(const nlohmann::json& rule);
 
- private:
+private:
   httplib::Client http_;
 };
 

@@ -54,7 +54,7 @@ struct Failure {
 };
 
 class Campaign {
- public:
+public:
   explicit Campaign(bool verbose);
 
   /// All runs of a seed in a mode; calls `on_failure` for each that breaks a rule, which says
@@ -66,7 +66,7 @@ class Campaign {
 
   const Totals& totals() const { return totals_; }
 
- private:
+private:
   std::vector<std::uint64_t> steps_of(std::uint64_t seed, Mode mode) const;
   void plan_trouble(World& world, Mode mode, std::uint64_t seed, std::optional<std::uint64_t> step);
   void add(World& world, const Verdict& verdict);

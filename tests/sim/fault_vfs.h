@@ -40,7 +40,7 @@ enum class Death { kill, power };
 /// `user_vfs`, for the connections of users. Real files, so that what a killed process leaves is
 /// what the kernel would have. Lives as long as any connection; one at a time. Single-threaded.
 class FaultVfs {
- public:
+public:
   static constexpr const char* user_vfs = "kdq-sim-user";
 
   FaultVfs();
@@ -88,7 +88,7 @@ class FaultVfs {
     sqlite3_vfs vfs{};
   };
 
- private:
+private:
   friend struct VfsCalls;
   /// The code with which a touch fails, if it is to fail.
   std::optional<int> failure(const Side& side, Touch what);

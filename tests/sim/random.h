@@ -9,7 +9,7 @@ namespace kdq::sim {
 
 /// splitmix64 (Steele, Lea, Flood 2014): 64 bits of state, good enough to choose what goes wrong.
 class Random {
- public:
+public:
   explicit Random(std::uint64_t seed) : state_(seed) {}
   /// A stream of its own for one purpose, so that what one part draws does not move another's.
   Random(std::uint64_t seed, std::uint64_t purpose) : state_(seed * 0x100000001b3U + purpose) {
@@ -30,7 +30,7 @@ class Random {
   }
   bool chance(int percent) { return between(1, 100) <= percent; }
 
- private:
+private:
   std::uint64_t state_;
 };
 

@@ -9,7 +9,7 @@
 namespace kdq::sim {
 
 class Trace {
- public:
+public:
   explicit Trace(bool on) : on_(on) {}
   bool on() const { return on_; }
 
@@ -21,7 +21,7 @@ class Trace {
                    std::string(text()).c_str());
   }
 
- private:
+private:
   bool on_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t sector_bytes = 512;
 
 class Descriptor {
- public:
+public:
   explicit Descriptor(const std::string& path) : fd_(open(path.c_str(), O_RDWR | O_CLOEXEC)) {}
   ~Descriptor() {
     if (fd_ >= 0)
@@ -23,7 +23,7 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
 
- private:
+private:
   int fd_;
 };
 

@@ -26,7 +26,7 @@ struct FileChange {
 };
 
 class UnsyncedFile {
- public:
+public:
   explicit UnsyncedFile(std::string path) : path_(std::move(path)) {}
 
   void changed(FileChange change) { changes_.push_back(std::move(change)); }
@@ -37,7 +37,7 @@ class UnsyncedFile {
   /// descriptor that this takes would drop SQLite's locks.
   void cut(Forget forget, Random& random);
 
- private:
+private:
   std::string path_;
   std::vector<FileChange> changes_;
 };

@@ -18,7 +18,7 @@
 namespace kdq::sim {
 
 class Users {
- public:
+public:
   Users(std::filesystem::path file, const Clock& clock, bool stay, Trace& trace);
 
   /// Each does what the action says, unless the database refuses, as it may: returns whether
@@ -47,7 +47,7 @@ class Users {
   /// The jobs whose INSERT succeeded, by id.
   const std::map<std::int64_t, Job>& jobs() const { return jobs_; }
 
- private:
+private:
   SQLite::Database& main();
   std::unique_ptr<SQLite::Database> connect() const;
   void insert(const JobPlan& job);

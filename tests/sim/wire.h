@@ -17,7 +17,7 @@ namespace kdq::sim {
 struct Killed {};
 
 class Wire : public Transport {
- public:
+public:
   Wire(FaultVfs& vfs, test::FakeKdocs& kdocs) : vfs_(vfs), kdocs_(kdocs) {}
 
   void send(RequestId id, HttpRequest request) override;
@@ -37,7 +37,7 @@ class Wire : public Transport {
   /// Called before a start is sent.
   std::function<void()> on_start;
 
- private:
+private:
   FaultVfs& vfs_;
   test::FakeKdocs& kdocs_;
   std::map<RequestId, std::string> asked_; ///< URLs of status requests without a reply

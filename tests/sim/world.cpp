@@ -30,7 +30,7 @@ constexpr std::uint64_t too_many_ticks = 200'000; // only an engine that spins n
 } // namespace
 
 class World::Listener : public Events {
- public:
+public:
   explicit Listener(const World& world) : world_(world) {}
   void recovered(std::size_t running, std::size_t gaps, std::size_t unconfirmed) override {
     tell("recovered " + std::to_string(running) + " running, " + std::to_string(gaps) + " gaps, " +
@@ -50,7 +50,7 @@ class World::Listener : public Events {
   void relief(std::string_view sentence) override { tell("relief: " + std::string(sentence)); }
   void detail(std::string_view) override {}
 
- private:
+private:
   void tell(const std::string& text) const {
     world_.trace_.tell(world_.clock_, [&] { return "daemon: " + text; });
   }
@@ -58,12 +58,12 @@ class World::Listener : public Events {
 };
 
 class World::Token : public Tokens {
- public:
+public:
   explicit Token(const std::string& file) : file_(file) {}
   std::variant<std::string, TokenProblem> token(const std::string&) override { return file_; }
   void put(const std::string& value) { file_ = value; }
 
- private:
+private:
   std::string file_;
 };
 

@@ -33,7 +33,7 @@ struct Seen {
 };
 
 class World {
- public:
+public:
   /// `folder`: for the database; what another run left there is replaced. `prepared`: a database
   /// with all tables and no rows. Faults and deaths are planned in `vfs`, after begin_run().
   World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folder,
@@ -55,7 +55,7 @@ class World {
   Users& users() { return users_; }
   const test::FakeClock& clock() const { return clock_; }
 
- private:
+private:
   /// The process: what is gone when it is.
   struct Daemon {
     std::unique_ptr<Database> database;

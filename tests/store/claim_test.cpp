@@ -55,11 +55,15 @@ TEST_CASE_FIXTURE(Fixture, "when a file's first job leaves, its next one is foun
   for (int i = 0; i < 4; ++i)
     user.enqueue("a", "x", "");
   CHECK(startable() == Ids{1});
-  SUBCASE("because it was started") { database.write([&] { queue.begin_submit(JobId{1}); }); }
+  SUBCASE("because it was started") {
+    database.write([&] { queue.begin_submit(JobId{1}); });
+  }
   SUBCASE("because it was cancelled") {
     user.exec("UPDATE jobs SET state = 'cancelled' WHERE id = 1");
   }
-  SUBCASE("because it was deleted") { user.exec("DELETE FROM jobs WHERE id = 1"); }
+  SUBCASE("because it was deleted") {
+    user.exec("DELETE FROM jobs WHERE id = 1");
+  }
   SUBCASE("because it was put off") {
     user.exec("UPDATE jobs SET run_at = '2200-01-01 00:00:00' WHERE id = 1");
   }
@@ -105,7 +109,8 @@ TEST_CASE_FIXTURE(Fixture, "jobs with a later run_at leave the way and come back
   CHECK(startable() == Ids{1, 2});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a file's parked jobs are not lost behind one that becomes a future job") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a file's parked jobs are not lost behind one that becomes a future job") {
   user.exec("INSERT INTO jobs(file_token, script, run_at) VALUES "
             "('a', 'x', '2125-01-01 00:00:00'), ('a', 'x', '2125-01-01 00:00:00')");
   CHECK(startable() == Ids{1});

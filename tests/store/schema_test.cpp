@@ -53,9 +53,12 @@ TEST_CASE_FIXTURE(Fixture, "a bad INSERT is refused with a sentence") {
       {"file_token, script, argv", "'f', 'x', 7", "argv must be a JSON object"},
       {"file_token, script, app", "'f', 'x', ''", "app must not be empty"},
       {"file_token, script, run_at", "'f', 'x', 'tomorrow'", "run_at must be a UTC time"},
-      {"file_token, script, run_at", "'f', 'x', '2026-02-30 09:00:00'", "run_at must be a UTC time"},
-      {"file_token, script, run_at", "'f', 'x', '2026-01-31T09:00:00Z'", "run_at must be a UTC time"},
-      {"file_token, script, run_at", "'f', 'x', '2026-01-31 25:00:00'", "run_at must be a UTC time"},
+      {"file_token, script, run_at", "'f', 'x', '2026-02-30 09:00:00'",
+       "run_at must be a UTC time"},
+      {"file_token, script, run_at", "'f', 'x', '2026-01-31T09:00:00Z'",
+       "run_at must be a UTC time"},
+      {"file_token, script, run_at", "'f', 'x', '2026-01-31 25:00:00'",
+       "run_at must be a UTC time"},
       {"file_token, script, run_at", "'f', 'x', 1767225600", "run_at must be a UTC time"},
       {"file_token, script, expires_at", "'f', 'x', 'never'", "expires_at must be a UTC time"},
       {"file_token, script, timeout_s", "'f', 'x', 0", "timeout_s must be a positive number"},
@@ -64,7 +67,8 @@ TEST_CASE_FIXTURE(Fixture, "a bad INSERT is refused with a sentence") {
       {"file_token, script, state", "'f', 'x', 'running'", "a new job is queued"},
       {"file_token, script, attempt", "'f', 'x', 3", "a new job is queued"},
       {"file_token, script, result", "'f', 'x', '1'", "a new job is queued"},
-      {"file_token, script, created_at", "'f', 'x', 'zzz'", "created_at is written by the database"},
+      {"file_token, script, created_at", "'f', 'x', 'zzz'",
+       "created_at is written by the database"},
       {"file_token, script, created_at", "'f', 'x', '2026-01-01 10:00:00+08:00'",
        "created_at is written by the database"},
   };
@@ -80,11 +84,13 @@ TEST_CASE_FIXTURE(Fixture, "a bad INSERT is refused with a sentence") {
 
 TEST_CASE_FIXTURE(Fixture, "good INSERTs are taken in all their forms") {
   for (const char* sql :
-       {"INSERT INTO jobs(file_token, script) VALUES ('G_xvUrobayOMXvA4IJFVq19n6epm0T7PjYphWo', 'x')",
+       {"INSERT INTO jobs(file_token, script) VALUES ('G_xvUrobayOMXvA4IJFVq19n6epm0T7PjYphWo', "
+        "'x')",
         "INSERT INTO jobs(file_token, script) VALUES ('f', x'636f6e736f6c65')",
         "INSERT INTO jobs(file_token, script, argv) VALUES ('f', 'x', '{\"a\": [1, null]}')",
         "INSERT INTO jobs(file_token, script, argv) VALUES ('f', 'x', CAST('{}' AS BLOB))",
-        "INSERT INTO jobs(file_token, script, run_at) VALUES ('f', 'x', datetime('now', '+1 hour'))",
+        "INSERT INTO jobs(file_token, script, run_at) VALUES ('f', 'x', datetime('now', '+1 "
+        "hour'))",
         "INSERT INTO jobs(file_token, script, run_at) "
         "VALUES ('f', 'x', strftime('%Y-%m-%d %H:%M:%f', 'now'))",
         "INSERT INTO jobs(file_token, script, run_at, expires_at, timeout_s) "
@@ -93,7 +99,8 @@ TEST_CASE_FIXTURE(Fixture, "good INSERTs are taken in all their forms") {
   CHECK(user.number("SELECT jobs FROM job_counts WHERE state = 'queued'") == 7);
 }
 
-TEST_CASE_FIXTURE(Fixture, "every pair of states: allowed as in the picture, refused with both names") {
+TEST_CASE_FIXTURE(Fixture,
+                  "every pair of states: allowed as in the picture, refused with both names") {
   const std::map<std::string, std::set<std::string>> allowed = {
       {"queued", {"submitting", "cancelled"}},
       {"submitting", {"running", "unconfirmed", "failed", "timed_out", "cancelled"}},
@@ -168,7 +175,8 @@ TEST_CASE_FIXTURE(Fixture, "unique_key admits one live job") {
   CHECK(user.number("SELECT count(*) FROM queue") == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what runs cannot be changed or deleted, and the sentence says what to do") {
+TEST_CASE_FIXTURE(Fixture,
+                  "what runs cannot be changed or deleted, and the sentence says what to do") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
   user.exec("UPDATE jobs SET script = 'y', priority = 3");
   user.exec("UPDATE jobs SET state = 'submitting'");

@@ -21,7 +21,8 @@ struct Fixture {
 
 } // namespace
 
-TEST_CASE_FIXTURE(Fixture, "what was written is read back, also by another run, until it is cleared") {
+TEST_CASE_FIXTURE(Fixture,
+                  "what was written is read back, also by another run, until it is cleared") {
   REQUIRE(file.reserve());
   CHECK(std::filesystem::file_size(path) == SpillFile::reserved_bytes);
   CHECK(file.read().empty());

@@ -143,8 +143,8 @@ void FakeKdocs::act(Pending& pending) {
     return;
   }
   const bool refused = fault.kind == Kind::http_status || fault.kind == Kind::code;
-  pending.delivery =
-      spoilt(fault, !refused || fault.act ? serve(pending.id, pending.request) : Answered{200, {}, {}});
+  pending.delivery = spoilt(fault, !refused || fault.act ? serve(pending.id, pending.request)
+                                                         : Answered{200, {}, {}});
 }
 
 /// What arrives of a reply.

@@ -75,7 +75,7 @@ struct FakeStyle {
 /// text runs for a second and writes two lines. Instead of a number of lines spread over the run
 /// time, "log" may list them: [{"at": ms, "args": [...], "level": "info"}].
 class FakeKdocs : public Transport {
- public:
+public:
   explicit FakeKdocs(FakeClock& clock) : clock_(clock) {}
 
   // --- Transport -----------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class FakeKdocs : public Transport {
   /// `at_once` is false, when it gets there.
   void client_died(bool at_once = true);
 
- private:
+private:
   struct Pending {
     RequestId id;
     HttpRequest request;

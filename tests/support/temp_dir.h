@@ -10,8 +10,7 @@ namespace kdq::test {
 
 class TempDir {
 public:
-  explicit TempDir(
-      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
     std::string pattern = (parent / "kdq-XXXXXX").string();
     if (!mkdtemp(pattern.data()))
       throw std::runtime_error("cannot create a temporary folder");

@@ -42,9 +42,10 @@ public:
     return values;
   }
   /// Enqueues with plain values; returns the job's id.
-  std::int64_t enqueue(const std::string& file, const std::string& script, const std::string& name) {
-    SQLite::Statement insert(
-        database_, "INSERT INTO jobs(file_token, script, script_name) VALUES (?, ?, ?)");
+  std::int64_t enqueue(const std::string& file, const std::string& script,
+                       const std::string& name) {
+    SQLite::Statement insert(database_,
+                             "INSERT INTO jobs(file_token, script, script_name) VALUES (?, ?, ?)");
     insert.bind(1, file);
     insert.bind(2, script);
     insert.bind(3, name);

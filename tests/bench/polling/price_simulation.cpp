@@ -12,7 +12,7 @@ namespace kdq::bench {
 namespace {
 
 class PriceSimulation {
- public:
+public:
   PriceSimulation(const Trace& trace, Ledger& ledger, bool admission)
       : trace_(trace), ledger_(ledger), admission_(admission), rate_(trace.requests_per_second),
         service_(trace.status_quota), schedule_(new_schedule()) {}
@@ -23,7 +23,7 @@ class PriceSimulation {
     return tally_.result(trace_, service_);
   }
 
- private:
+private:
   struct Running {
     const TraceTask* task;
     OpenTask open;

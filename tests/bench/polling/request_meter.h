@@ -12,7 +12,7 @@ namespace kdq::bench {
 
 /// The day's status requests. The product's ledger fits behind this as well.
 class Ledger {
- public:
+public:
   virtual ~Ledger() = default;
   /// Grants one request; false, and nothing changes, if the day's are spent.
   virtual bool take(WallTime now) = 0;
@@ -21,7 +21,7 @@ class Ledger {
 
 /// A ledger in memory.
 class CountingLedger : public Ledger {
- public:
+public:
   explicit CountingLedger(std::int64_t allowed) : allowed_(allowed) {}
   bool take(WallTime now) override {
     std::int64_t& used = used_[day_of(now)];
@@ -35,14 +35,14 @@ class CountingLedger : public Ledger {
     return day == used_.end() ? 0 : day->second;
   }
 
- private:
+private:
   std::int64_t allowed_;
   std::map<std::int64_t, std::int64_t> used_;
 };
 
 /// GCRA: `per_second` on average, a burst of twice that.
 class RateLimit {
- public:
+public:
   explicit RateLimit(double per_second)
       : spacing_(1 / per_second), tolerance_((2 * per_second - 1) / per_second) {}
   /// The first moment at which a request may be sent.
@@ -56,7 +56,7 @@ class RateLimit {
     theoretical_ = std::max(theoretical_, at) + spacing_;
   }
 
- private:
+private:
   double spacing_;
   double tolerance_;
   double theoretical_ = 0; // arrival time of the next request, were they evenly spaced
@@ -64,7 +64,7 @@ class RateLimit {
 
 /// The service's side: counts for itself, and refuses what is over the quota.
 class Service {
- public:
+public:
   explicit Service(std::int64_t quota) : quota_(quota) {}
   void request(WallTime now) {
     if (++requests_[day_of(now)] > quota_)
@@ -76,7 +76,7 @@ class Service {
   }
   std::int64_t refused() const { return refused_; }
 
- private:
+private:
   std::int64_t quota_;
   std::map<std::int64_t, std::int64_t> requests_;
   std::int64_t refused_ = 0;

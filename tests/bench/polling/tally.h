@@ -9,13 +9,13 @@
 namespace kdq::bench {
 
 class Tally {
- public:
+public:
   void detected(const TraceTask& task, WallTime started, WallTime ended, WallTime seen,
                 std::int64_t polls);
   void stranded(std::int64_t day);
   Result result(const Trace& trace, const Service& service) const;
 
- private:
+private:
   struct Day {
     std::vector<double> waits;
     std::int64_t polls = 0;
