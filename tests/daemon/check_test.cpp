@@ -56,7 +56,7 @@ TEST_CASE("check finds a token that is missing and a database that cannot be one
 
   const Checked text = run_check(dir.file("text.db", "this is a text file, no database"), token);
   CHECK_FALSE(text.well);
-  CHECK(text.says("is not a SQLite database"));
+  CHECK(text.says("no SQLite database"));
 
   const Checked folder = run_check(dir.path(), token);
   CHECK_FALSE(folder.well);
@@ -70,7 +70,7 @@ TEST_CASE("check finds a token that is missing and a database that cannot be one
 TEST_CASE("check accepts an existing database and leaves it as it is") {
   const TempDir dir;
   const auto token = dir.file("token", "t");
-  const std::string content = std::string("SQLite format 3\0", 16) + std::string(84, 'x');
+  const std::string content = std::string("SQLite format 3\0", 16) + std::string(84, '\0');
   const auto database = dir.file("queue.db", content);
   const Checked checked = run_check(database, token);
   CHECK(checked.well);
