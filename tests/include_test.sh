@@ -21,6 +21,10 @@ only_in 'nowhere' '#include "(daemon|tests)/' poller
 only_in 'nowhere' '#include "tests/' daemon
 only_in 'nowhere' '#include <nlohmann/' store
 
+# CTest takes a semicolon as the end of a test's name: such a case would be run by no name at all.
+named=$(grep -rnE -A1 'TEST_CASE[A-Z_]*\(' tests --include='*.cpp' | grep -E '"[^"]*;[^"]*"(,| *\))' | grep TEST_CASE || true)
+[ -z "$named" ] || { echo "a semicolon in a test's name: $named" >&2; failed=1; }
+
 lines=$(wc -l < daemon/main.cpp)
 [ "$lines" -lt 30 ] || { echo "daemon/main.cpp has $lines lines" >&2; failed=1; }
 exit $failed

@@ -181,7 +181,7 @@ TEST_CASE_TEMPLATE("a task that ended too long ago is not known any more", Servi
   CHECK(service.seen().handed_out == 0);
 }
 
-TEST_CASE_TEMPLATE("a refused token is HTTP 401 with 30001; nothing runs, nothing is destroyed",
+TEST_CASE_TEMPLATE("a refused token is HTTP 401 with 30001, nothing runs, nothing is destroyed",
                    Service, FakeService, SandboxService) {
   Service service;
   const TaskId task = service.ended(writing(1));

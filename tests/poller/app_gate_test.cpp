@@ -50,7 +50,7 @@ TEST_CASE_FIXTURE(Fixture, "a rate limit closes one endpoint for the time that t
   CHECK(open(Endpoint::status));
 }
 
-TEST_CASE_FIXTURE(Fixture, "after a wait one request tries it out; all go once it has worked") {
+TEST_CASE_FIXTURE(Fixture, "after a wait one request tries it out, all go once it has worked") {
   refuse(Verdict::pause, 60s);
   clock.advance(60s);
   CHECK(send(Endpoint::status, 10) == 1);
@@ -117,7 +117,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(send(Endpoint::submit, 5) == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a refused token is not used again; another one is") {
+TEST_CASE_FIXTURE(Fixture, "a refused token is not used again, another one is") {
   refuse(Verdict::token);
   CHECK(!gate.accepts_token("token"));
   CHECK(gate.accepts_token("another"));

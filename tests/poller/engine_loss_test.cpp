@@ -101,7 +101,7 @@ TEST_CASE("a kill with a start on its way leaves the job unconfirmed, never star
   CHECK(world.error(1).find("not known whether the script was started") != std::string::npos);
 }
 
-TEST_CASE("a start without an answer is unconfirmed; a lost status reply is a gap") {
+TEST_CASE("a start without an answer is unconfirmed, a lost status reply is a gap") {
   EngineWorld world;
   SUBCASE("start") {
     world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
@@ -173,7 +173,7 @@ TEST_CASE("while another program holds the lock nothing is sent, and what arrive
   CHECK(world.user->number("SELECT sum(log_gaps) FROM jobs") == 0);
 }
 
-TEST_CASE("on_unconfirmed = retry starts again, a bounded number of times; fail fails") {
+TEST_CASE("on_unconfirmed = retry starts again, a bounded number of times, fail fails") {
   EngineWorld world;
   SUBCASE("retry") {
     lose_starts(world, 1);

@@ -101,7 +101,7 @@ TEST_CASE("one script runs on a file at a time, and files do not wait for each o
   CHECK(world.user->number("SELECT count(*) FROM logs") == 160);
 }
 
-TEST_CASE("max_running_per_file 0 lets scripts of one file run together; max_running bounds all") {
+TEST_CASE("max_running_per_file 0 lets scripts of one file run together, max_running bounds all") {
   EngineSettings settings = one_app();
   settings.max_running_per_file = 0;
   settings.max_running = 3;
@@ -211,7 +211,7 @@ TEST_CASE("a spent quota stops the requests until the roll and is never exceeded
   CHECK(to_text(world.kdocs.tasks().back().started).substr(0, 16) == "2126-03-02 16:00");
 }
 
-TEST_CASE("a refused token stops the app until its file has another one; no attempt is lost") {
+TEST_CASE("a refused token stops the app until its file has another one, no attempt is lost") {
   EngineWorld world;
   world.tokens.current = std::string("old");
   world.user->enqueue("f", two_seconds, "n");
@@ -225,7 +225,7 @@ TEST_CASE("a refused token stops the app until its file has another one; no atte
   CHECK(world.user->number("SELECT attempt FROM jobs") == 1);
 }
 
-TEST_CASE("no token, no request; the sentence says why") {
+TEST_CASE("no token, no request, the sentence says why") {
   EngineWorld world;
   world.tokens.current = TokenProblem{"there is no token file"};
   world.user->enqueue("f", two_seconds, "n");
@@ -246,7 +246,7 @@ TEST_CASE("a rate limit pauses the endpoint for as long as the service says") {
   CHECK(world.state(1) == "succeeded");
 }
 
-TEST_CASE("refusals about the job fail the job; a full service makes it wait") {
+TEST_CASE("refusals about the job fail the job, a full service makes it wait") {
   EngineWorld world;
   int code = 0;
   SUBCASE("file error") {

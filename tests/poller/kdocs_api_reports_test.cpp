@@ -50,7 +50,7 @@ TEST_CASE("the envelope of a report may have no code, a code of zero, and other 
   }
 }
 
-TEST_CASE("only finish and finished are an end; other words are kept") {
+TEST_CASE("only finish and finished are an end, other words are kept") {
   struct Row {
     const char* word;
     bool ended;

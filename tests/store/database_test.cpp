@@ -43,7 +43,7 @@ TEST_CASE("a new database has the mode that lets group members INSERT, whatever 
   }
 }
 
-TEST_CASE("opening again changes nothing; the file says whose it is") {
+TEST_CASE("opening again changes nothing, the file says whose it is") {
   TempDir dir;
   const auto file = dir.path() / "queue.db";
   { Database database(file); }

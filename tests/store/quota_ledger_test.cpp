@@ -26,7 +26,7 @@ TEST_CASE("the ledger grants what is left of a day's budget and not one more") {
   CHECK(ledger.used({"other", Endpoint::submit, "2026-03-02"}) == 0);
 }
 
-TEST_CASE("what was not sent is given back; a changed quota counts from the next request") {
+TEST_CASE("what was not sent is given back, a changed quota counts from the next request") {
   test::TempDir dir;
   Database database(dir.path() / "q.db");
   QuotaLedger ledger(database);

@@ -44,7 +44,7 @@ TEST_CASE_FIXTURE(Fixture, "a shorter content hides the longer one before it") {
   CHECK(file.read().size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a damaged record ends the content; those before it are intact") {
+TEST_CASE_FIXTURE(Fixture, "a damaged record ends the content, those before it are intact") {
   REQUIRE(file.write(two));
   const int fd = open(path.c_str(), O_RDWR);
   REQUIRE(fd >= 0);
