@@ -19,11 +19,6 @@ constexpr std::chrono::milliseconds blocked_retry = 10min;
 // A missing or refused token is looked at again this often; it costs one stat().
 constexpr std::chrono::milliseconds token_recheck = 5s;
 
-std::chrono::milliseconds doubled(std::chrono::milliseconds first, int times,
-                                  std::chrono::milliseconds longest) {
-  return std::min(first * (1 << std::min(times, 10)), longest);
-}
-
 /// A wall-clock moment on the monotonic clock, as far as it is known now.
 SteadyTime on_steady(WallTime moment, Moment now) {
   return now.steady + (moment - now.wall);
@@ -104,7 +99,7 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
   case Verdict::later: {
     const std::chrono::milliseconds pause =
         error.retry_after ? std::chrono::milliseconds(*error.retry_after)
-                          : doubled(first_pause, entry.pauses++, longest_pause);
+                          : backoff(first_pause, entry.pauses++, longest_pause);
     close(entry.pause, now.steady, now.steady + pause, error.sentence);
     break;
   }
@@ -119,7 +114,7 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
   case Verdict::unknown_if_ran:
     // The service is ill, whichever job it was: do not press it.
     close(entry.pause, now.steady,
-          now.steady + doubled(first_backoff, failures_++, longest_backoff), error.sentence);
+          now.steady + backoff(first_backoff, failures_++, longest_backoff), error.sentence);
     break;
   case Verdict::job_fails:
   case Verdict::task_gone:
@@ -131,7 +126,7 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
 void AppGate::unreachable(const std::string& reason, SteadyTime now) {
   if (closed_ && closed_->until > now)
     return; // replies of one burst count once
-  close(closed_, now, now + doubled(first_backoff, failures_++, longest_backoff),
+  close(closed_, now, now + backoff(first_backoff, failures_++, longest_backoff),
         "no answer from KDocs: " + reason);
 }
 

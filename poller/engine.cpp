@@ -243,8 +243,7 @@ SteadyTime Engine::Impl::store_failed(const StoreUnavailable& error) {
   if (store_trouble.empty())
     state.events.trouble(error.what());
   store_trouble = error.what();
-  const auto pause =
-      std::min(first_store_retry * (1 << std::min(store_failures++, 5)), longest_store_retry);
+  const auto pause = backoff(first_store_retry, store_failures++, longest_store_retry);
   return state.clock.steady() + pause;
 }
 

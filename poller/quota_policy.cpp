@@ -21,6 +21,12 @@ bool is_limited(double per_second) {
 
 } // namespace
 
+std::chrono::milliseconds backoff(std::chrono::milliseconds first, int earlier_failures,
+                                  std::chrono::milliseconds longest) {
+  constexpr int most_doublings = 10; // beyond every `longest` in use
+  return std::min(first * (1 << std::clamp(earlier_failures, 0, most_doublings)), longest);
+}
+
 TokenBucket::TokenBucket(double per_second)
     : per_second_(per_second), burst_(std::max(1.0, 2 * per_second)), level_(burst_) {}
 

@@ -3,7 +3,14 @@
 
 #include "poller/clock.h"
 
+#include <chrono>
+
 namespace kdq {
+
+/// How long to wait after a failure: `first`, doubled for each earlier failure in a row, at most
+/// `longest`.
+std::chrono::milliseconds backoff(std::chrono::milliseconds first, int earlier_failures,
+                                  std::chrono::milliseconds longest);
 
 /// Spreads requests over time: at most `per_second` on average, with a burst of twice that.
 class TokenBucket {

@@ -25,10 +25,6 @@ constexpr std::chrono::milliseconds patience_after_deadline = 10min;
 constexpr std::chrono::milliseconds first_retry = 1s;
 constexpr std::chrono::milliseconds longest_retry = 60s;
 
-std::chrono::milliseconds retry_gap(int failures) {
-  return std::min(first_retry * (1 << std::clamp(failures - 1, 0, 6)), longest_retry);
-}
-
 std::string seconds_text(std::chrono::milliseconds span) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(span).count()) + " s";
 }
@@ -250,7 +246,9 @@ void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
   ++task.failures;
   task.gone = missing.verdict == Verdict::task_gone ? task.gone + 1 : 0;
   task.unknown_codes = missing.verdict == Verdict::unknown_code ? task.unknown_codes + 1 : 0;
-  const auto gap = task.unknown_codes >= replies_until_held ? held_gap : retry_gap(task.failures);
+  const auto gap = task.unknown_codes >= replies_until_held
+                       ? held_gap
+                       : backoff(first_retry, task.failures - 1, longest_retry);
   state_.tasks.set_due(judgement.request.job, now.steady + gap);
 }
 

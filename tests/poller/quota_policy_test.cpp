@@ -120,3 +120,12 @@ TEST_CASE("a rate next to nothing waits long without overflow") {
   CHECK(bucket.ready_at(start) > start + 24h * 365);
   CHECK_FALSE(bucket.take(start + 24h));
 }
+
+TEST_CASE("the backoff doubles with each failure up to its longest") {
+  CHECK(backoff(1s, 0, 60s) == 1s);
+  CHECK(backoff(1s, 3, 60s) == 8s);
+  CHECK(backoff(1s, 6, 60s) == 60s);
+  CHECK(backoff(1s, 100'000, 60s) == 60s);
+  CHECK(backoff(60s, 10, 1h) == 1h);
+  CHECK(backoff(1s, -1, 60s) == 1s);
+}
