@@ -26,7 +26,7 @@ App::App(const Config& config, const std::filesystem::path& credentials_director
     : log_(log), database_file_(config.database), lock_(database_file_), watch_(database_file_),
       database_(database_file_), tokens_(config.token_files, credentials_directory),
       transport_(clock_), events_(log_),
-      engine_(config.engine, database_, transport_, clock_, tokens_, schedule_, events_) {
+      engine_(config.engine, database_, transport_, clock_, tokens_, events_) {
   for (const int fd : watch_.descriptors())
     transport_.watch(fd);
   transport_.watch(stop_signal_.fd());
@@ -62,7 +62,7 @@ void App::run() {
     throw;
   }
   // What the database did not take until the end waits in reserved space for the next start.
-  engine_.spill();
+  engine_.finish();
   if (const auto open = engine_.in_flight(); open > 0)
     log_.write(LogLevel::warn, std::to_string(open) + " requests are left without a stored answer");
   log_.write(LogLevel::info, "stopped");

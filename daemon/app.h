@@ -47,7 +47,6 @@ private:
   Database database_;
   TokenFiles tokens_;
   CurlTransport transport_;
-  GeometricSchedule schedule_;
   LogEvents events_;
   Engine engine_;
   std::optional<SteadyTime> stop_deadline_; ///< set once a stop was asked for

@@ -19,23 +19,31 @@ constexpr std::chrono::milliseconds blocked_retry = 10min;
 // A missing or refused token is looked at again this often; it costs one stat().
 constexpr std::chrono::milliseconds token_recheck = 5s;
 
+// Refused on a new day as well: the service's day rolls at another time than the setting says.
+constexpr std::chrono::milliseconds retry_after_roll = 10min;
+
 /// A wall-clock moment on the monotonic clock, as far as it is known now.
 SteadyTime on_steady(WallTime moment, Moment now) {
   return now.steady + (moment - now.wall);
 }
 
+std::string plural(Endpoint endpoint) {
+  return endpoint == Endpoint::submit ? "starts" : "status requests";
+}
+
 } // namespace
 
-AppGate::AppGate(std::string name, const AppSettings& settings)
-    : name_(std::move(name)), settings_(settings), rate_(settings.requests_per_second) {}
+AppGate::AppGate(std::string name, const AppSettings& settings, std::uint64_t jitter_seed)
+    : name_(std::move(name)), settings_(settings), rate_(settings.requests_per_second),
+      jitter_(jitter_seed) {}
 
-const QuotaDay& AppGate::day(WallTime now) {
+const QuotaDay& AppGate::day(WallTime now) const {
   if (!day_ || now < day_->begins || now >= day_->ends)
     day_ = quota_day(now, settings_.quota_timezone, settings_.quota_reset);
   return *day_;
 }
 
-QuotaKey AppGate::quota_key(Endpoint endpoint, WallTime now) {
+QuotaKey AppGate::quota_key(Endpoint endpoint, WallTime now) const {
   return {name_, endpoint, day(now).name};
 }
 
@@ -47,7 +55,11 @@ void AppGate::close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime 
                     const std::string& reason) {
   // Never shortened: what the service asked for is kept in full.
   const SteadyTime earlier = barrier ? barrier->until : until;
-  barrier = Barrier{now, std::max(earlier, until), reason};
+  barrier = Barrier{now, std::max(earlier, until), reason, false, false};
+}
+
+bool AppGate::is_spent(const Door& entry, WallTime now) const {
+  return !entry.spent_day.empty() && entry.spent_day == day(now).name;
 }
 
 bool AppGate::half_open(Endpoint endpoint, SteadyTime now) const {
@@ -62,8 +74,8 @@ SteadyTime AppGate::opens_at(Endpoint endpoint, Moment now) const {
     opens = std::max(opens, closed_->until);
   if (entry.pause)
     opens = std::max(opens, entry.pause->until);
-  if (entry.spent_until)
-    opens = std::max(opens, on_steady(*entry.spent_until, now));
+  if (is_spent(entry, now.wall))
+    opens = std::max(opens, on_steady(day(now.wall).ends, now));
   if (opens == now.steady && half_open(endpoint, now.steady) && (probe_planned_ || probe_sent_at_))
     return SteadyTime::max();
   return opens;
@@ -87,34 +99,60 @@ void AppGate::replied(SteadyTime sent_at) {
 }
 
 void AppGate::quota_spent(Endpoint endpoint, WallTime now) {
-  door(endpoint).spent_until = day(now).ends;
+  door(endpoint).spent_day = day(now).name;
+}
+
+bool AppGate::spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error) const {
+  const Door& entry = door(endpoint);
+  return error.verdict == kdocs_api::Verdict::pause && !error.retry_after &&
+         !(entry.pause && entry.pause->quota);
+}
+
+void AppGate::quota_refused(Door& entry, const std::string& sentence, SteadyTime sent_at,
+                            Moment now) {
+  const bool again = entry.pause && entry.pause->quota;
+  if (again && sent_at <= entry.pause->since)
+    return; // another one of the same burst
+  const SteadyTime until = again ? now.steady + retry_after_roll : now.steady;
+  close(entry.pause, now.steady, until, sentence);
+  entry.pause->quota = true;
+  if (!again)
+    entry.spent_day = day(now.wall).name;
 }
 
 void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
-                      const std::string& token, Moment now) {
+                      const std::string& token, SteadyTime sent_at, Moment now) {
   using kdocs_api::Verdict;
   Door& entry = door(endpoint);
   switch (error.verdict) {
   case Verdict::pause:
-  case Verdict::later: {
-    const std::chrono::milliseconds pause =
-        error.retry_after ? std::chrono::milliseconds(*error.retry_after)
-                          : backoff(first_pause, entry.pauses++, longest_pause);
-    close(entry.pause, now.steady, now.steady + pause, error.sentence);
+    if (error.retry_after)
+      close(entry.pause, now.steady, now.steady + *error.retry_after, error.sentence);
+    else
+      quota_refused(entry, error.sentence, sent_at, now);
     break;
-  }
+  case Verdict::later:
+    if (error.retry_after) {
+      close(entry.pause, now.steady, now.steady + *error.retry_after, error.sentence);
+    } else if (!entry.pause || sent_at > entry.pause->since) { // replies of one burst count once
+      close(entry.pause, now.steady,
+            now.steady + backoff(first_pause, entry.pauses++, longest_pause), error.sentence);
+    }
+    break;
   case Verdict::token:
     refused_token_ = token;
     close(closed_, now.steady, now.steady, error.sentence); // the file may have another already
     break;
   case Verdict::blocked:
     close(closed_, now.steady, now.steady + blocked_retry, error.sentence);
+    closed_->needs_person = true;
     break;
   case Verdict::retry:
   case Verdict::unknown_if_ran:
     // The service is ill, whichever job it was: do not press it.
     close(entry.pause, now.steady,
-          now.steady + backoff(first_backoff, failures_++, longest_backoff), error.sentence);
+          now.steady + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
+          error.sentence);
     break;
   case Verdict::job_fails:
   case Verdict::task_gone:
@@ -126,7 +164,7 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
 void AppGate::unreachable(const std::string& reason, SteadyTime now) {
   if (closed_ && closed_->until > now)
     return; // replies of one burst count once
-  close(closed_, now, now + backoff(first_backoff, failures_++, longest_backoff),
+  close(closed_, now, now + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
         "no answer from KDocs: " + reason);
 }
 
@@ -150,15 +188,32 @@ bool AppGate::accepts_token(const std::string& token) {
 
 void AppGate::no_token(const std::string& sentence, SteadyTime now) {
   close(closed_, now, now + token_recheck, sentence);
+  closed_->needs_person = true;
 }
 
-std::string AppGate::trouble() const {
+std::optional<Hold> AppGate::hold(Endpoint endpoint, Moment now) const {
+  const auto end_of = [&](const Barrier& barrier) -> std::optional<WallTime> {
+    if (barrier.until <= now.steady)
+      return std::nullopt;
+    return now.wall + (barrier.until - now.steady);
+  };
   if (closed_)
-    return "app " + name_ + ": " + closed_->reason;
-  for (const Door& entry : doors_)
-    if (entry.pause)
-      return "app " + name_ + ": " + entry.pause->reason;
-  return {};
+    return Hold{closed_->reason, closed_->needs_person ? std::nullopt : end_of(*closed_)};
+  const Door& entry = door(endpoint);
+  const bool refused_for_today = entry.pause && entry.pause->quota;
+  if (is_spent(entry, now.wall)) {
+    const std::string reason =
+        refused_for_today
+            ? "KDocs says that today's " + plural(endpoint) +
+                  " are used up, though not all were counted here: others use this app (" +
+                  entry.pause->reason + ")"
+            : "today's " + std::to_string(allowed(endpoint)) + " " + plural(endpoint) +
+                  " are used up";
+    return Hold{reason, day(now.wall).ends};
+  }
+  if (entry.pause && (!refused_for_today || entry.pause->until > now.steady))
+    return Hold{entry.pause->reason, end_of(*entry.pause)};
+  return std::nullopt;
 }
 
 } // namespace kdq

@@ -6,6 +6,7 @@
 #include "poller/quota_calendar.h"
 #include "poller/quota_policy.h"
 #include "poller/settings.h"
+#include "store/operator_board.h"
 #include "store/quota_ledger.h"
 
 #include <array>
@@ -25,13 +26,14 @@ struct Moment {
 /// tried with one request; only when that has worked do all go again.
 class AppGate {
 public:
-  AppGate(std::string name, const AppSettings& settings);
+  AppGate(std::string name, const AppSettings& settings, std::uint64_t jitter_seed);
 
   const std::string& name() const { return name_; }
   const AppSettings& settings() const { return settings_; }
 
+  const QuotaDay& day(WallTime now) const;
   /// The day's budget that a request is paid from.
-  QuotaKey quota_key(Endpoint endpoint, WallTime now);
+  QuotaKey quota_key(Endpoint endpoint, WallTime now) const;
   std::int64_t allowed(Endpoint endpoint) const;
 
   /// A new plan begins: what an earlier one took and did not send does not count.
@@ -47,12 +49,15 @@ public:
 
   /// The ledger has nothing left: closed until the day's roll.
   void quota_spent(Endpoint endpoint, WallTime now);
+  /// Whether a refusal says that the day's requests are used up, by others then, because the ledger
+  /// had granted this one. Not if the first request of a new day is refused: its roll is elsewhere.
+  bool spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error) const;
   /// A reply, or its failure, of a request that was sent then; before what follows.
   void replied(SteadyTime sent_at);
   /// The service refused a request; closes what the verdict is about. `token`: what was sent.
   void refused(Endpoint endpoint, const kdocs_api::ServiceError& error, const std::string& token,
-               Moment now);
-  /// No connection or no reply came about: both endpoints wait, 1 s doubled up to 60 s.
+               SteadyTime sent_at, Moment now);
+  /// No connection or no reply came about: both endpoints wait, up to 1 s doubled up to 60 s.
   void unreachable(const std::string& reason, SteadyTime now);
   /// The service answered as it should. Ends the waits that began before the request was sent.
   void worked(Endpoint endpoint, SteadyTime sent_at);
@@ -61,8 +66,10 @@ public:
   /// There is no usable token: both endpoints wait a moment, then the file is looked at again.
   void no_token(const std::string& sentence, SteadyTime now);
 
-  /// Why the app does not send, as a sentence; empty if nothing is in the way.
-  std::string trouble() const;
+  /// Why one kind of request is not sent now; nothing: nothing is in the way.
+  std::optional<Hold> hold(Endpoint endpoint, Moment now) const;
+  /// A person has to act before anything can be sent.
+  bool blocked() const { return closed_ && closed_->needs_person; }
 
 private:
   /// Closed until a moment, and from then on until something has worked.
@@ -70,23 +77,27 @@ private:
     SteadyTime since{};
     SteadyTime until{};
     std::string reason;
+    bool needs_person = false;
+    bool quota = false; ///< the service said that the day's requests are used up
   };
   struct Door {
     std::optional<Barrier> pause;
-    std::optional<WallTime> spent_until;
-    int pauses = 0; ///< in a row, without a hint of the service how long
+    std::string spent_day; ///< the quota day of which nothing is left; empty: none
+    int pauses = 0;        ///< in a row, without a hint of the service how long
   };
   static void close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
                     const std::string& reason);
   bool half_open(Endpoint endpoint, SteadyTime now) const;
   Door& door(Endpoint endpoint) { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
   const Door& door(Endpoint endpoint) const { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
-  const QuotaDay& day(WallTime now);
+  bool is_spent(const Door& door, WallTime now) const;
+  void quota_refused(Door& door, const std::string& sentence, SteadyTime sent_at, Moment now);
 
   std::string name_;
   AppSettings settings_;
   TokenBucket rate_;
-  std::optional<QuotaDay> day_;
+  Jitter jitter_;
+  mutable std::optional<QuotaDay> day_; ///< of the last look
   std::array<Door, 2> doors_;
   // --- both endpoints together ---
   std::optional<Barrier> closed_; ///< unreachable, blocked, or without a token

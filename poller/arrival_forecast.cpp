@@ -15,6 +15,10 @@ double seconds_between(WallTime from, WallTime to) {
 
 } // namespace
 
+bool is_same_day(WallTime begins, WallTime ends, WallTime other_begins, WallTime other_ends) {
+  return std::min(ends, other_ends) - std::max(begins, other_begins) > (ends - begins) / 2;
+}
+
 std::size_t ArrivalForecast::slot_of(WallTime at) const {
   const auto index = std::max<std::int64_t>(0, (at - begins_) / slot);
   return std::min(static_cast<std::size_t>(index), slots - 1);
@@ -29,8 +33,7 @@ void ArrivalForecast::arrived(WallTime at) {
 }
 
 void ArrivalForecast::set_day(WallTime begins, WallTime ends) {
-  const bool same_day = begins < ends_ && ends > begins_;
-  if (!same_day && so_far_ > 0) {
+  if (!is_same_day(begins_, ends_, begins, ends) && so_far_ > 0) {
     for (std::size_t i = 0; i < slots; ++i)
       profile_[i] = has_profile_ ? (profile_[i] + today_[i]) / 2 : today_[i];
     has_profile_ = true;

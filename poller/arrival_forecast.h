@@ -21,6 +21,10 @@ struct DayBudget {
   WallTime day_ends; ///< the roll
 };
 
+/// Whether two spans are the same quota day. Its ends move by as much as the clock is corrected, so
+/// they are one day if they have more than half of it in common.
+bool is_same_day(WallTime begins, WallTime ends, WallTime other_begins, WallTime other_ends);
+
 /// What is to be kept for the rest of a day.
 struct ExpectedArrivals {
   double starts = 0;         ///< the expectation and 1 to 1.5 standard deviations

@@ -1,5 +1,7 @@
 #include "poller/dispatcher.h"
 
+#include "store/script_digest.h"
+
 #include <algorithm>
 #include <limits>
 
@@ -12,6 +14,10 @@ constexpr std::size_t batch_starts = 16;
 // Between transactions that only set rows aside: a queue of 100,000 rows must not keep the write
 // lock from those who INSERT.
 constexpr std::chrono::milliseconds pause_between_scans{10};
+// The least that a start which has no answer yet will cost: it may be asked once too early.
+constexpr std::int64_t polls_of_a_start = 2;
+// With so many left no look at the script is needed: at the highest price none costs as many.
+constexpr double ample_polls = 50;
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 } // namespace
@@ -28,18 +34,21 @@ void Dispatcher::dispatch() {
 
   Plan plan;
   Begun begun;
-  for (auto& [name, gate] : state_.gates) {
-    gate.begin_plan();
-    plan_polls(gate, plan, now);
-  }
   try {
-    state_.database.read([&] { plan_starts(plan, now); });
+    state_.database.read([&] {
+      for (auto& [name, app] : state_.apps) {
+        app.gate.begin_plan();
+        plan_polls(app, plan, now);
+      }
+      plan_starts(plan, now);
+    });
     if (plan.empty())
       return;
     state_.database.write([&] { begin(plan, begun, now); });
+    bulletin_.committed();
   } catch (...) {
     for (const JobId id : plan.polls)
-      state_.tasks.set_due(id, now.steady);
+      state_.postpone(*state_.tasks.find(id), now.steady);
     throw;
   }
   if (!begun.polls.empty() || !begun.starts.empty())
@@ -76,11 +85,19 @@ const std::string* Dispatcher::usable_token(AppGate& gate, Moment now) {
   return &slot;
 }
 
-void Dispatcher::plan_polls(AppGate& gate, Plan& plan, Moment now) {
-  while (const auto due = state_.tasks.next_due(gate.name())) {
-    const SteadyTime opens = gate.opens_at(Endpoint::status, now);
-    if (due->first > now.steady || opens > now.steady) {
-      wake_at(std::max(due->first, opens));
+void Dispatcher::plan_polls(AppState& app, Plan& plan, Moment now) {
+  AppGate& gate = app.gate;
+  PriceSchedule& schedule = app.schedule;
+  const WallTime plan_now = state_.plan_time(now.steady);
+  if (schedule.open() > 0 && schedule.needs_price(plan_now))
+    schedule.reprice(plan_now, state_.budget_with_queue(app, now));
+  while (const auto next = schedule.next_wakeup()) {
+    if (*next > plan_now) {
+      wake_at(state_.steady_time(*next));
+      return;
+    }
+    if (const SteadyTime opens = gate.opens_at(Endpoint::status, now); opens > now.steady) {
+      wake_at(opens);
       return;
     }
     if (plan.polls.size() == batch_polls) {
@@ -89,17 +106,21 @@ void Dispatcher::plan_polls(AppGate& gate, Plan& plan, Moment now) {
     }
     if (!usable_token(gate, now))
       continue; // the gate has closed: the next round plans the wake-up
-    if (!gate.take(Endpoint::status, now.steady)) {
-      wake_at(gate.rate_ready_at(now.steady));
+    if (const SteadyTime ready = gate.rate_ready_at(now.steady); ready > now.steady) {
+      wake_at(ready);
       return;
     }
-    state_.tasks.clear_due(due->second);
-    plan.polls.push_back(due->second);
+    if (const auto due = schedule.next_due(plan_now)) {
+      gate.take(Endpoint::status, now.steady);
+      plan.polls.push_back(due->job);
+    }
   }
 }
 
 std::size_t Dispatcher::slots_on(const std::string& file_token) const {
   const std::size_t limit = state_.settings.max_running_per_file;
+  if (state_.pauses.files.contains(file_token))
+    return 0;
   if (limit == 0)
     return no_limit;
   const std::size_t taken = state_.tasks.on_file(file_token);
@@ -107,6 +128,8 @@ std::size_t Dispatcher::slots_on(const std::string& file_token) const {
 }
 
 void Dispatcher::plan_starts(Plan& plan, Moment now) {
+  for (auto& [name, app] : state_.apps)
+    app.no_polls_left.reset();
   if (state_.queue.count(JobState::queued) == 0)
     return;
   plan.expired = state_.queue.expired(now.wall);
@@ -125,8 +148,8 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
   std::vector<QueueScan::Entry> found;
   const auto slots = [this](const std::string& file) { return slots_on(file); };
   for (const std::string& app : state_.queue.queued_apps()) {
-    const auto gate = state_.gates.find(app);
-    if (gate == state_.gates.end()) {
+    const auto configured = state_.apps.find(app);
+    if (configured == state_.apps.end()) {
       const auto any = [](const std::string&) { return no_limit; };
       QueueScan scan = state_.queue.scan(app, now.wall, batch_starts, 0, any);
       plan.unstartable.insert(plan.unstartable.end(), scan.startable.begin(), scan.startable.end());
@@ -134,15 +157,17 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
         wake_at(now.steady);
       continue;
     }
-    if (free == 0)
-      continue; // a task's end wakes us
-    const SteadyTime opens = gate->second.opens_at(Endpoint::submit, now);
+    // A task's end wakes us, or the change of pauses.
+    if (free == 0 || state_.pauses.all || state_.pauses.apps.contains(app))
+      continue;
+    const SteadyTime opens = configured->second.gate.opens_at(Endpoint::submit, now);
     if (opens > now.steady) {
       wake_at(opens);
       continue;
     }
-    QueueScan scan = state_.queue.scan(app, now.wall, std::min(free, batch_starts),
-                                       state_.tasks.taken_files(), slots);
+    QueueScan scan =
+        state_.queue.scan(app, now.wall, std::min(free, batch_starts),
+                          state_.tasks.taken_files() + state_.pauses.files.size(), slots);
     std::move(scan.startable.begin(), scan.startable.end(), std::back_inserter(found));
     scan.startable.clear();
     if (scan.more || !scan.early.empty() || !scan.behind.empty())
@@ -156,12 +181,14 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
 void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, std::size_t free,
                                Moment now) {
   std::map<std::string, std::size_t> chosen_on; // one file may be queued for under two apps
+  std::map<std::string, std::size_t> chosen_of;
   for (QueueScan::Entry& entry : found) {
     if (plan.starts.size() == std::min(free, batch_starts))
       break;
-    AppGate& gate = state_.gates.find(entry.app)->second;
+    AppState& app = state_.apps.find(entry.app)->second;
+    AppGate& gate = app.gate;
     std::size_t& chosen = chosen_on[entry.file_token];
-    if (chosen >= slots_on(entry.file_token))
+    if (chosen >= slots_on(entry.file_token) || app.no_polls_left)
       continue;
     if (!usable_token(gate, now)) {
       wake_at(gate.opens_at(Endpoint::submit, now));
@@ -171,15 +198,47 @@ void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, 
       wake_at(opens); // one request tries out an app that had to wait
       continue;
     }
-    if (!gate.take(Endpoint::submit, now.steady)) {
-      wake_at(gate.rate_ready_at(now.steady));
+    if (const SteadyTime ready = gate.rate_ready_at(now.steady); ready > now.steady) {
+      wake_at(ready);
       continue;
     }
+    if (!has_polls_for(app, entry.id, chosen_of[entry.app], now))
+      continue;
+    gate.take(Endpoint::submit, now.steady);
+    ++chosen_of[entry.app];
     ++chosen;
     plan.starts.push_back(std::move(entry));
   }
   if (plan.starts.size() == batch_starts && free > batch_starts)
     wake_at(now.steady); // there may be more to start
+}
+
+/// Whether the day has status requests left to bring one more task to its end, beside those that run
+/// and those that are being started. If not, says so in the app's state.
+bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Moment now) {
+  const WallTime plan_now = state_.plan_time(now.steady);
+  if (app.schedule.needs_price(plan_now))
+    app.schedule.reprice(plan_now, state_.budget_with_queue(app, now));
+  const std::size_t starting =
+      state_.tasks.of_app(app.gate.name()) - std::min(app.schedule.open(),
+                                                      state_.tasks.of_app(app.gate.name())) + chosen;
+  DayBudget budget = state_.budget(app, now);
+  budget.status_reserve = polls_of_a_start * static_cast<std::int64_t>(starting);
+  // The script needs to be read only where it matters.
+  if (app.schedule.has_room_for(ample_polls, budget) ||
+      app.schedule.admits(keys_of(state_.queue.identity(job)), budget))
+    return true;
+  const std::size_t running = app.schedule.open() + starting;
+  const WallTime roll = app.gate.day(now.wall).ends;
+  app.no_polls_left =
+      Hold{running == 0 ? "too few of today's status requests are left to bring another script to "
+                          "its end; starts go on at " +
+                              to_text(roll) + " UTC"
+                        : "the rest of today's status requests is reserved for " +
+                              std::to_string(running) + " running tasks",
+           roll};
+  wake_at(now.steady + (roll - now.wall)); // earlier when the tasks need less than was reserved
+  return false;
 }
 
 /// Inside of the transaction; may be run again from the start.
@@ -192,12 +251,13 @@ void Dispatcher::begin(const Plan& plan, Begun& begun, Moment now) {
   refuse(plan, begun, now.wall);
   begin_polls(plan, begun, now.wall);
   begin_starts(plan, begun, now.wall);
+  bulletin_.ride_along(now);
 }
 
 void Dispatcher::begin_polls(const Plan& plan, Begun& begun, WallTime now) {
   for (const JobId id : plan.polls) {
     const Task& task = *state_.tasks.find(id);
-    AppGate& gate = state_.gates.find(task.app)->second;
+    AppGate& gate = state_.apps.find(task.app)->second.gate;
     const QuotaKey key = gate.quota_key(Endpoint::status, now);
     if (!state_.ledger.take(key, gate.allowed(Endpoint::status))) {
       begun.unpaid.push_back(id);
@@ -214,7 +274,7 @@ void Dispatcher::begin_polls(const Plan& plan, Begun& begun, WallTime now) {
 
 void Dispatcher::begin_starts(const Plan& plan, Begun& begun, WallTime now) {
   for (const QueueScan::Entry& entry : plan.starts) {
-    AppGate& gate = state_.gates.find(entry.app)->second;
+    AppGate& gate = state_.apps.find(entry.app)->second.gate;
     const QuotaKey key = gate.quota_key(Endpoint::submit, now);
     if (!state_.ledger.take(key, gate.allowed(Endpoint::submit))) {
       begun.spent.push_back(key);
@@ -252,7 +312,7 @@ void Dispatcher::end_unsent(JobId id, JobState end, const std::string& error, Be
 
 std::string Dispatcher::unknown_app_sentence(const std::string& app) const {
   std::string known;
-  for (const auto& [name, gate] : state_.gates)
+  for (const auto& [name, configured] : state_.apps)
     known += (known.empty() ? "" : ", ") + name;
   return "app '" + app + "' is not configured (configured: " + known +
          "); add it to the configuration and restart, then set state to 'queued'";
@@ -265,9 +325,9 @@ void Dispatcher::send_poll(Begun::Poll& poll, Moment now) {
   state_.in_flight.emplace(poll.request, InFlight{poll.request, poll.job, task.attempt,
                                                   Endpoint::status, std::move(poll.paid_from),
                                                   now.wall, now.steady, token, task.task});
-  state_.gates.at(task.app).sent(Endpoint::status, now.steady);
+  state_.apps.at(task.app).gate.sent(Endpoint::status, now.steady);
   transport_.send(poll.request,
-                  kdocs_api::task_status(state_.gates.at(task.app).settings(), token, task.task));
+                  kdocs_api::task_status(state_.apps.at(task.app).gate.settings(), token, task.task));
 }
 
 void Dispatcher::send_start(Begun::Start& start, Moment now) {
@@ -277,7 +337,7 @@ void Dispatcher::send_start(Begun::Start& start, Moment now) {
   task.id = job.id;
   task.attempt = job.attempt;
   task.app = job.app;
-  task.file_token = job.file_token;
+  task.script = {script_digest(job.script), job.file_token, job.script_name};
   task.submitted = now.steady;
   task.timeout = job.timeout.value_or(state_.settings.job_timeout);
   state_.tasks.add(std::move(task));
@@ -285,9 +345,9 @@ void Dispatcher::send_start(Begun::Start& start, Moment now) {
       start.request, job.id, job.attempt, Endpoint::submit, std::move(start.paid_from), now.wall,
       now.steady,    token,  {}};
   state_.in_flight.emplace(start.request, request);
-  state_.gates.at(job.app).sent(Endpoint::submit, now.steady);
+  state_.apps.at(job.app).gate.sent(Endpoint::submit, now.steady);
 
-  auto call = kdocs_api::run_script(state_.gates.at(job.app).settings(), token, job);
+  auto call = kdocs_api::run_script(state_.apps.at(job.app).gate.settings(), token, job);
   if (const auto* refusal = std::get_if<kdocs_api::Unsendable>(&call)) {
     Judgement judgement;
     judgement.request = std::move(request);
@@ -302,12 +362,11 @@ void Dispatcher::send_start(Begun::Start& start, Moment now) {
 
 void Dispatcher::follow_up(const Begun& begun, Moment now) {
   for (const JobId id : begun.gone)
-    state_.tasks.remove(id);
+    state_.remove_task(id);
   for (const JobId id : begun.unpaid)
-    state_.tasks.set_due(id, now.steady);
+    state_.postpone(*state_.tasks.find(id), now.steady);
   for (const QuotaKey& key : begun.spent)
-    if (const auto gate = state_.gates.find(key.app); gate != state_.gates.end())
-      gate->second.quota_spent(key.endpoint, now.wall);
+    state_.apps.at(key.app).gate.quota_spent(key.endpoint, now.wall);
   for (std::size_t i = 0; i < begun.refused.size(); ++i)
     state_.events.settled(begun.refused[i].first, begun.refused[i].second, begun.reasons[i]);
   if (!begun.spent.empty())

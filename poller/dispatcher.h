@@ -1,6 +1,7 @@
 // Decides what may be sent now, writes the intents, makes them durable, and sends.
 #pragma once
 
+#include "poller/bulletin.h"
 #include "poller/engine_state.h"
 #include "poller/settlement.h"
 #include "poller/tokens.h"
@@ -14,8 +15,10 @@ namespace kdq {
 
 class Dispatcher {
 public:
-  Dispatcher(EngineState& state, Settlement& settlement, Transport& transport, Tokens& tokens)
-      : state_(state), settlement_(settlement), transport_(transport), tokens_(tokens) {}
+  Dispatcher(EngineState& state, Settlement& settlement, Bulletin& bulletin, Transport& transport,
+             Tokens& tokens)
+      : state_(state), settlement_(settlement), bulletin_(bulletin), transport_(transport),
+        tokens_(tokens) {}
 
   /// Sends what is due and allowed. Throws StoreUnavailable: then nothing was sent, and the plan is
   /// as it was. Call only while no reply is unsaved.
@@ -59,10 +62,11 @@ private:
 
   void wake_at(SteadyTime moment) { wake_ = std::min(wake_, moment); }
   const std::string* usable_token(AppGate& gate, Moment now);
-  void plan_polls(AppGate& gate, Plan& plan, Moment now);
+  void plan_polls(AppState& app, Plan& plan, Moment now);
   void plan_starts(Plan& plan, Moment now);
   std::vector<QueueScan::Entry> find_startable(Plan& plan, std::size_t free, Moment now);
   void choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, std::size_t free, Moment now);
+  bool has_polls_for(AppState& app, JobId job, std::size_t chosen, Moment now);
   void begin(const Plan& plan, Begun& begun, Moment now);
   void begin_polls(const Plan& plan, Begun& begun, WallTime now);
   void begin_starts(const Plan& plan, Begun& begun, WallTime now);
@@ -76,6 +80,7 @@ private:
 
   EngineState& state_;
   Settlement& settlement_;
+  Bulletin& bulletin_;
   Transport& transport_;
   Tokens& tokens_;
   SteadyTime wake_ = SteadyTime::max();

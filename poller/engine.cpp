@@ -1,5 +1,6 @@
 #include "poller/engine.h"
 
+#include "poller/bulletin.h"
 #include "poller/dispatcher.h"
 #include "poller/engine_state.h"
 #include "poller/settlement.h"
@@ -30,13 +31,15 @@ struct Engine::Impl {
   };
 
   Impl(EngineSettings settings, Database& database, Transport& wire, Clock& clock, Tokens& tokens,
-       PollSchedule& schedule, Events& events)
-      : state(std::move(settings), database, clock, schedule, events), transport(wire),
-        settlement(state), dispatcher(state, settlement, wire, tokens), spill(database.file()) {}
+       Events& events)
+      : state(std::move(settings), database, clock, events), transport(wire), settlement(state),
+        bulletin(state), dispatcher(state, settlement, bulletin, wire, tokens),
+        spill(database.file()) {}
 
   EngineState state;
   Transport& transport;
   Settlement settlement;
+  Bulletin bulletin;
   Dispatcher dispatcher;
   SpillFile spill;
   bool stopping = false;
@@ -52,18 +55,20 @@ struct Engine::Impl {
   void notice();
   void drop_silent();
   void work();
-  void resume(const RunningTask& running, Moment now);
+  void resume(std::vector<RunningTask> running, Moment now);
+  void read_wishes(Moment now);
+  void tell();
   bool take_spilled();
   Lost judge_open_requests(Moment now);
   SteadyTime store_failed(const StoreUnavailable& error);
   void store_works();
-  void tell_troubles();
+  void tell_troubles(Moment now);
 };
 
 Engine::Engine(EngineSettings settings, Database& database, Transport& transport, Clock& clock,
-               Tokens& tokens, PollSchedule& schedule, Events& events)
+               Tokens& tokens, Events& events)
     : impl_(std::make_unique<Impl>(std::move(settings), database, transport, clock, tokens,
-                                   schedule, events)) {}
+                                   events)) {}
 Engine::~Engine() = default;
 
 // --- start ---------------------------------------------------------------------------------
@@ -86,11 +91,13 @@ void Engine::recover() {
   state.database.durable();
   if (spilled)
     impl.spill.clear();
-  for (const RunningTask& task : running)
-    impl.resume(task, now);
+  const std::size_t count = running.size();
+  impl.resume(std::move(running), now);
+  state.database.write([&] { impl.bulletin.begin(now); });
+  impl.bulletin.committed();
   impl.started = now.steady;
   impl.next_silence_check = now.steady + silence_check;
-  state.events.recovered(running.size(), lost.gaps, lost.starts);
+  state.events.recovered(count, lost.gaps, lost.starts);
 }
 
 /// Stores the replies that the last run could not store; whether there were any.
@@ -141,19 +148,37 @@ Engine::Impl::Lost Engine::Impl::judge_open_requests(Moment now) {
   return lost;
 }
 
-void Engine::Impl::resume(const RunningTask& running, Moment now) {
-  const auto age_at = [&](WallTime moment) { return std::max(moment - running.submitted_at, 0ms); };
-  Task task;
-  task.id = running.id;
-  task.attempt = running.attempt;
-  task.app = running.app;
-  task.file_token = running.file_token;
-  task.task = running.task;
-  task.submitted = now.steady - age_at(now.wall);
-  task.timeout = running.timeout.value_or(state.settings.job_timeout);
-  if (running.last_poll_at)
-    task.last_poll = age_at(*running.last_poll_at);
-  state.plan_poll(state.tasks.add(std::move(task)));
+/// Takes the running tasks into our hands and brings each app's schedule to where it was.
+void Engine::Impl::resume(std::vector<RunningTask> running, Moment now) {
+  std::map<std::string, std::vector<RunRow>> learnt;
+  std::map<std::string, DayBudget> budgets;
+  state.database.read([&] {
+    for (auto& [name, app] : state.apps) {
+      learnt[name] = state.run_times.load(name);
+      budgets[name] = state.budget_with_queue(app, now);
+    }
+  });
+  std::map<std::string, std::vector<OpenTask>> open;
+  for (RunningTask& row : running) {
+    const auto age_at = [&](WallTime moment) { return std::max(moment - row.submitted_at, 0ms); };
+    Task task;
+    task.id = row.id;
+    task.attempt = row.attempt;
+    task.app = std::move(row.app);
+    task.script = std::move(row.script);
+    task.task = std::move(row.task);
+    task.submitted = now.steady - age_at(now.wall);
+    task.timeout = row.timeout.value_or(state.settings.job_timeout);
+    if (row.last_poll_at)
+      task.last_poll = age_at(*row.last_poll_at);
+    const Task& added = state.tasks.add(std::move(task));
+    open[added.app].push_back(state.open_task(added));
+  }
+  for (auto& [name, app] : state.apps) {
+    app.schedule = PriceSchedule(PriceSchedule::Options{}); // a first try of recover() may have come here
+    app.schedule.restore(std::move(learnt[name]), std::move(open[name]),
+                         state.plan_time(now.steady), budgets[name]);
+  }
 }
 
 // --- one tick ------------------------------------------------------------------------------
@@ -164,12 +189,13 @@ SteadyTime Engine::tick() {
   impl.collect();
   try {
     impl.work();
+    impl.tell();
     impl.store_works();
   } catch (const StoreUnavailable& error) {
     return impl.store_failed(error);
   }
-  impl.tell_troubles();
   const Moment now = impl.state.now();
+  impl.tell_troubles(now);
   if (impl.settlement.unsaved() > 0 || std::exchange(impl.place_freed, false))
     return now.steady;
   if (impl.stopping)
@@ -203,7 +229,9 @@ void Engine::Impl::notice() {
     return;
   std::vector<JobId> held;
   bool same = false;
+  const Moment now = state.now();
   state.database.read([&] {
+    read_wishes(now);
     same = state.queue.count(JobState::submitting) + state.queue.count(JobState::running) ==
            state.tasks.size();
     if (!same)
@@ -214,9 +242,22 @@ void Engine::Impl::notice() {
   std::sort(held.begin(), held.end());
   for (const JobId id : state.tasks.ids())
     if (!std::binary_search(held.begin(), held.end(), id)) {
-      state.tasks.remove(id);
+      state.remove_task(id);
       state.events.settled(id, JobState::cancelled, "by the user");
     }
+}
+
+/// Pauses, and whose log is being followed.
+void Engine::Impl::read_wishes(Moment now) {
+  state.pauses = state.board.pauses();
+  state.watches.clear();
+  for (const Watch& watch : state.board.watches(now.wall)) {
+    state.watches[watch.job] = watch.until;
+    const Task* task = state.tasks.find(watch.job);
+    if (AppState* app = task ? state.app_of(*task) : nullptr)
+      app->schedule.watch(
+          watch.job, EngineState::planned(watch.until, state.plan_time(now.steady), now));
+  }
 }
 
 void Engine::Impl::drop_silent() {
@@ -254,14 +295,23 @@ void Engine::Impl::store_works() {
   store_failures = 0;
 }
 
-void Engine::Impl::tell_troubles() {
-  for (const auto& [name, gate] : state.gates) {
-    const std::string trouble = gate.trouble();
+/// Says in the database what has changed.
+void Engine::Impl::tell() {
+  const Moment now = state.now();
+  if (stopping || !bulletin.is_stale(now))
+    return;
+  state.database.write([&] { bulletin.write(now); });
+  bulletin.committed();
+}
+
+void Engine::Impl::tell_troubles(Moment now) {
+  for (const auto& [name, app] : state.apps) {
+    const std::string trouble = bulletin.trouble(app, now);
     std::string& told = told_trouble[name];
     if (trouble == told)
       continue;
     if (!trouble.empty())
-      state.events.trouble(trouble);
+      state.events.trouble("app " + name + ": " + trouble);
     else
       state.events.relief("app " + name + " works again");
     told = trouble;
@@ -283,6 +333,16 @@ void Engine::spill() {
     impl_->settlement.spill(impl_->spill);
 }
 
+void Engine::finish() {
+  EngineState& state = impl_->state;
+  try {
+    state.database.write([&] { state.board.stopped(state.clock.wall()); });
+  } catch (const std::runtime_error&) {
+    // The tables then say that it runs; the service manager knows better.
+  }
+  spill();
+}
+
 std::size_t Engine::in_flight() const {
   return impl_->state.in_flight.size();
 }
@@ -292,15 +352,17 @@ EngineStatus Engine::status() const {
   EngineStatus status;
   status.running = state.tasks.size();
   status.unsaved_replies = impl_->settlement.unsaved();
-  const WallTime now = state.clock.wall();
+  const Moment now = state.now();
   try {
     state.database.read([&] {
       status.queued = state.queue.count(JobState::queued);
-      for (auto& [name, gate] : state.gates) {
-        const std::int64_t allowed = gate.allowed(Endpoint::status);
+      for (const auto& [name, app] : state.apps) {
+        const std::int64_t allowed = app.gate.allowed(Endpoint::status);
         status.polls_allowed += allowed;
         status.polls_left +=
-            allowed - std::min(allowed, state.ledger.used(gate.quota_key(Endpoint::status, now)));
+            allowed -
+            std::min(allowed,
+                     state.ledger.used(app.gate.quota_key(Endpoint::status, now.wall)));
       }
     });
   } catch (const StoreUnavailable& error) {
@@ -308,9 +370,10 @@ EngineStatus Engine::status() const {
   }
   if (!impl_->store_trouble.empty())
     status.trouble = impl_->store_trouble;
-  for (const auto& [name, gate] : state.gates)
-    if (status.trouble.empty())
-      status.trouble = gate.trouble();
+  for (const auto& [name, app] : state.apps)
+    if (const std::string trouble = impl_->bulletin.trouble(app, now);
+        status.trouble.empty() && !trouble.empty())
+      status.trouble = "app " + name + ": " + trouble;
   return status;
 }
 

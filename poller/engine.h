@@ -3,7 +3,6 @@
 
 #include "poller/clock.h"
 #include "poller/events.h"
-#include "poller/poll_schedule.h"
 #include "poller/settings.h"
 #include "poller/tokens.h"
 #include "poller/transport.h"
@@ -19,7 +18,7 @@ class Database;
 class Engine {
 public:
   Engine(EngineSettings settings, Database& database, Transport& transport, Clock& clock,
-         Tokens& tokens, PollSchedule& schedule, Events& events);
+         Tokens& tokens, Events& events);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -40,6 +39,8 @@ public:
   /// For the end, when the database still cannot be written: keeps the replies that are in memory
   /// in the spill file, which the next recover() stores. Never throws what the store throws.
   void spill();
+  /// For an orderly end: notes it in the database, then spill().
+  void finish();
   /// Requests that have no stored answer yet.
   std::size_t in_flight() const;
 

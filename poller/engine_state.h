@@ -5,51 +5,85 @@
 #include "poller/clock.h"
 #include "poller/events.h"
 #include "poller/judgement.h"
-#include "poller/poll_schedule.h"
+#include "poller/price_schedule.h"
 #include "poller/settings.h"
 #include "poller/task_table.h"
 #include "store/database.h"
 #include "store/job_queue.h"
+#include "store/operator_board.h"
 #include "store/quota_ledger.h"
 #include "store/result_log.h"
+#include "store/run_times.h"
 
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace kdq {
 
+/// One configured app.
+struct AppState {
+  AppState(const std::string& name, const AppSettings& settings, std::uint64_t jitter_seed)
+      : gate(name, settings, jitter_seed), schedule(PriceSchedule::Options{}) {}
+
+  AppGate gate;
+  PriceSchedule schedule;
+  std::optional<Hold> no_polls_left; ///< for another start: what is left is for the running tasks
+};
+
+/// How the schedule finds the script's past runs.
+TaskKeys keys_of(const ScriptIdentity& script);
+
 struct EngineState {
-  EngineState(EngineSettings all_settings, Database& db, Clock& time, PollSchedule& plan,
-              Events& listener)
-      : settings(std::move(all_settings)), database(db), clock(time), schedule(plan),
-        events(listener), queue(db), log(db), ledger(db) {
-    for (const auto& [name, app] : settings.apps)
-      gates.try_emplace(name, name, app);
-  }
+  EngineState(EngineSettings all_settings, Database& db, Clock& time, Events& listener);
 
   Moment now() const { return {clock.wall(), clock.steady()}; }
 
-  /// Plans the next status request of a running task.
-  void plan_poll(const Task& task) {
-    const auto next = schedule.next_poll({task.last_poll, task.known_status});
-    SteadyTime due = task.submitted + next;
-    // One question at the deadline, so that what has ended is not called timed out.
-    if (due > task.deadline() && task.last_poll < task.timeout)
-      due = task.deadline();
-    tasks.set_due(task.id, due);
+  // --- plan time ----------------------------------------------------------------------------
+  // The schedule reckons in civil time that goes on without steps: that of this run's start plus
+  // what has passed since. Whatever the wall clock does, a task is asked at its age.
+  WallTime plan_time(SteadyTime moment) const { return plan_origin_ + moment.time_since_epoch(); }
+  SteadyTime steady_time(WallTime planned) const { return SteadyTime(planned - plan_origin_); }
+  /// A moment that is known by the wall clock as it stands now.
+  static WallTime planned(WallTime civil, WallTime plan_now, Moment now) {
+    return plan_now + (civil - now.wall);
   }
+
+  // --- budgets; inside of Database::read() or write() -----------------------------------------
+  /// What the app has left today, in plan time. The jobs that wait are not counted.
+  DayBudget budget(const AppState& app, Moment now);
+  /// The same with the jobs that wait for a start today.
+  DayBudget budget_with_queue(const AppState& app, Moment now);
+
+  // --- tasks --------------------------------------------------------------------------------
+  /// A task runs: it will be asked.
+  OpenTask open_task(const Task& task) const;
+  void follow(const Task& task);
+  /// The task is out of our hands.
+  void remove_task(JobId id);
+  /// Asks again, not before `at`.
+  void postpone(const Task& task, SteadyTime at);
+  AppState* app_of(const Task& task);
 
   const EngineSettings settings;
   Database& database;
   Clock& clock;
-  PollSchedule& schedule;
   Events& events;
   JobQueue queue;
   ResultLog log;
   QuotaLedger ledger;
+  RunTimes run_times;
+  OperatorBoard board;
   TaskTable tasks;
-  std::map<std::string, AppGate> gates;    ///< by app
+  Pauses pauses;
+  std::map<JobId, WallTime> watches;       ///< until when, civil time
+  std::map<std::string, AppState> apps;    ///< by name
   std::map<RequestId, InFlight> in_flight; ///< sent, no reply stored yet
+  Jitter jitter;
+
+private:
+  WallTime plan_origin_; ///< plan time at the steady clock's zero
 };
 
 } // namespace kdq

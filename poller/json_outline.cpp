@@ -3,119 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
-#include <utility>
 
 namespace kdq {
 namespace {
 
 using Json = nlohmann::json;
-
-/// Writes each value of the outermost level down as the parser reports it. The parser does not
-/// recurse, and neither does this.
-class OutlineReader : public Json::json_sax_t {
-public:
-  explicit OutlineReader(std::size_t text_size) : text_size_(text_size) {}
-
-  JsonOutline finished() {
-    if (outline_.problem && !text_.empty())
-      outline_.cut = JsonMember{std::move(key_), std::move(text_)};
-    return std::move(outline_);
-  }
-
-  bool null() override { return scalar("null"); }
-  bool boolean(bool value) override { return scalar(value ? "true" : "false"); }
-  bool number_integer(number_integer_t value) override { return scalar(std::to_string(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return scalar(std::to_string(value)); }
-  bool number_float(number_float_t /*value*/, const string_t& digits) override {
-    return scalar(digits);
-  }
-  bool string(string_t& value) override { return scalar(quoted(std::move(value))); }
-  bool binary(binary_t& /*value*/) override { return false; } // not in JSON text
-  bool start_object(std::size_t /*size*/) override { return open('{'); }
-  bool end_object() override { return close('}'); }
-  bool start_array(std::size_t /*size*/) override { return open('['); }
-  bool end_array() override { return close(']'); }
-
-  bool key(string_t& name) override {
-    if (depth_ == 1) {
-      key_ = std::move(name);
-    } else {
-      put(quoted(std::move(name)));
-      text_ += ':';
-    }
-    return true;
-  }
-
-  bool parse_error(std::size_t position, const std::string& /*token*/,
-                   const nlohmann::detail::exception& /*error*/) override {
-    // The parser's own message quotes the text, which may be long and secret.
-    outline_.problem = text_size_ == 0 ? "it is empty"
-                       : position > text_size_
-                           ? "it breaks off after byte " + std::to_string(text_size_)
-                           : "it is no JSON at byte " + std::to_string(position);
-    return false;
-  }
-
-private:
-  bool open(char bracket) {
-    if (depth_ == max_json_depth) {
-      outline_.problem = "it is nested deeper than " + std::to_string(max_json_depth) + " levels";
-      return false;
-    }
-    if (depth_ == 0)
-      outline_.kind = bracket == '{' ? JsonOutline::Kind::object : JsonOutline::Kind::array;
-    else
-      put(std::string(1, bracket));
-    ++depth_;
-    return true;
-  }
-
-  bool close(char bracket) {
-    --depth_;
-    if (depth_ > 0)
-      text_ += bracket;
-    if (depth_ == 1)
-      complete();
-    return true;
-  }
-
-  bool scalar(const std::string& json) {
-    if (depth_ == 0) {
-      outline_.kind = JsonOutline::Kind::scalar;
-      return true;
-    }
-    put(json);
-    if (depth_ == 1)
-      complete();
-    return true;
-  }
-
-  /// A string ends with its quote, so a last bracket or colon is always one of the structure.
-  void put(const std::string& json) {
-    if (!text_.empty() && text_.back() != '[' && text_.back() != '{' && text_.back() != ':')
-      text_ += ',';
-    text_ += json;
-  }
-
-  void complete() {
-    outline_.members.push_back({std::exchange(key_, {}), std::exchange(text_, {})});
-  }
-
-  std::size_t text_size_;
-  JsonOutline outline_;
-  std::size_t depth_ = 0;
-  std::string key_;
-  std::string text_;
-};
-
-/// Whether the text is the same inside a JSON string: the usual case, and much faster without
-/// the library.
-bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char byte) {
-    return byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\';
-  });
-}
 
 /// The value of the escape `\uXXXX` at `at`, if there is one.
 std::optional<unsigned> escape_at(std::string_view text, std::size_t at) {
@@ -146,51 +40,271 @@ std::string with_paired_surrogates(std::string_view text) {
   return mended;
 }
 
+/// The letter that stands behind the backslash for a byte, `u` if it has none of its own.
+constexpr char escape_letter(char byte) {
+  switch (byte) {
+  case '\b':
+    return 'b';
+  case '\t':
+    return 't';
+  case '\n':
+    return 'n';
+  case '\f':
+    return 'f';
+  case '\r':
+    return 'r';
+  case '"':
+  case '\\':
+    return byte;
+  default:
+    return 'u';
+  }
+}
+
 } // namespace
 
-const std::string* JsonOutline::find(std::string_view key) const {
-  if (kind != Kind::object)
-    return nullptr;
-  const auto found = std::find_if(members.rbegin(), members.rend(),
-                                  [&](const JsonMember& member) { return member.key == key; });
-  return found == members.rend() ? nullptr : &found->text;
-}
+/// Writes the text down as the parser reports it, which goes through it once. The parser does not
+/// recurse, and neither does this.
+class JsonOutline::Reader {
+public:
+  // what the parser asks of its listener
+  using number_integer_t = Json::number_integer_t;
+  using number_unsigned_t = Json::number_unsigned_t;
+  using number_float_t = Json::number_float_t;
+  using string_t = Json::string_t;
+  using binary_t = Json::binary_t;
 
-const std::string* JsonOutline::find_head(std::string_view key) const {
-  const bool is_cut = kind == Kind::object && cut && cut->key == key;
-  return is_cut ? &cut->text : find(key);
-}
+  Reader(JsonOutline& outline, std::size_t text_size, std::initializer_list<std::string_view> keys)
+      : outline_(outline), text_(outline.text_), text_size_(text_size), keys_(keys) {
+    text_.reserve(text_size);
+    outline_.nodes_.reserve(std::min<std::size_t>(text_size / 16 + 1, 64));
+  }
 
-JsonOutline outline_json(std::string_view text) {
-  OutlineReader reader(text.size());
+  bool null() { return scalar(JsonKind::null, "null"); }
+  bool boolean(bool value) { return scalar(JsonKind::boolean, value ? "true" : "false"); }
+  bool number_integer(number_integer_t value) { return integer(value); }
+  bool number_unsigned(number_unsigned_t value) { return integer(value); }
+  bool number_float(number_float_t /*value*/, const string_t& digits) {
+    return scalar(JsonKind::number, digits);
+  }
+  bool string(string_t& content) {
+    Node* const node = begin(JsonKind::string);
+    const std::size_t at = text_.size();
+    append_quoted(text_, content);
+    if (node != nullptr && text_.size() - at != content.size() + 2) {
+      outline_.escaped_.push_back(content);
+      node->inside = outline_.escaped_.size();
+    }
+    return end(node);
+  }
+  bool binary(binary_t& /*value*/) { return false; } // not in JSON text
+  bool start_object(std::size_t /*size*/) { return open(JsonKind::object, '{'); }
+  bool end_object() { return close('}'); }
+  bool start_array(std::size_t /*size*/) { return open(JsonKind::array, '['); }
+  bool end_array() { return close(']'); }
+
+  bool key(string_t& name) {
+    separate();
+    key_ = text_.size() + 1;
+    append_quoted(text_, name);
+    text_ += ':';
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string& /*token*/,
+                   const nlohmann::detail::exception& /*error*/) {
+    // The parser's own message quotes the text, which may be long and secret.
+    outline_.problem_ = text_size_ == 0 ? "it is empty"
+                        : position > text_size_
+                            ? "it breaks off after byte " + std::to_string(text_size_)
+                            : "it is no JSON at byte " + std::to_string(position);
+    return false;
+  }
+
+private:
+  /// An array or object that has not ended and whose values become nodes.
+  struct Open {
+    std::size_t index;
+    std::size_t last; ///< value inside, 0: none yet
+  };
+
+  /// A string ends with its quote, so a last bracket or colon is always one of the structure.
+  void separate() {
+    if (!text_.empty() && text_.back() != '[' && text_.back() != '{' && text_.back() != ':')
+      text_ += ',';
+  }
+
+  /// The node of the value that begins here; null if it is only kept as a part of what it is in.
+  Node* begin(JsonKind kind) {
+    separate();
+    if (depth_ != open_.size())
+      return nullptr;
+    std::vector<Node>& nodes = outline_.nodes_;
+    const std::size_t index = nodes.size();
+    if (!open_.empty()) {
+      Open& around = open_.back();
+      (around.last == 0 ? nodes[around.index].inside : nodes[around.last].next) = index;
+      around.last = index;
+    }
+    Node& node = nodes.emplace_back();
+    node.kind = kind;
+    node.key = key_;
+    node.begin = text_.size();
+    return &node;
+  }
+
+  bool end(Node* node) {
+    if (node != nullptr)
+      node->end = text_.size();
+    return true;
+  }
+
+  bool scalar(JsonKind kind, std::string_view json) {
+    Node* const node = begin(kind);
+    text_ += json;
+    return end(node);
+  }
+
+  template <typename Integer>
+  bool integer(Integer value) {
+    std::array<char, 20> digits{}; // of 2^64 - 1, and of -2^63 with its sign
+    const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+    return scalar(JsonKind::number, {digits.data(), written.ptr});
+  }
+
+  bool open(JsonKind kind, char bracket) {
+    if (depth_ == max_json_depth) {
+      outline_.problem_ = "it is nested deeper than " + std::to_string(max_json_depth) + " levels";
+      return false;
+    }
+    const Node* const node = begin(kind);
+    if (node != nullptr && is_asked_for(*node))
+      open_.push_back({outline_.nodes_.size() - 1, 0});
+    ++depth_;
+    text_ += bracket;
+    return true;
+  }
+
+  bool is_asked_for(const Node& node) const {
+    if (open_.empty() || outline_.nodes_[open_.back().index].kind == JsonKind::array)
+      return true;
+    return std::find(keys_.begin(), keys_.end(), outline_.key_of(node)) != keys_.end();
+  }
+
+  bool close(char bracket) {
+    text_ += bracket;
+    if (depth_ == open_.size()) {
+      end(&outline_.nodes_[open_.back().index]);
+      open_.pop_back();
+    } else if (depth_ == open_.size() + 1) {
+      end(&outline_.nodes_.back()); // nothing inside of it became a node
+    }
+    --depth_;
+    return true;
+  }
+
+  JsonOutline& outline_;
+  std::string& text_;
+  std::size_t text_size_;
+  std::initializer_list<std::string_view> keys_;
+  std::size_t depth_ = 0;
+  std::vector<Open> open_; ///< the outermost of the depth_ levels
+  std::size_t key_ = 0;
+};
+
+JsonOutline::JsonOutline(std::string_view text, std::initializer_list<std::string_view> keys) {
+  Reader reader(*this, text.size(), keys);
   if (text.find("\\ud") == std::string_view::npos && text.find("\\uD") == std::string_view::npos)
     Json::sax_parse(text, &reader);
   else
     Json::sax_parse(with_paired_surrogates(text), &reader);
-  JsonOutline outline = reader.finished();
   // The parser takes a NUL byte for the end of its input.
   const std::size_t nul = text.find('\0');
-  if (nul != std::string_view::npos && !outline.problem)
-    outline.problem = "it is no JSON at byte " + std::to_string(nul);
-  return outline;
+  if (nul != std::string_view::npos && !problem_)
+    problem_ = "it is no JSON at byte " + std::to_string(nul);
 }
 
-std::optional<std::string> string_in(std::string_view json) {
-  if (json.size() < 2 || json.front() != '"')
-    return std::nullopt;
-  const std::string_view inside = json.substr(1, json.size() - 2);
-  if (json.back() == '"' && is_plain(inside))
-    return std::string(inside);
-  Json value = Json::parse(json, nullptr, false);
-  if (!value.is_string())
-    return std::nullopt;
-  return std::move(value.get_ref<std::string&>());
+JsonKind JsonValue::kind() const {
+  return outline_ == nullptr ? JsonKind::missing : outline_->nodes_[index_].kind;
 }
 
-std::string quoted(std::string text) {
-  if (is_plain(text))
-    return '"' + text + '"';
-  return Json(std::move(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+bool JsonValue::complete() const {
+  return outline_ != nullptr && outline_->nodes_[index_].end != 0;
+}
+
+std::string_view JsonValue::text() const {
+  if (!complete())
+    return {};
+  const JsonOutline::Node& node = outline_->nodes_[index_];
+  return std::string_view(outline_->text_).substr(node.begin, node.end - node.begin);
+}
+
+std::optional<std::string_view> JsonValue::string() const {
+  if (kind() != JsonKind::string)
+    return std::nullopt;
+  const std::size_t escaped = outline_->nodes_[index_].inside;
+  if (escaped != 0)
+    return outline_->escaped_[escaped - 1];
+  const std::string_view quoted = text();
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+JsonValue JsonValue::find(std::string_view key) const {
+  return last_with(key, false);
+}
+
+JsonValue JsonValue::find_head(std::string_view key) const {
+  return last_with(key, true);
+}
+
+JsonValue JsonValue::last_with(std::string_view key, bool even_cut_off) const {
+  JsonValue last;
+  if (kind() != JsonKind::object)
+    return last;
+  for (JsonValue value = first(); value; value = value.next())
+    if (outline_->key_of(outline_->nodes_[value.index_]) == key &&
+        (even_cut_off || value.complete()))
+      last = value;
+  return last;
+}
+
+JsonValue JsonValue::first() const {
+  const bool holds_values = kind() == JsonKind::array || kind() == JsonKind::object;
+  return holds_values ? at(outline_->nodes_[index_].inside) : JsonValue{};
+}
+
+JsonValue JsonValue::next() const {
+  return outline_ == nullptr ? JsonValue{} : at(outline_->nodes_[index_].next);
+}
+
+JsonValue JsonValue::at(std::size_t index) const {
+  return index == 0 ? JsonValue{} : JsonValue(*outline_, index);
+}
+
+std::string_view JsonOutline::key_of(const Node& node) const {
+  return std::string_view(text_).substr(node.key, node.begin - 2 - node.key);
+}
+
+void append_quoted(std::string& json, std::string_view content) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  json += '"';
+  for (auto at = content.begin();;) {
+    const auto special = std::find_if(at, content.end(), [](char byte) {
+      return static_cast<unsigned char>(byte) < ' ' || byte == '"' || byte == '\\';
+    });
+    json.append(at, special);
+    if (special == content.end())
+      break;
+    const char letter = escape_letter(*special);
+    json += '\\';
+    json += letter;
+    if (letter == 'u') {
+      const auto value = static_cast<unsigned char>(*special);
+      json.append("00").append({hex[value >> 4U], hex[value & 0xFU]});
+    }
+    at = special + 1;
+  }
+  json += '"';
 }
 
 } // namespace kdq

@@ -25,7 +25,7 @@ constexpr std::array secret_names{
 };
 
 char lower(char byte) {
-  return static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
+  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
 }
 
 bool starts_with(std::string_view text, std::string_view head) {
@@ -92,29 +92,26 @@ Place value_after(std::string_view text, std::size_t at, bool in_prose) {
 }
 
 Place secret_at(std::string_view text, std::size_t at) {
+  const char first = lower(text[at]); // few bytes of a text are the first of a name
   for (const SecretName& secret : secret_names)
-    if (starts_with(text.substr(at), secret.name))
+    if (first == secret.name.front() && starts_with(text.substr(at), secret.name))
       return begins_name(text, at) ? value_after(text, at + secret.name.size(), secret.in_prose)
                                    : Place{};
   return {};
 }
 
 std::string without(std::string_view text, std::string_view secret, std::size_t least) {
+  const std::string_view head = secret.substr(0, least);
   std::string clean;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::string_view rest = text.substr(at);
-    const std::size_t limit = std::min(rest.size(), secret.size());
-    const auto differs = std::mismatch(
-        rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(limit), secret.begin());
-    const auto same = static_cast<std::size_t>(differs.first - rest.begin());
-    if (same >= least) {
-      clean += mask;
-      at += same;
-    } else {
-      clean += text[at++];
-    }
+  std::size_t done = 0;
+  for (std::size_t at = text.find(head); at != std::string_view::npos; at = text.find(head, done)) {
+    clean.append(text.substr(done, at - done)).append(mask);
+    const std::size_t limit = std::min(text.size() - at, secret.size());
+    done = at + least;
+    while (done - at < limit && text[done] == secret[done - at])
+      ++done;
   }
-  return clean;
+  return clean.append(text.substr(done));
 }
 
 } // namespace

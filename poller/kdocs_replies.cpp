@@ -3,7 +3,6 @@
 #include "poller/json_outline.h"
 #include "poller/kdocs_errors.h"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -30,40 +29,46 @@ std::optional<Number> number_in(std::string_view text) {
   return value;
 }
 
-/// A string as it is, nothing for null or a missing value, all else as JSON text.
-std::string plain(const std::string* json) {
-  if (json == nullptr || *json == "null")
-    return {};
-  return string_in(*json).value_or(*json);
+/// A string as it is, all else as JSON text.
+std::string_view content(JsonValue value) {
+  return value.string().value_or(value.text());
 }
 
-JsonOutline outline_of(const std::string* json) {
-  return json == nullptr ? JsonOutline{} : outline_json(*json);
+/// As content(), but nothing for null or a missing value.
+std::string_view plain(JsonValue value) {
+  return value.kind() == JsonKind::null ? std::string_view{} : content(value);
+}
+
+/// What is looked into; of all else the text is enough.
+JsonOutline outline_reply(std::string_view body) {
+  return JsonOutline(body, {"data", "logs", "args"});
 }
 
 // --- log lines ------------------------------------------------------------------------------
 
 /// Sets `args` and `message` as console.log prints: strings bare, a blank in between.
-void read_args(const std::string* json, LogLine& line) {
-  line.args = "[]";
-  if (json == nullptr || *json == "null")
-    return;
-  const JsonOutline args = outline_json(*json);
-  if (args.kind != JsonOutline::Kind::array) {
-    line.args = "[" + *json + "]";
-    line.message = string_in(*json).value_or(*json);
+void read_args(JsonValue args, LogLine& line) {
+  if (!args || args.kind() == JsonKind::null) {
+    line.args = "[]";
     return;
   }
-  line.args = *json;
-  for (std::size_t i = 0; i < args.members.size(); ++i) {
-    const std::string& arg = args.members[i].text;
-    line.message += (i == 0 ? "" : " ") + string_in(arg).value_or(arg);
+  if (args.kind() != JsonKind::array) {
+    line.args.append("[").append(args.text()).append("]");
+    line.message = content(args);
+    return;
+  }
+  line.args = args.text();
+  line.message.reserve(line.args.size());
+  for (JsonValue arg = args.first(); arg; arg = arg.next()) {
+    line.message += content(arg);
+    if (arg.next())
+      line.message += ' ';
   }
 }
 
 /// Kept as received: the unit (seconds or milliseconds) and a fraction are not touched.
-decltype(LogLine::unix_time) read_unix_time(const std::string* json) {
-  const std::string text = plain(json);
+decltype(LogLine::unix_time) read_unix_time(JsonValue value) {
+  const std::string_view text = plain(value);
   if (const auto whole = number_in<std::int64_t>(text))
     return *whole;
   if (const auto real = number_in<double>(text))
@@ -71,11 +76,10 @@ decltype(LogLine::unix_time) read_unix_time(const std::string* json) {
   return std::monostate{};
 }
 
-LogLine read_line(const std::string& json) {
-  const JsonOutline entry = outline_json(json);
+LogLine read_line(JsonValue entry) {
   LogLine line;
-  if (entry.kind != JsonOutline::Kind::object) {
-    read_args(&json, line); // not what the API promises, but better a bare line than a lost one
+  if (entry.kind() != JsonKind::object) {
+    read_args(entry, line); // not what the API promises, but better a bare line than a lost one
     return line;
   }
   line.level = plain(entry.find("level"));
@@ -86,17 +90,14 @@ LogLine read_line(const std::string& json) {
   return line;
 }
 
-std::vector<LogLine> read_lines(const std::string* json) {
+std::vector<LogLine> read_lines(JsonValue logs) {
   std::vector<LogLine> lines;
-  if (json == nullptr || *json == "null" || *json == "\"\"")
-    return lines;
-  const JsonOutline logs = outline_json(*json);
-  if (logs.kind == JsonOutline::Kind::array) {
-    lines.reserve(logs.members.size());
-    for (const JsonMember& entry : logs.members)
-      lines.push_back(read_line(entry.text));
-  } else if (logs.kind == JsonOutline::Kind::scalar || !logs.problem) {
-    lines.push_back(read_line(*json));
+  if (logs.kind() == JsonKind::array) {
+    for (JsonValue entry = logs.first(); entry; entry = entry.next())
+      if (entry.complete())
+        lines.push_back(read_line(entry));
+  } else if (logs.complete() && !plain(logs).empty()) {
+    lines.push_back(read_line(logs));
   }
   return lines;
 }
@@ -112,23 +113,23 @@ struct Unwrapped {
   std::string result = "null";
 };
 
-std::optional<std::string> status_in(const JsonOutline& outline) {
-  const std::string* const status = outline.find("status");
-  return status == nullptr ? std::nullopt : string_in(*status);
+std::optional<std::string> status_in(JsonValue envelope) {
+  const std::optional<std::string_view> status = envelope.find("status").string();
+  return status ? std::optional<std::string>(*status) : std::nullopt;
 }
 
-Unwrapped unwrap(const JsonOutline& root) {
-  const JsonOutline outer = outline_of(root.find_head("data"));
+Unwrapped unwrap(JsonValue root) {
+  const JsonValue outer = root.find_head("data");
   Unwrapped reply;
   reply.status = status_in(root);
-  const bool bare = reply.status || (!status_in(outer) && outer.find_head("data") == nullptr);
+  const bool bare = reply.status || (!status_in(outer) && !outer.find_head("data"));
   if (!bare)
     reply.status = status_in(outer);
   reply.error = plain((bare ? root : outer).find("error"));
-  const JsonOutline data = bare ? outer : outline_of(outer.find_head("data"));
+  const JsonValue data = bare ? outer : outer.find_head("data");
   reply.logs = read_lines(data.find_head("logs"));
-  if (const std::string* const result = data.find("result"))
-    reply.result = *result;
+  if (const JsonValue result = data.find("result"))
+    reply.result = result.text();
   return reply;
 }
 
@@ -142,14 +143,15 @@ std::optional<std::int64_t> code_in(std::string_view text) {
   return static_cast<std::int64_t>(*real);
 }
 
-Failure read_failure(const JsonOutline& root, const Answered& reply, Endpoint endpoint) {
+Failure read_failure(const JsonOutline& body, const Answered& reply, Endpoint endpoint) {
   Failure failure;
   failure.endpoint = endpoint;
   failure.http_status = reply.http_status;
   failure.retry_after = reply.retry_after;
-  if (root.problem)
+  if (body.problem())
     return failure;
-  const std::string code = plain(root.find("code"));
+  const JsonValue root = body.root();
+  const std::string_view code = plain(root.find("code"));
   failure.code = code_in(code);
   failure.coded = !code.empty() && failure.code != 0;
   failure.name = plain(root.find("result"));
@@ -160,16 +162,13 @@ Failure read_failure(const JsonOutline& root, const Answered& reply, Endpoint en
 }
 
 /// The first usable one of the places where the id has been seen.
-std::optional<TaskId> task_id_in(const JsonOutline& root) {
-  const JsonOutline data = outline_of(root.find("data"));
-  const std::array places{data.find("task_id"), root.find("task_id"), data.find("taskId"),
-                          root.find("taskId")};
-  for (const std::string* const place : places) {
-    if (place == nullptr)
-      continue;
-    std::optional<std::string> id = string_in(*place);
+std::optional<TaskId> task_id_in(JsonValue root) {
+  const JsonValue data = root.find("data");
+  for (const JsonValue place :
+       {data.find("task_id"), root.find("task_id"), data.find("taskId"), root.find("taskId")}) {
+    const std::optional<std::string_view> id = place.string();
     if (id && !id->empty() && id->size() <= max_task_id_bytes)
-      return TaskId{*std::move(id)};
+      return TaskId{std::string(*id)};
   }
   return std::nullopt;
 }
@@ -177,29 +176,29 @@ std::optional<TaskId> task_id_in(const JsonOutline& root) {
 } // namespace
 
 SubmitOutcome read_submit(const Answered& reply) {
-  const JsonOutline root = outline_json(reply.body);
-  const Failure failure = read_failure(root, reply, Endpoint::submit);
+  const JsonOutline body = outline_reply(reply.body);
+  const Failure failure = read_failure(body, reply, Endpoint::submit);
   if (failure.coded)
     return judge(failure);
-  if (!root.problem)
-    if (std::optional<TaskId> id = task_id_in(root))
+  if (!body.problem())
+    if (std::optional<TaskId> id = task_id_in(body.root()))
       return Accepted{*std::move(id)};
   if (is_http_error(reply.http_status))
     return judge(failure);
-  return no_task_id(failure, root.problem ? "its body is no valid JSON: " + *root.problem
-                                          : "its body is JSON without one");
+  return no_task_id(failure, body.problem() ? "its body is no valid JSON: " + *body.problem()
+                                            : "its body is JSON without one");
 }
 
 StatusOutcome read_status(const Answered& reply) {
-  const JsonOutline root = outline_json(reply.body);
-  const Failure failure = read_failure(root, reply, Endpoint::status);
+  const JsonOutline body = outline_reply(reply.body);
+  const Failure failure = read_failure(body, reply, Endpoint::status);
   const bool http_error = is_http_error(reply.http_status);
-  Unwrapped parts = unwrap(root);
+  Unwrapped parts = unwrap(body.root());
 
-  if (parts.logs.empty() && (failure.coded || (http_error && root.problem)))
+  if (parts.logs.empty() && (failure.coded || (http_error && body.problem())))
     return judge(failure);
-  if (root.problem)
-    return Damaged{"the reply is no valid JSON: " + *root.problem, std::move(parts.logs)};
+  if (body.problem())
+    return Damaged{"the reply is no valid JSON: " + *body.problem(), std::move(parts.logs)};
   if (failure.coded)
     return Damaged{"log lines came with an error: " + judge(failure).sentence,
                    std::move(parts.logs)};
@@ -217,7 +216,7 @@ StatusOutcome read_status(const Answered& reply) {
 }
 
 std::vector<LogLine> salvage(std::string_view body) {
-  return unwrap(outline_json(body)).logs;
+  return unwrap(outline_reply(body).root()).logs;
 }
 
 } // namespace kdq::kdocs_api

@@ -1,8 +1,8 @@
 // The values that the poll schedule takes and gives.
 #pragma once
 
-#include "poller/run_time_model.h"
 #include "store/job.h"
+#include "store/run_times.h"
 
 #include <cstdint>
 #include <optional>
@@ -26,16 +26,8 @@ struct OpenTask {
   WallTime submitted_at;
   std::optional<WallTime> last_poll; ///< the last one that found it running
   double weight = 1;                 ///< how much a second of its waiting counts; above zero
-};
-
-/// A learnt run as it is stored: replayed in the order of `seq` it rebuilds the schedule's state.
-/// A run with a family gives two rows of one `seq`. Of each key the first three rows and the last
-/// 400 suffice; with fewer the schedule only has forgotten.
-struct RunRow {
-  std::string key;
-  std::int64_t seq = 0;
-  WallTime submitted_at;
-  RunTime run;
+  /// It is asked once at this moment, so that what has ended is not given up unseen.
+  std::optional<WallTime> deadline = std::nullopt;
 };
 
 /// What an end taught, to be stored in the reply's transaction.

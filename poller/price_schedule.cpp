@@ -54,6 +54,7 @@ PriceSchedule::Task& PriceSchedule::insert(const OpenTask& open) {
   task.submitted_at = open.submitted_at;
   task.last_poll = std::max(open.submitted_at, open.last_poll.value_or(open.submitted_at));
   task.rungs_off = static_cast<int>(std::lround(4 * std::log2(std::max(open.weight, 1e-6))));
+  task.deadline = open.deadline;
   task.cell = age_cells::cell_of(task.last_poll - task.submitted_at);
   count(task, +1);
   task.script->order.started(task.submitted_at, open.job);
@@ -185,6 +186,8 @@ WallTime PriceSchedule::due_at(const Task& task) {
     if (watched < *task.watched_until)
       due = std::min(due, watched);
   }
+  if (task.deadline && task.last_poll < *task.deadline)
+    due = std::min(due, *task.deadline);
   return std::max(due, task.not_before);
 }
 

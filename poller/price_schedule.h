@@ -60,6 +60,8 @@ public:
   /// A start of this script still fits the day: with it all open tasks can be brought to their end,
   /// at the highest price if need be. Call reprice() first if needs_price(now).
   bool admits(const TaskKeys& keys, const DayBudget& budget);
+  /// So many polls more can be had today beside what the open tasks need at least.
+  bool has_room_for(double polls, const DayBudget& budget) const;
   Seconds price() const;
   /// Starts and polls that were budgeted for at the last reprice().
   const ExpectedArrivals& expected_arrivals() const { return expected_; }
@@ -76,6 +78,7 @@ private:
     WallTime not_before;
     WallTime due;
     std::optional<WallTime> watched_until;
+    std::optional<WallTime> deadline;
     int rungs_off = 0; // by weight
     int cell = 0;      // of the age at last_poll
     bool handed_out = false;
@@ -122,6 +125,7 @@ private:
   int admission_rung_; // at which running tasks are sure to be brought to their end
   std::int64_t next_seq_ = 1;
   std::optional<WallTime> priced_at_;
+  WallTime day_begins_{};
   WallTime day_ends_{};
   ExpectedArrivals expected_;
   double least_polls_ = 0; // as of priced_at_, later starts included

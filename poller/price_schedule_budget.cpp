@@ -76,7 +76,7 @@ int PriceSchedule::target_rung(const DayBudget& budget, bool free) {
 }
 
 void PriceSchedule::reprice(WallTime now, const DayBudget& budget) {
-  const bool new_day = !priced_at_ || budget.day_ends != day_ends_;
+  const bool new_day = !priced_at_ || !is_same_day(day_begins_, day_ends_, budget.day_begins, budget.day_ends);
   const bool free = new_day || now < *priced_at_ || now - *priced_at_ > stale_price;
   if (new_day)
     watch_polls_left_ =
@@ -84,6 +84,7 @@ void PriceSchedule::reprice(WallTime now, const DayBudget& budget) {
   forecast_.set_day(budget.day_begins, budget.day_ends);
   expected_ = forecast_.remaining(now, budget);
   priced_at_ = now;
+  day_begins_ = budget.day_begins;
   day_ends_ = budget.day_ends;
   highest_rung_ = price_ladder::rung_below(std::max<Seconds>(Seconds(0), day_ends_ - now) / 2);
   admission_rung_ = std::max(highest_rung_, price_ladder::rung_below(dearest_at_roll));
@@ -103,6 +104,10 @@ bool PriceSchedule::admits(const TaskKeys& keys, const DayBudget& budget) {
   ScriptRecord& script = book_.acquire(keys);
   const double polls = least_polls_of(script);
   book_.release(script);
+  return has_room_for(polls, budget);
+}
+
+bool PriceSchedule::has_room_for(double polls, const DayBudget& budget) const {
   return least_polls_ + polls <= usable_polls(budget);
 }
 

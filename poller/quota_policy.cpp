@@ -27,6 +27,11 @@ std::chrono::milliseconds backoff(std::chrono::milliseconds first, int earlier_f
   return std::min(first * (1 << std::clamp(earlier_failures, 0, most_doublings)), longest);
 }
 
+std::chrono::milliseconds Jitter::within(std::chrono::milliseconds bound) {
+  const auto values = static_cast<std::uint64_t>(std::max<std::int64_t>(1, bound.count()));
+  return std::chrono::milliseconds(1 + static_cast<std::int64_t>(random_() % values));
+}
+
 TokenBucket::TokenBucket(double per_second)
     : per_second_(per_second), burst_(std::max(1.0, 2 * per_second)), level_(burst_) {}
 

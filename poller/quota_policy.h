@@ -4,6 +4,8 @@
 #include "poller/clock.h"
 
 #include <chrono>
+#include <cstdint>
+#include <random>
 
 namespace kdq {
 
@@ -11,6 +13,17 @@ namespace kdq {
 /// `longest`.
 std::chrono::milliseconds backoff(std::chrono::milliseconds first, int earlier_failures,
                                   std::chrono::milliseconds longest);
+
+/// Full jitter: clients that failed together do not come back together.
+class Jitter {
+public:
+  explicit Jitter(std::uint64_t seed) : random_(seed) {}
+  /// A wait within (0, bound], evenly spread.
+  std::chrono::milliseconds within(std::chrono::milliseconds bound);
+
+private:
+  std::mt19937_64 random_;
+};
 
 /// Spreads requests over time: at most `per_second` on average, with a burst of twice that.
 class TokenBucket {

@@ -2,22 +2,13 @@
 #pragma once
 
 #include "poller/run_time_grid.h"
+#include "store/run_times.h"
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 namespace kdq {
-
-/// One run as it was seen: it ended after `low` (the last poll that found it running) and not after
-/// `high` (the poll that found it ended). `exact` is what the log's closing line says, if credible.
-struct RunTime {
-  std::chrono::milliseconds low{0};
-  std::chrono::milliseconds high{0};
-  std::optional<std::chrono::milliseconds> exact;
-};
 
 /// What a script is expected to do before its first run: the first three runs of every script,
 /// starting from a wide log-normal around 30 s.

@@ -26,6 +26,8 @@ struct EngineSettings {
   std::size_t max_running_per_file = 1;    ///< 0: no limit
   std::chrono::seconds job_timeout{1800};  ///< for jobs without timeout_s
   std::map<std::string, AppSettings> apps; ///< by name; jobs.app refers to it
+  std::string version;                     ///< of the program, for people
+  std::uint64_t jitter_seed = 1;           ///< of the waits after failures
 };
 
 } // namespace kdq

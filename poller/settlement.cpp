@@ -1,5 +1,7 @@
 #include "poller/settlement.h"
 
+#include "poller/closing_time.h"
+
 #include <algorithm>
 #include <cassert>
 
@@ -21,9 +23,16 @@ constexpr int replies_until_held = 10;
 constexpr std::chrono::milliseconds held_gap = 10min;
 // A job past its deadline waits this long for a report, if the reports fail to come.
 constexpr std::chrono::milliseconds patience_after_deadline = 10min;
-// Between status requests that failed: 1 s doubled up to a minute.
+// Between status requests that failed: up to 1 s, doubled up to a minute.
 constexpr std::chrono::milliseconds first_retry = 1s;
 constexpr std::chrono::milliseconds longest_retry = 60s;
+
+constexpr std::string_view running_word = "running";
+// A status word that the API does not have is no end: ask slowly until the deadline.
+constexpr std::chrono::milliseconds gap_of_unknown_status = 1min;
+// Between the attempts of a script that failed.
+constexpr std::chrono::milliseconds first_rerun = 30s;
+constexpr std::chrono::milliseconds longest_rerun = 1h;
 
 std::string seconds_text(std::chrono::milliseconds span) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(span).count()) + " s";
@@ -34,7 +43,7 @@ std::string seconds_text(std::chrono::milliseconds span) {
 void Settlement::add(Reply reply) {
   const auto found = state_.in_flight.find(reply.request);
   assert(found != state_.in_flight.end());
-  unsaved_.push_back(judge(found->second, std::move(reply.delivery)));
+  add(judge(found->second, std::move(reply.delivery)));
 }
 
 void Settlement::save() {
@@ -42,17 +51,19 @@ void Settlement::save() {
     const Moment now = state_.now();
     const std::size_t count = next_batch();
     std::vector<StatusChange> changes(count);
-    for (std::size_t i = 0; i < count; ++i)
-      changes[i] = conclude(unsaved_[i], now);
+    for (std::size_t i = 0; i < count; ++i) {
+      changes[i] = conclude(unsaved_[i].judgement, now);
+      prepare(unsaved_[i], changes[i], now);
+    }
     std::vector<Step> steps(count);
     state_.database.write([&] {
       for (std::size_t i = 0; i < count; ++i)
-        steps[i] = apply(unsaved_[i], changes[i], now.wall);
+        steps[i] = apply(unsaved_[i], changes[i], now);
     });
     // Only now may the next question be asked: it would destroy what is not on disk yet.
     state_.database.durable();
     for (std::size_t i = 0; i < count; ++i)
-      follow_up(unsaved_[i], steps[i], now);
+      follow_up(unsaved_[i].judgement, steps[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
   }
 }
@@ -62,7 +73,7 @@ std::size_t Settlement::next_batch() const {
   std::size_t count = 0;
   std::size_t lines = 0;
   while (count < std::min(unsaved_.size(), batch_replies)) {
-    lines += unsaved_[count].lines.size();
+    lines += unsaved_[count].judgement.lines.size();
     if (count > 0 && lines > batch_lines)
       break;
     ++count;
@@ -73,9 +84,9 @@ std::size_t Settlement::next_batch() const {
 void Settlement::spill(SpillFile& file) {
   std::vector<SpilledReply> replies;
   replies.reserve(unsaved_.size());
-  for (const Judgement& judgement : unsaved_) {
-    replies.push_back(to_spill(judgement));
-    state_.in_flight.erase(judgement.request.id);
+  for (const Unsaved& unsaved : unsaved_) {
+    replies.push_back(to_spill(unsaved.judgement));
+    state_.in_flight.erase(unsaved.judgement.request.id);
   }
   const bool whole = file.write(replies);
   state_.events.trouble(std::to_string(replies.size()) +
@@ -127,14 +138,62 @@ StatusChange Settlement::conclude(const Judgement& judgement, Moment now) const 
   return change;
 }
 
-Settlement::Step Settlement::apply(const Judgement& judgement, StatusChange change, WallTime now) {
+/// What is decided once for a reply, however often its transaction is tried.
+void Settlement::prepare(Unsaved& unsaved, const StatusChange& change, Moment now) {
+  if (unsaved.learnt)
+    return;
+  unsaved.learnt.emplace();
+  const InFlight& request = unsaved.judgement.request;
+  unsaved.try_again_at =
+      now.wall + state_.jitter.within(backoff(first_rerun, request.attempt - 1, longest_rerun));
+  const Task* task = state_.tasks.find(request.job);
+  const auto* reported = std::get_if<Reported>(&unsaved.judgement.meaning);
+  if (!task || task->attempt != request.attempt || !reported || !reported->report.ended ||
+      !change.end)
+    return;
+  AppState* app = state_.app_of(*task);
+  if (!app)
+    return;
+  const WallTime plan_now = state_.plan_time(now.steady);
+  std::optional<WallTime> ended_at;
+  if (const auto civil = closing_time(unsaved.judgement.lines))
+    ended_at = EngineState::planned(*civil, plan_now, now);
+  unsaved.learnt = app->schedule.ended(request.job, plan_now, ended_at);
+}
+
+void Settlement::store_learnt(const Unsaved& unsaved, Moment now) {
+  if (!unsaved.learnt)
+    return;
+  const std::string& app = unsaved.judgement.request.paid_from.app;
+  for (RunRow row : unsaved.learnt->rows) {
+    row.submitted_at = now.wall + (row.submitted_at - state_.plan_time(now.steady));
+    state_.run_times.add(app, row);
+  }
+  for (const std::string& key : unsaved.learnt->forgotten)
+    state_.run_times.forget(app, key);
+}
+
+Settlement::Step Settlement::apply(const Unsaved& unsaved, StatusChange change, Moment now) {
+  const Judgement& judgement = unsaved.judgement;
   const InFlight& request = judgement.request;
   if (!judgement.sent)
     state_.ledger.give_back(request.paid_from);
-  if (!state_.log.answered(judgement.end, now))
+  if (const auto app = state_.apps.find(request.paid_from.app);
+      judgement.refusal && app != state_.apps.end() &&
+      app->second.gate.spent_by_others(request.endpoint, *judgement.refusal))
+    state_.ledger.spent_by_others(request.paid_from, app->second.gate.allowed(request.endpoint));
+  store_learnt(unsaved, now);
+  if (!state_.log.answered(judgement.end, now.wall))
     return {}; // the user deleted the job, and with it the right to its lines
-  return request.endpoint == Endpoint::submit ? apply_start(judgement, now)
-                                              : apply_poll(judgement, std::move(change), now);
+  Step step = request.endpoint == Endpoint::submit
+                  ? apply_start(judgement, now.wall)
+                  : apply_poll(judgement, std::move(change), now.wall);
+  // What was never sent would fail again.
+  if (step.state == JobState::failed && judgement.sent &&
+      !std::holds_alternative<NotConfirmed>(judgement.meaning) &&
+      state_.queue.try_again(request.job, request.attempt, unsaved.try_again_at))
+    step.state = JobState::queued;
+  return step;
 }
 
 Settlement::Step Settlement::apply_start(const Judgement& judgement, WallTime now) {
@@ -195,7 +254,7 @@ void Settlement::follow_up(const Judgement& judgement, const Step& step, Moment 
   if (!task || task->attempt != request.attempt)
     return;
   if (step.state != JobState::running) {
-    state_.tasks.remove(request.job);
+    state_.remove_task(request.job);
     if (step.state)
       state_.events.settled(request.job, *step.state, step.error);
   } else if (request.endpoint == Endpoint::submit) {
@@ -207,28 +266,29 @@ void Settlement::follow_up(const Judgement& judgement, const Step& step, Moment 
 
 void Settlement::tell_gate(const Judgement& judgement, Moment now) {
   const InFlight& request = judgement.request;
-  const auto gate = state_.gates.find(request.paid_from.app);
-  if (gate == state_.gates.end())
+  const auto app = state_.apps.find(request.paid_from.app);
+  if (app == state_.apps.end())
     return;
-  gate->second.replied(request.sent_steady);
+  AppGate& gate = app->second.gate;
+  gate.replied(request.sent_steady);
   if (judgement.refusal)
-    gate->second.refused(request.endpoint, *judgement.refusal, request.token, now);
+    gate.refused(request.endpoint, *judgement.refusal, request.token, request.sent_steady, now);
   else if (const auto* lost = std::get_if<NotConfirmed>(&judgement.meaning))
-    gate->second.unreachable(lost->reason, now.steady);
+    gate.unreachable(lost->reason, now.steady);
   else if (const auto* back = std::get_if<PutBack>(&judgement.meaning); back && !judgement.sent)
-    gate->second.unreachable(back->reason, now.steady);
+    gate.unreachable(back->reason, now.steady);
   else if (const auto* missing = std::get_if<NoReport>(&judgement.meaning);
            missing && (!judgement.sent || judgement.end.outcome == "unanswered"))
-    gate->second.unreachable(missing->reason, now.steady);
+    gate.unreachable(missing->reason, now.steady);
   else if (std::holds_alternative<Started>(judgement.meaning) ||
            std::holds_alternative<Reported>(judgement.meaning))
-    gate->second.worked(request.endpoint, request.sent_steady);
+    gate.worked(request.endpoint, request.sent_steady);
 }
 
 void Settlement::follow_up_start(const Judgement& judgement) {
   Task& task = *state_.tasks.find(judgement.request.job);
   task.task = std::get<Started>(judgement.meaning).task;
-  state_.plan_poll(task);
+  state_.follow(task);
   state_.events.submitted(judgement.request.job, judgement.request.attempt);
 }
 
@@ -238,8 +298,10 @@ void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
     task.failures = 0;
     task.gone = 0;
     task.unknown_codes = 0;
-    task.known_status = reported->report.status == "running";
-    state_.plan_poll(task);
+    if (AppState* app = state_.app_of(task))
+      app->schedule.found_running(task.id, state_.plan_time(judgement.request.sent_steady));
+    if (reported->report.status != running_word) // no end: ask slowly
+      state_.postpone(task, now.steady + gap_of_unknown_status);
     return;
   }
   const auto& missing = std::get<NoReport>(judgement.meaning);
@@ -248,8 +310,9 @@ void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
   task.unknown_codes = missing.verdict == Verdict::unknown_code ? task.unknown_codes + 1 : 0;
   const auto gap = task.unknown_codes >= replies_until_held
                        ? held_gap
-                       : backoff(first_retry, task.failures - 1, longest_retry);
-  state_.tasks.set_due(judgement.request.job, now.steady + gap);
+                       : state_.jitter.within(
+                             backoff(first_retry, task.failures - 1, longest_retry));
+  state_.postpone(task, now.steady + gap);
 }
 
 void Settlement::give_up(const std::vector<JobId>& jobs, const std::string& error) {
@@ -267,7 +330,7 @@ void Settlement::give_up(const std::vector<JobId>& jobs, const std::string& erro
     }
   });
   for (const JobId id : jobs) {
-    state_.tasks.remove(id);
+    state_.remove_task(id);
     state_.events.settled(id, JobState::timed_out, error);
   }
 }

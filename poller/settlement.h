@@ -16,7 +16,7 @@ public:
 
   /// Takes a reply into memory.
   void add(Reply reply);
-  void add(Judgement judgement) { unsaved_.push_back(std::move(judgement)); }
+  void add(Judgement judgement) { unsaved_.push_back({std::move(judgement), {}, {}}); }
   std::size_t unsaved() const { return unsaved_.size(); }
 
   /// Stores all of them, durably, in batches. Throws StoreUnavailable: what is not stored stays.
@@ -29,6 +29,11 @@ public:
   void give_up(const std::vector<JobId>& jobs, const std::string& error);
 
 private:
+  struct Unsaved {
+    Judgement judgement;
+    std::optional<Learnt> learnt; ///< from it; asked of the schedule once, however often it is saved
+    WallTime try_again_at;        ///< when the job runs again, if the script failed and it may
+  };
   struct Step {
     /// What the job is after it; nothing: the user has cancelled or deleted it meanwhile.
     std::optional<JobState> state;
@@ -36,7 +41,9 @@ private:
   };
   std::size_t next_batch() const;
   StatusChange conclude(const Judgement& judgement, Moment now) const;
-  Step apply(const Judgement& judgement, StatusChange change, WallTime now);
+  void prepare(Unsaved& unsaved, const StatusChange& change, Moment now);
+  void store_learnt(const Unsaved& unsaved, Moment now);
+  Step apply(const Unsaved& unsaved, StatusChange change, Moment now);
   Step apply_start(const Judgement& judgement, WallTime now);
   Step apply_poll(const Judgement& judgement, StatusChange change, WallTime now);
   void follow_up(const Judgement& judgement, const Step& step, Moment now);
@@ -45,7 +52,7 @@ private:
   void follow_up_poll(const Judgement& judgement, Moment now);
 
   EngineState& state_;
-  std::deque<Judgement> unsaved_;
+  std::deque<Unsaved> unsaved_;
 };
 
 } // namespace kdq

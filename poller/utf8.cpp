@@ -1,9 +1,21 @@
 #include "poller/utf8.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace kdq {
 namespace {
+
+/// The length of a head of `text` that is all ASCII, in whole words: most of a script is.
+std::size_t ascii_words(std::string_view text) {
+  std::size_t at = 0;
+  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((word & 0x8080808080808080U) != 0)
+      break;
+  }
+  return at;
+}
 
 bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
@@ -31,11 +43,13 @@ std::size_t character_bytes(std::string_view text) {
 } // namespace
 
 std::optional<std::size_t> invalid_utf8_at(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = ascii_words(text); at < text.size();) {
     const std::size_t size = character_bytes(text.substr(at));
     if (size == 0)
       return at;
     at += size;
+    if (size == 1)
+      at += ascii_words(text.substr(at));
   }
   return std::nullopt;
 }

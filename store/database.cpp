@@ -182,8 +182,6 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   sqlite3* handle = db.getHandle();
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
-  checks_left = checks_per_transaction;
   if (db.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal")
     throw StoreBroken(file.string() + " cannot be put into WAL mode: another program has it open "
                                       "in another journal mode; close that program");
@@ -195,6 +193,9 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           "PRAGMA mmap_size = 0;");
   migrate(db, file.string());
   check_if_suspect();
+  // Not earlier: a migration and a check may take their time.
+  sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
+  checks_left = checks_per_transaction;
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
   db.setBusyTimeout(static_cast<int>(busy_timeout.count()));
 }
@@ -204,12 +205,10 @@ void Database::Impl::check_if_suspect() {
   std::error_code ignored;
   if (!std::filesystem::exists(mark, ignored))
     return;
-  sqlite3_progress_handler(connection->getHandle(), 0, nullptr, nullptr); // it may take its time
   const std::string found = connection->execAndGet("PRAGMA quick_check(1)").getString();
   if (found != "ok")
     throw StoreBroken(file.string() + " is damaged: " + found +
                       ". Restore a backup, or move it away to start with an empty queue");
-  sqlite3_progress_handler(connection->getHandle(), instructions_per_check, on_progress, this);
   std::filesystem::remove(mark, ignored);
 }
 

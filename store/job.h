@@ -60,12 +60,19 @@ struct ClaimedJob {
   std::optional<std::chrono::seconds> timeout; ///< jobs.timeout_s
 };
 
+/// By what a job's run time is looked up.
+struct ScriptIdentity {
+  std::string digest; ///< of the script's text, store/script_digest.h
+  std::string file_token;
+  std::string name; ///< script_name; empty: none
+};
+
 /// A task of the service that has not been seen to end.
 struct RunningTask {
   JobId id;
   int attempt = 0;
   std::string app;
-  std::string file_token;
+  ScriptIdentity script;
   TaskId task;
   WallTime submitted_at;
   std::optional<WallTime> last_poll_at; ///< when the newest status request of this attempt was sent

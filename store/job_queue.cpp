@@ -1,6 +1,7 @@
 #include "store/job_queue.h"
 
 #include "store/database.h"
+#include "store/script_digest.h"
 #include "store/statement.h"
 
 #include <unordered_map>
@@ -13,18 +14,25 @@ constexpr std::size_t max_moved_rows = 100;
 // on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
 constexpr std::int64_t max_unconfirmed_retries = 3;
 
+std::string digest_of(const SQLite::Column& script) {
+  return script_digest({static_cast<const char*>(script.getBlob()),
+                        static_cast<std::size_t>(script.getBytes())});
+}
+
 RunningTask read_running(SQLite::Statement& row) {
   RunningTask task;
   task.id = JobId{row.getColumn(0).getInt64()};
   task.attempt = row.getColumn(1).getInt();
   task.app = row.getColumn(2).getString();
-  task.file_token = row.getColumn(3).getString();
+  task.script.file_token = row.getColumn(3).getString();
   task.task = TaskId{row.getColumn(4).getString()};
   task.submitted_at = parse_time(row.getColumn(5).getString()).value_or(WallTime{});
   if (!row.getColumn(6).isNull())
     task.timeout = std::chrono::seconds(row.getColumn(6).getInt64());
   if (!row.getColumn(7).isNull())
     task.last_poll_at = parse_time(row.getColumn(7).getString());
+  task.script.name = row.getColumn(8).getString();
+  task.script.digest = digest_of(row.getColumn(9));
   return task;
 }
 
@@ -45,12 +53,16 @@ struct JobQueue::Impl {
   Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
   Statement next_expiry{db, "SELECT min(expires_at) FROM jobs WHERE state = 'queued' "
                             "AND expires_at IS NOT NULL"};
+  Statement waiting{db, "SELECT count(*) FROM (SELECT timed, due FROM queue WHERE app = ?1 "
+                        "LIMIT ?3) WHERE timed = 0 OR due < ?2"};
+  Statement identity{db, "SELECT file_token, coalesce(script_name, ''), CAST(script AS BLOB) "
+                         "FROM jobs WHERE id = ?1"};
   Statement count{db, "SELECT jobs FROM job_counts WHERE state = ?1"};
   Statement running{db, "SELECT id, attempt, app, file_token, coalesce(task_id, ''), "
                         "coalesce(submitted_at, created_at), timeout_s, "
                         "(SELECT max(sent_at) FROM requests r WHERE r.job_id = jobs.id "
-                        " AND r.attempt = jobs.attempt AND r.endpoint = 'status') "
-                        "FROM jobs WHERE state = 'running' ORDER BY id"};
+                        " AND r.attempt = jobs.attempt AND r.endpoint = 'status'), "
+                        "coalesce(script_name, ''), CAST(script AS BLOB) FROM jobs WHERE state = 'running' ORDER BY id"};
   Statement held_submitting{db, "SELECT id FROM jobs WHERE state = 'submitting' ORDER BY id"};
   Statement held_running{db, "SELECT id FROM jobs WHERE state = 'running' ORDER BY id"};
   Statement open{db, "SELECT r.id, r.job_id, r.attempt, r.endpoint, r.sent_at "
@@ -100,6 +112,8 @@ struct JobQueue::Impl {
   Statement still_running{db, "UPDATE jobs SET remote_status = coalesce(?3, remote_status), "
                               "error = ?4 "
                               "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+  Statement try_again{db, "UPDATE jobs SET state = 'queued', run_at = ?3 WHERE id = ?1 "
+                          "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts"};
   Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
   Statement ended{db, "UPDATE jobs SET state = ?3, remote_status = coalesce(?4, remote_status), "
                       "result = ?5, error = ?6, finished_at = ?7 "
@@ -177,6 +191,22 @@ std::optional<WallTime> JobQueue::next_time() {
 
 std::size_t JobQueue::count(JobState state) {
   return static_cast<std::size_t>(impl_->count.integer(state).value_or(0));
+}
+
+std::int64_t JobQueue::waiting(const std::string& app, WallTime until, std::int64_t at_most) {
+  return impl_->waiting.integer(app, until, at_most).value_or(0);
+}
+
+ScriptIdentity JobQueue::identity(JobId job) {
+  ScriptIdentity found;
+  impl_->identity.each(
+      [&](SQLite::Statement& row) {
+        found = {digest_of(row.getColumn(2)), row.getColumn(0).getString(),
+                 row.getColumn(1).getString()};
+        return true;
+      },
+      job);
+  return found;
 }
 
 std::vector<RunningTask> JobQueue::running() {
@@ -320,6 +350,10 @@ std::optional<JobState> JobQueue::not_confirmed(JobId job, int attempt, const st
 bool JobQueue::submit_ended(JobId job, int attempt, JobState end, const std::string& error,
                             WallTime now) {
   return impl_->submit_ended.run(job, attempt, end, error, now) == 1;
+}
+
+bool JobQueue::try_again(JobId job, int attempt, WallTime at) {
+  return impl_->try_again.run(job, attempt, at) == 1;
 }
 
 bool JobQueue::status_seen(JobId job, int attempt, const StatusChange& change, WallTime now) {

@@ -69,6 +69,9 @@ public:
   /// When the next run_at or expires_at comes.
   std::optional<WallTime> next_time();
   std::size_t count(JobState state);
+  /// How many of an app's jobs may be started before `until`, looking at no more than `at_most`.
+  std::int64_t waiting(const std::string& app, WallTime until, std::int64_t at_most);
+  ScriptIdentity identity(JobId job);
   /// The running tasks with all that is needed to go on with them.
   std::vector<RunningTask> running();
   /// Ids of the jobs in a state that only the daemon leaves: submitting and running.
@@ -108,6 +111,8 @@ public:
                                         WallTime now);
   /// submitting → failed or timed_out.
   bool submit_ended(JobId job, int attempt, JobState end, const std::string& error, WallTime now);
+  /// failed → queued, not to be started before `at`, if the job's max_attempts allows one more.
+  bool try_again(JobId job, int attempt, WallTime at);
   /// running → running or its end.
   bool status_seen(JobId job, int attempt, const StatusChange& change, WallTime now);
 

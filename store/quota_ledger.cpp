@@ -15,6 +15,9 @@ struct QuotaLedger::Impl {
                      "WHERE used < excluded.allowed"};
   Statement give_back{db, "UPDATE quota SET used = used - 1 "
                           "WHERE app = ?1 AND endpoint = ?2 AND day = ?3 AND used > 0"};
+  Statement spent_by_others{db, "UPDATE quota SET others = others + max(0, ?4 - used), "
+                                "used = max(used, ?4) "
+                                "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
   Statement used{db, "SELECT used FROM quota WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
 };
 
@@ -28,6 +31,10 @@ bool QuotaLedger::take(const QuotaKey& key, std::int64_t allowed) {
 
 void QuotaLedger::give_back(const QuotaKey& key) {
   impl_->give_back.run(key.app, key.endpoint, key.day);
+}
+
+void QuotaLedger::spent_by_others(const QuotaKey& key, std::int64_t allowed) {
+  impl_->spent_by_others.run(key.app, key.endpoint, key.day, allowed);
 }
 
 std::int64_t QuotaLedger::used(const QuotaKey& key) {

@@ -30,6 +30,9 @@ public:
   bool take(const QuotaKey& key, std::int64_t allowed);
   /// Gives one back that was never sent. Inside of Database::write().
   void give_back(const QuotaKey& key);
+  /// The service refused although requests were left: others use the app. Counts the rest of
+  /// `allowed` as theirs. Inside of Database::write().
+  void spent_by_others(const QuotaKey& key, std::int64_t allowed);
   /// Requests spent so far. Inside of Database::read().
   std::int64_t used(const QuotaKey& key);
 

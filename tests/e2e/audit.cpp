@@ -283,7 +283,7 @@ void check_rows(const Ledger& ledger, SQLite::Database& database, Findings& find
                        "(SELECT count(*) FROM jobs j WHERE j.state = c.state)") != 0)
     findings.wrong("job_counts differs from jobs");
   for (const auto& [endpoint, received] : ledger.received)
-    if (number(database, "SELECT coalesce(sum(used), 0) FROM quota WHERE endpoint = '" + endpoint +
+    if (number(database, "SELECT coalesce(sum(used - others), 0) FROM quota WHERE endpoint = '" + endpoint +
                              "'") < received)
       findings.wrong("more " + endpoint + " requests arrived than the quota counts");
 }

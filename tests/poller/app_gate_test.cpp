@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 using namespace kdq;
 using namespace std::chrono_literals;
 using kdocs_api::ServiceError;
@@ -17,7 +19,7 @@ AppSettings unlimited() {
 }
 
 struct Fixture {
-  AppGate gate{"default", unlimited()};
+  AppGate gate{"default", unlimited(), 1};
   test::FakeClock clock;
 
   Moment now() const { return {clock.wall(), clock.steady()}; }
@@ -34,8 +36,17 @@ struct Fixture {
   }
   void refuse(Verdict verdict, std::optional<std::chrono::seconds> retry_after = {},
               Endpoint endpoint = Endpoint::status) {
-    gate.replied(clock.steady());
-    gate.refused(endpoint, ServiceError{verdict, 429, {}, "no", retry_after}, "token", now());
+    refuse_sent_at(clock.steady(), verdict, retry_after, endpoint);
+  }
+  void refuse_sent_at(SteadyTime sent_at, Verdict verdict,
+                      std::optional<std::chrono::seconds> retry_after, Endpoint endpoint) {
+    gate.replied(sent_at);
+    gate.refused(endpoint, ServiceError{verdict, 429, {}, "no", retry_after}, "token", sent_at,
+                 now());
+  }
+  std::string hold(Endpoint endpoint) const {
+    const auto found = gate.hold(endpoint, now());
+    return found ? found->reason : "";
   }
 };
 
@@ -60,17 +71,18 @@ TEST_CASE_FIXTURE(Fixture, "after a wait one request tries it out, all go once i
   gate.replied(sent);
   gate.worked(Endpoint::status, sent);
   CHECK(send(Endpoint::status, 10) == 10);
-  CHECK(gate.trouble().empty());
+  CHECK(hold(Endpoint::status).empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "a try that fails lengthens the wait") {
-  refuse(Verdict::pause);
+  refuse(Verdict::later);
   for (const auto wait : {60s, 120s, 240s}) {
     clock.advance(wait - 1s);
     CHECK(!open(Endpoint::status));
     clock.advance(1s);
     CHECK(send(Endpoint::status, 10) == 1);
-    refuse(Verdict::pause);
+    clock.advance(1s); // later than the barrier
+    refuse(Verdict::later);
   }
 }
 
@@ -121,4 +133,59 @@ TEST_CASE_FIXTURE(Fixture, "a refused token is not used again, another one is") 
   refuse(Verdict::token);
   CHECK(!gate.accepts_token("token"));
   CHECK(gate.accepts_token("another"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a limit without an end closes one endpoint until the day rolls") {
+  const WallTime ends = gate.day(clock.wall()).ends;
+  refuse(Verdict::pause);
+  CHECK(gate.hold(Endpoint::status, now())->until == ends);
+  CHECK(hold(Endpoint::status).find("others use this app") != std::string::npos);
+  CHECK(open(Endpoint::submit));
+  clock.advance(ends - clock.wall() - 1ms);
+  CHECK(!open(Endpoint::status));
+  clock.advance(1ms);
+  CHECK(hold(Endpoint::status).empty());
+  CHECK(send(Endpoint::status, 10) == 1); // whether the service's day has rolled as well
+  gate.replied(clock.steady());
+  gate.worked(Endpoint::status, clock.steady());
+  CHECK(send(Endpoint::status, 10) == 10);
+}
+
+TEST_CASE_FIXTURE(Fixture, "refused on the new day as well, it tries one request in ten minutes") {
+  const SteadyTime burst = clock.steady();
+  refuse(Verdict::pause);
+  refuse_sent_at(burst, Verdict::pause, {}, Endpoint::status); // the same burst
+  clock.advance(gate.day(clock.wall()).ends - clock.wall());
+  CHECK(send(Endpoint::status, 10) == 1);
+  const ServiceError refusal{Verdict::pause, 429, {}, "no", {}};
+  CHECK(!gate.spent_by_others(Endpoint::status, refusal)); // the new day's ledger is not touched
+  refuse(Verdict::pause);
+  CHECK(!hold(Endpoint::status).empty());
+  clock.advance(10min - 1ms);
+  CHECK(!open(Endpoint::status));
+  clock.advance(1ms);
+  CHECK(send(Endpoint::status, 10) == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a spent day ends where the wall clock says, be it set forward or back") {
+  gate.quota_spent(Endpoint::submit, clock.wall());
+  CHECK(!open(Endpoint::submit));
+  CHECK(hold(Endpoint::submit).find("starts are used up") != std::string::npos);
+  clock.step_wall(24h);
+  CHECK(open(Endpoint::submit));
+  clock.step_wall(-24h);
+  CHECK(!open(Endpoint::submit));
+}
+
+TEST_CASE_FIXTURE(Fixture, "waits after failures are drawn anew, within their bound") {
+  std::set<std::chrono::milliseconds> waits;
+  for (int i = 0; i < 20; ++i) {
+    gate.unreachable("no route", clock.steady());
+    const auto wait = gate.opens_at(Endpoint::submit, now()) - clock.steady();
+    CHECK(wait > 0ms);
+    CHECK(wait <= 60s);
+    waits.insert(wait);
+    clock.advance(wait);
+  }
+  CHECK(waits.size() > 10);
 }

@@ -10,12 +10,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const char* const two_seconds = R"({"ms": 2000, "lines": 2, "result": "bar"})";
-
-Fault on(Endpoint wanted, std::size_t number, Endpoint endpoint, std::size_t n, Fault fault) {
-  return endpoint == wanted && n == number ? fault : Fault{};
-}
-
 /// The first `count` starts are acted on, but their replies are lost.
 void lose_starts(EngineWorld& world, std::size_t count) {
   world.kdocs.faults = [count](Endpoint endpoint, std::size_t n) {
@@ -67,6 +61,8 @@ TEST_CASE("the gap of a kill holds the lines that a slow service takes away afte
     Fault fault;
     if (endpoint == Endpoint::status && n == 2)
       fault.delay = 10s;
+    if (endpoint == Endpoint::status && n == 3) // the next one comes later still
+      fault.delay = 20s;
     return fault;
   };
   world.user->enqueue("f", R"({"ms": 60000, "lines": 59})", "n");

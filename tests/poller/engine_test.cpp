@@ -6,16 +6,6 @@ using namespace kdq;
 using namespace kdq::test;
 using namespace std::chrono_literals;
 
-namespace {
-
-const char* const two_seconds = R"({"ms": 2000, "lines": 2, "result": "bar"})";
-
-Fault on(Endpoint wanted, std::size_t number, Endpoint endpoint, std::size_t n, Fault fault) {
-  return endpoint == wanted && n == number ? fault : Fault{};
-}
-
-} // namespace
-
 TEST_CASE("an inserted script runs, and its lines and result come back as rows") {
   EngineWorld world;
   const auto job = world.user->enqueue("file-a", two_seconds, "test");

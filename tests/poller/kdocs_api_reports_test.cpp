@@ -100,6 +100,9 @@ TEST_CASE("the result is kept as JSON text, with key order and every digit") {
        R"({"z":1,"a":{"b":[true,null],"b":2}})"},
       {R"(["[","{",":",",","]"])", R"(["[","{",":",",","]"])"},
       {R"("\u6267\n\u0000\"\\\/")", "\"执\\n\\u0000\\\"\\\\/\""},
+      {R"("\b\t\n\f\r\u0001\u001F\u007f\/")", "\"\\b\\t\\n\\f\\r\\u0001\\u001f\x7f/\""},
+      {"-0", "0"},
+      {R"({"a\"b":[{"args":["x"]}]})", R"({"a\"b":[{"args":["x"]}]})"},
       {R"("\ud83d\ude00 \ud83d \ude00 \\ud83d \uD83D\uD83D\uDE00")",
        "\"\xF0\x9F\x98\x80 \xEF\xBF\xBD \xEF\xBF\xBD \\\\ud83d \xEF\xBF\xBD\xF0\x9F\x98\x80\""},
   };
@@ -238,7 +241,8 @@ TEST_CASE("lines are saved whatever the order of the keys") {
        {R"({"data":{"logs":[)" + entry + ",", R"({"data":{"result":"","logs":[)" + entry + ",{",
         R"({"data":{"data":{"logs":[)" + entry,
         R"({"code":0,"data":{"data":{"logs":[)" + entry + "],",
-        R"({"data":{"data":{"logs":[)" + entry + R"(]},"status":"run)"}) {
+        R"({"data":{"data":{"logs":[)" + entry + R"(]},"status":"run)",
+        R"({"status":"running","data":{"logs":[)" + entry + R"(],"data":{}},"status":{)"}) {
     CAPTURE(text);
     CHECK(messages(damaged(text).logs) == std::vector<std::string>{"a"});
     CHECK(messages(salvage(text)) == std::vector<std::string>{"a"});
@@ -315,6 +319,7 @@ TEST_CASE("of a key that stands twice the last one counts") {
   CHECK(read.ended);
   CHECK(read.result == "2");
   CHECK(messages(read.logs) == std::vector<std::string>{"b"});
+  CHECK(report(R"({"status":"running","sta\u0074us":"finish"})").ended);
 }
 
 TEST_CASE("a reply with many lines and a large result is read whole") {

@@ -151,7 +151,8 @@ struct Checker {
     std::int64_t counted = 0;
     for (const auto& [name, app] : world.plan().settings.apps)
       for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status}) {
-        SQLite::Statement query(database, "SELECT coalesce(sum(used), 0), coalesce(max(used), 0) "
+        SQLite::Statement query(database, "SELECT coalesce(sum(used - others), 0), "
+                                          "coalesce(max(used), 0) "
                                           "FROM quota WHERE app = ? AND endpoint = ?");
         query.bind(1, name);
         query.bind(2, std::string(to_text(endpoint)));

@@ -228,7 +228,7 @@ void World::start_daemon() {
   as_process([this] {
     daemon_->database = std::make_unique<Database>(file_, 0ms);
     daemon_->engine = std::make_unique<Engine>(plan_.settings, *daemon_->database, wire_, clock_,
-                                               *token_, schedule_, *events_);
+                                               *token_, *events_);
     daemon_->engine->recover();
   });
 }

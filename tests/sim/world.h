@@ -94,7 +94,6 @@ private:
   test::FakeKdocs kdocs_;
   Wire wire_;
   Users users_;
-  GeometricSchedule schedule_;
   std::unique_ptr<Listener> events_;
   std::unique_ptr<Token> token_;
   Random service_random_;

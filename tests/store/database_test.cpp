@@ -97,13 +97,14 @@ TEST_CASE("a write is all or nothing, and errors of the caller undo it") {
   Database database(file);
   User user(file);
   CHECK_THROWS_AS(database.write([&] {
-    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)");
+    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1, 0)");
     throw std::logic_error("no");
   }),
                   std::logic_error);
   CHECK(user.number("SELECT count(*) FROM quota") == 0);
-  database.write(
-      [&] { database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)"); });
+  database.write([&] {
+    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1, 0)");
+  });
   database.durable();
   CHECK(user.number("SELECT count(*) FROM quota") == 1);
 }
@@ -129,8 +130,9 @@ TEST_CASE("only commits of others are foreign changes") {
   User user(file);
   CHECK(database.foreign_change());
   CHECK(!database.foreign_change());
-  database.write(
-      [&] { database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)"); });
+  database.write([&] {
+    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1, 0)");
+  });
   CHECK(!database.foreign_change());
   user.enqueue("f", "x", "n");
   CHECK(database.foreign_change());
@@ -185,7 +187,7 @@ TEST_CASE("a planted trigger that never ends is interrupted") {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) "
             "SELECT i, 1, 'submit', 'x' FROM n WHERE i < 0; END");
   CHECK_THROWS_AS(database.write([&] {
-    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1)");
+    database.connection().exec("INSERT INTO quota VALUES ('a', 'submit', 'd', 1, 1, 0)");
   }),
                   StoreUnavailable);
   CHECK(user.attempt("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')") == "");

@@ -52,6 +52,14 @@ private:
   void add(std::string text) { texts.push_back(std::move(text)); }
 };
 
+inline constexpr const char* two_seconds = R"({"ms": 2000, "lines": 2, "result": "bar"})";
+
+/// The fault if it is this request of this endpoint, counted from 0.
+inline Fault on(Endpoint wanted, std::size_t number, Endpoint endpoint, std::size_t n,
+                Fault fault) {
+  return endpoint == wanted && n == number ? fault : Fault{};
+}
+
 inline EngineSettings one_app() {
   EngineSettings settings;
   AppSettings app;
@@ -63,13 +71,21 @@ inline EngineSettings one_app() {
   return settings;
 }
 
+/// By default what the vendor grants an app that is being tried.
+inline EngineSettings test_app(std::int64_t starts = 500, std::int64_t polls = 10'000) {
+  EngineSettings settings = one_app();
+  settings.apps["default"].submit_quota = starts;
+  settings.apps["default"].status_quota = polls;
+  return settings;
+}
+
 class EngineWorld {
 public:
   explicit EngineWorld(EngineSettings wanted = one_app()) : settings(std::move(wanted)) { start(); }
 
   void start() {
     database = std::make_unique<Database>(file(), std::chrono::milliseconds(0));
-    engine = std::make_unique<Engine>(settings, *database, kdocs, clock, tokens, schedule, events);
+    engine = std::make_unique<Engine>(settings, *database, kdocs, clock, tokens, events);
     engine->recover();
     if (!user)
       user = std::make_unique<User>(file());
@@ -122,7 +138,6 @@ public:
       *parse_time("2126-03-02 09:00:00"))}; ///< later than any created_at
   FakeKdocs kdocs{clock};
   FakeTokens tokens;
-  GeometricSchedule schedule;
   RecordingEvents events;
   EngineSettings settings;
   std::unique_ptr<Database> database;

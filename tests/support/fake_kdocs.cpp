@@ -179,17 +179,32 @@ Delivery FakeKdocs::spoilt(const Fault& fault, Answered reply) const {
   }
 }
 
+std::int64_t FakeKdocs::today() const {
+  return std::chrono::floor<std::chrono::days>(clock_.elsewhere() + std::chrono::hours(8))
+      .time_since_epoch()
+      .count();
+}
+
 bool FakeKdocs::spend(Endpoint endpoint, const std::string& app) {
-  const auto day = std::chrono::floor<std::chrono::days>(clock_.elsewhere() + std::chrono::hours(8))
-                       .time_since_epoch()
-                       .count();
   const std::int64_t quota = endpoint == Endpoint::submit ? submit_quota : status_quota;
-  if (spent_[{endpoint, app, day}] >= quota) {
+  std::int64_t& spent = spent_[{endpoint, app, today()}];
+  if (spent >= quota) {
     ++refused_by_quota_;
     return false;
   }
-  ++spent_[{endpoint, app, day}];
+  ++spent;
   return true;
+}
+
+void FakeKdocs::spend_elsewhere(Endpoint endpoint, std::int64_t requests,
+                                const std::string& base_url) {
+  for (std::int64_t i = 0; i < requests; ++i)
+    spend(endpoint, base_url);
+}
+
+std::int64_t FakeKdocs::counted_today(Endpoint endpoint, const std::string& base_url) const {
+  const auto found = spent_.find({endpoint, base_url, today()});
+  return found == spent_.end() ? 0 : found->second;
 }
 
 Answered FakeKdocs::serve(RequestId id, const HttpRequest& request) {

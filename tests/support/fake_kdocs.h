@@ -97,6 +97,9 @@ public:
   std::int64_t status_quota = 1'000'000;
   /// Asked for each request; `endpoint` and its number from 0.
   std::function<Fault(Endpoint, std::size_t)> faults;
+  /// Another client of the same app sends requests.
+  void spend_elsewhere(Endpoint endpoint, std::int64_t requests,
+                       const std::string& base_url = "https://kdocs.test");
   /// Called between events at most once for each move of the clock; may act as the user.
   std::function<void()> on_time;
 
@@ -109,6 +112,9 @@ public:
   /// The ids of these requests, in order.
   const std::vector<RequestId>& arrivals() const { return arrivals_; }
   std::size_t refused_by_quota() const { return refused_by_quota_; }
+  /// Requests of an app that the service has counted today, other clients' included.
+  std::int64_t counted_today(Endpoint endpoint,
+                             const std::string& base_url = "https://kdocs.test") const;
   /// Task ids that were not encoded exactly once, as received.
   std::size_t wrong_encodings() const { return wrong_encodings_; }
   std::size_t paths_not_found() const { return paths_not_found_; }
@@ -135,6 +141,7 @@ private:
   Answered run_script(RequestId id, const HttpRequest& request);
   Answered task_status(RequestId id, const HttpRequest& request);
   bool spend(Endpoint endpoint, const std::string& app);
+  std::int64_t today() const;
   std::optional<SteadyTime> next_event() const;
   void play_until_now();
 

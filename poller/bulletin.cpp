@@ -1,0 +1,121 @@
+#include "poller/bulletin.h"
+
+#include <cmath>
+#include <set>
+
+namespace kdq {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Figures that are written along with other things are at most so old.
+constexpr std::chrono::seconds fresh{5};
+// The two clocks are read one after the other, and the wall clock is slewed: the end of a wait that
+// did not change may come out a little different.
+constexpr std::chrono::milliseconds same_moment = 2s;
+
+bool same_end(const std::optional<WallTime>& a, const std::optional<WallTime>& b) {
+  return a.has_value() == b.has_value() &&
+         (!a || (*a > *b ? *a - *b : *b - *a) < same_moment);
+}
+
+bool same_hold(const std::optional<Hold>& a, const std::optional<Hold>& b) {
+  return a.has_value() == b.has_value() &&
+         (!a || (a->reason == b->reason && same_end(a->until, b->until)));
+}
+
+/// But for the figures.
+bool says_the_same(const AppRow& a, const AppRow& b) {
+  return a.state == b.state && a.reason == b.reason && a.day == b.day &&
+         a.submit_quota == b.submit_quota && a.status_quota == b.status_quota &&
+         same_hold(a.starts, b.starts) && same_hold(a.polls, b.polls);
+}
+
+std::optional<Hold> hold_of_starts(const AppState& app, Moment now) {
+  if (auto hold = app.gate.hold(Endpoint::submit, now))
+    return hold;
+  return app.no_polls_left;
+}
+
+std::string sentence(const std::optional<Hold>& starts, const std::optional<Hold>& polls) {
+  if (starts && polls && starts->reason == polls->reason)
+    return starts->reason;
+  std::string text;
+  if (starts)
+    text = "no starts: " + starts->reason;
+  if (polls)
+    text += (text.empty() ? "" : "; ") + ("no status requests: " + polls->reason);
+  return text;
+}
+
+} // namespace
+
+std::string Bulletin::trouble(const AppState& app, Moment now) const {
+  return sentence(hold_of_starts(app, now), app.gate.hold(Endpoint::status, now));
+}
+
+AppRow Bulletin::row(const AppState& app, Moment now) const {
+  const AppGate& gate = app.gate;
+  const QuotaDay& day = gate.day(now.wall);
+  AppRow row;
+  row.name = gate.name();
+  row.starts = hold_of_starts(app, now);
+  row.polls = gate.hold(Endpoint::status, now);
+  row.reason = sentence(row.starts, row.polls);
+  row.state = gate.blocked() ? "blocked" : row.starts || row.polls ? "waiting" : "ready";
+  row.submit_quota = gate.allowed(Endpoint::submit);
+  row.status_quota = gate.allowed(Endpoint::status);
+  row.day = day.name;
+  row.day_begins = day.begins;
+  row.day_ends = day.ends;
+  row.running = static_cast<std::int64_t>(state_.tasks.of_app(gate.name()));
+  return row;
+}
+
+void Bulletin::begin(Moment now) {
+  shown_.clear();
+  std::set<std::string> names;
+  for (const auto& [name, app] : state_.apps)
+    names.insert(name);
+  state_.board.keep_only(names);
+  const EngineSettings& settings = state_.settings;
+  state_.board.started(settings.version, settings.max_running, settings.max_running_per_file,
+                       now.wall);
+  write(now);
+}
+
+bool Bulletin::is_stale(Moment now) const {
+  for (const auto& [name, app] : state_.apps) {
+    const auto shown = shown_.find(name);
+    if (shown == shown_.end() || !says_the_same(row(app, now), shown->second))
+      return true;
+  }
+  return false;
+}
+
+void Bulletin::write(Moment now) {
+  next_.clear(); // the transaction may be run again
+  for (auto& [name, app] : state_.apps) {
+    AppRow next = row(app, now);
+    next.reserved_polls = std::llround(app.schedule.expected_polls_of_open());
+    if (const auto shown = shown_.find(name); shown != shown_.end() && shown->second == next)
+      continue;
+    state_.board.show(next, now.wall);
+    next_.emplace(name, std::move(next));
+  }
+  next_at_ = now.steady;
+}
+
+void Bulletin::ride_along(Moment now) {
+  if (now.steady - shown_at_ >= fresh)
+    write(now);
+}
+
+void Bulletin::committed() {
+  for (auto& [name, row] : next_)
+    shown_.insert_or_assign(name, std::move(row));
+  next_.clear();
+  shown_at_ = next_at_;
+}
+
+} // namespace kdq

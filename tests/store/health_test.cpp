@@ -1,0 +1,110 @@
+// The view health: a row for each thing a person should know, and none if all is well.
+#include "tests/store/sql_fixture.h"
+
+#include <doctest/doctest.h>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+using Rows = std::vector<std::string>;
+
+struct Fixture : SqlFixture {
+  Fixture() {
+    daemon_runs();
+    user.exec("UPDATE apps SET day = 'today',"
+              "  day_begins = strftime('%Y-%m-%d %H:%M:%f', 'now', '-12 hours'),"
+              "  day_ends = '2126-01-01 00:00:00.000'");
+  }
+  Rows health() { return user.column("SELECT subject || ': ' || message FROM health"); }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "all is well: no rows, whatever is queued or has ended") {
+  user.enqueue("f", "x", "");
+  user.enqueue("f", "x", "");
+  go(1, {"submitting", "running", "failed"});
+  CHECK(health().empty());
+}
+
+TEST_CASE_FIXTURE(SqlFixture, "a daemon that never ran is told") {
+  CHECK(user.column("SELECT subject || ': ' || message FROM health") ==
+        Rows{"daemon: the daemon has not run with this database yet: start kdocs-queued"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a stopped daemon is told, with the time") {
+  user.exec("UPDATE daemon SET stopped_at = '2026-01-02 00:00:00.000'");
+  CHECK(health() == Rows{"daemon: the daemon is stopped: start kdocs-queued"});
+  CHECK(user.text("SELECT since FROM health") == "2026-01-02 00:00:00.000");
+}
+
+TEST_CASE_FIXTURE(Fixture, "an app that is not ready is told once, with its reason") {
+  user.exec("UPDATE apps SET state = 'blocked', since = '2026-01-02 00:00:00.000', "
+            "reason = 'the token has expired', start_hold = 'the token has expired', "
+            "poll_hold = 'the token has expired'");
+  CHECK(health() == Rows{"app default: the app is blocked: the token has expired"});
+  CHECK(user.text("SELECT since FROM health") == "2026-01-02 00:00:00.000");
+}
+
+TEST_CASE_FIXTURE(Fixture, "each pause is told with the statement that ends it") {
+  user.exec("INSERT INTO pauses(scope, key, reason) VALUES ('all', '', NULL), "
+            "('file', 'it''s', 'being edited')");
+  CHECK(health() ==
+        Rows{"all: new starts are paused; to go on: DELETE FROM pauses WHERE scope = 'all'",
+             "file it's: new starts are paused (being edited); to go on: DELETE FROM pauses "
+             "WHERE scope = 'file' AND key = 'it''s'"});
+  user.exec("DELETE FROM pauses WHERE scope = 'file' AND key = 'it''s'");
+  CHECK(health().size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "unconfirmed jobs are counted") {
+  user.enqueue("f", "x", "");
+  user.enqueue("g", "x", "");
+  go(1, {"submitting", "unconfirmed"});
+  CHECK(health().size() == 1);
+  CHECK(contains(health()[0], "jobs: 1 job is unconfirmed"));
+  CHECK(contains(health()[0], "decide: set state to queued or cancelled"));
+  go(2, {"submitting", "unconfirmed"});
+  CHECK(contains(health()[0], "jobs: 2 jobs are unconfirmed"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "jobs that wait for one that did not succeed are counted") {
+  user.enqueue("f", "x", "");
+  user.exec("INSERT INTO jobs(file_token, script, depends_on) VALUES ('g', 'x', 1), ('h', 'x', 1), "
+            "('i', 'x', 2)");
+  CHECK(health().empty());
+  go(1, {"cancelled"});
+  REQUIRE(health().size() == 1);
+  CHECK(contains(health()[0], "jobs: 2 jobs wait for a job that has failed"));
+  go(2, {"cancelled"});
+  CHECK(contains(health()[0], "jobs: 2 jobs wait")); // 3 for 1, and now 4 for 2
+  go(1, {"queued"});
+  CHECK(contains(health()[0], "jobs: 1 job waits"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a budget that is used up is told, unless a hold of the app says it") {
+  user.exec("INSERT INTO quota(app, endpoint, day, allowed, used) VALUES "
+            "('default', 'submit', 'today', 500, 500)");
+  CHECK(health() == Rows{"app default: today's starts are used up (500 of 500) until "
+                         "2126-01-01 00:00:00 UTC"});
+  user.exec("UPDATE apps SET state = 'waiting', start_hold = 'none left', reason = 'none left'");
+  CHECK(health() == Rows{"app default: the app is waiting: none left"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "others who use the app are told") {
+  user.exec("INSERT INTO quota(app, endpoint, day, allowed, used, others) VALUES "
+            "('default', 'status', 'today', 10000, 700, 600)");
+  CHECK(health() == Rows{"app default: others use the app default: 600 of today's status requests "
+                         "were not sent from here"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "health never reads the jobs, and of the queue what is stuck") {
+  for (const std::string& step : plan("SELECT * FROM health")) {
+    CHECK_MESSAGE(!contains(step, " jobs"), step);
+    CHECK_MESSAGE((!contains(step, " queue") || contains(step, "USING INDEX queue_stuck") ||
+                   contains(step, "USING COVERING INDEX queue_stuck")),
+                  step);
+  }
+}
