@@ -89,9 +89,14 @@ void Dispatcher::plan_polls(AppState& app, Plan& plan, Moment now) {
   AppGate& gate = app.gate;
   PriceSchedule& schedule = app.schedule;
   const WallTime plan_now = state_.plan_time(now.steady);
-  if (schedule.open() > 0 && schedule.needs_price(plan_now))
-    schedule.reprice(plan_now, state_.budget_with_queue(app, now));
-  while (const auto next = schedule.next_wakeup()) {
+  const std::size_t before = plan.polls.size();
+  while (schedule.open() > 0) {
+    if (schedule.needs_price(plan_now)) {
+      DayBudget budget = state_.budget_with_queue(app, now);
+      budget.status_used += static_cast<std::int64_t>(plan.polls.size() - before);
+      schedule.reprice(plan_now, budget);
+    }
+    const auto next = schedule.next_wakeup();
     if (*next > plan_now) {
       wake_at(state_.steady_time(*next));
       return;

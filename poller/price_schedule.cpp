@@ -81,6 +81,7 @@ void PriceSchedule::submitted(const OpenTask& open) {
   Task& task = insert(open);
   forecast_.arrived(open.submitted_at);
   remember_submission(*task.script);
+  ++starts_since_priced_;
   least_polls_ += least_polls_of(*task.script);
   push(open.job, task);
 }
@@ -226,6 +227,7 @@ std::optional<DuePoll> PriceSchedule::next_due(WallTime now) {
       continue;
     }
     task.handed_out = true;
+    ++polls_since_priced_;
     const bool for_watcher = task.watched_until && planned(task) > now;
     if (for_watcher)
       --watch_polls_left_;
@@ -237,7 +239,8 @@ std::optional<DuePoll> PriceSchedule::next_due(WallTime now) {
 std::optional<WallTime> PriceSchedule::next_wakeup() const {
   if (tasks_.empty())
     return std::nullopt;
-  if (!priced_at_)
+  if (!priced_at_ || starts_since_priced_ > most_starts_since_priced_ ||
+      polls_since_priced_ > most_polls_since_priced_)
     return WallTime::min();
   const WallTime price_due = std::min(*priced_at_ + options_.reprice_every, day_ends_);
   return heap_.empty() ? price_due : std::min(price_due, heap_.front().due);
@@ -245,7 +248,8 @@ std::optional<WallTime> PriceSchedule::next_wakeup() const {
 
 bool PriceSchedule::needs_price(WallTime now) const {
   return !priced_at_ || now < *priced_at_ || now >= *priced_at_ + options_.reprice_every ||
-         now >= day_ends_;
+         now >= day_ends_ || starts_since_priced_ > most_starts_since_priced_ ||
+         polls_since_priced_ > most_polls_since_priced_;
 }
 
 } // namespace kdq

@@ -52,6 +52,7 @@ public:
   std::optional<WallTime> next_wakeup() const;
   /// Fits the price to the budget. Call when needs_price(now), at the roll, and at start.
   void reprice(WallTime now, const DayBudget& budget);
+  /// Some time has passed, or more was started or asked than the price was made for.
   bool needs_price(WallTime now) const;
 
   // --- admission and diagnosis ------------------------------------------------------------
@@ -110,7 +111,7 @@ private:
   double open_load(int rung);
   double mean_load_of_arrival(int rung);
   double least_polls_of(ScriptRecord& script);
-  int target_rung(const DayBudget& budget, bool free);
+  int target_rung(const DayBudget& budget, int steps_down);
 
   static constexpr std::size_t recent_submissions = 600;
   Options options_;
@@ -125,6 +126,11 @@ private:
   int admission_rung_; // at which running tasks are sure to be brought to their end
   std::int64_t next_seq_ = 1;
   std::optional<WallTime> priced_at_;
+  std::optional<WallTime> stepped_at_; // the last time at which the price could fall
+  std::size_t starts_since_priced_ = 0;
+  std::size_t polls_since_priced_ = 0;
+  std::size_t most_starts_since_priced_ = 0;
+  std::size_t most_polls_since_priced_ = 0;
   WallTime day_begins_{};
   WallTime day_ends_{};
   ExpectedArrivals expected_;

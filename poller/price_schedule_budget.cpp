@@ -19,6 +19,10 @@ constexpr double one_poll_each = 1.02;
 /// A price that was set longer ago than this is no start for small steps.
 constexpr std::chrono::minutes stale_price{10};
 constexpr int step_rungs = 2;
+/// Between two prices: so many starts beside a quarter of the open tasks, so many polls beside a
+/// 64th of what is left.
+constexpr std::size_t few_starts = 4;
+constexpr std::size_t few_polls = 4;
 /// The mix of coming scripts: the last submissions and some more that are unknown.
 constexpr double unknown_submissions = 5;
 /// A start shortly before the roll may be brought to its end after it.
@@ -54,7 +58,7 @@ double PriceSchedule::mean_load_of_arrival(int rung) {
   return polls / (static_cast<double>(recent_.size()) + unknown_submissions);
 }
 
-int PriceSchedule::target_rung(const DayBudget& budget, bool free) {
+int PriceSchedule::target_rung(const DayBudget& budget, int steps_down) {
   const double usable_left = usable_polls(budget);
   if (usable_left < one_poll_each * (static_cast<double>(tasks_.size()) + expected_.starts))
     return price_ladder::top;
@@ -63,8 +67,8 @@ int PriceSchedule::target_rung(const DayBudget& budget, bool free) {
   const auto affordable = [&](int rung) {
     return expected_.starts * mean_load_of_arrival(rung) + open_load(rung) <= left;
   };
-  int low = free ? 0 : std::clamp(rung_ - step_rungs, 0, highest_rung_);
-  int high = free ? highest_rung_ : std::clamp(rung_ + step_rungs, 0, highest_rung_);
+  int low = std::clamp(rung_ - steps_down, 0, highest_rung_);
+  int high = highest_rung_;
   while (low < high) { // the lowest affordable rung, or the highest there is
     const int middle = low + (high - low) / 2;
     if (affordable(middle))
@@ -89,11 +93,20 @@ void PriceSchedule::reprice(WallTime now, const DayBudget& budget) {
   highest_rung_ = price_ladder::rung_below(std::max<Seconds>(Seconds(0), day_ends_ - now) / 2);
   admission_rung_ = std::max(highest_rung_, price_ladder::rung_below(dearest_at_roll));
   least_polls_ = std::max(static_cast<double>(tasks_.size()), open_load(admission_rung_));
-  const int target = target_rung(budget, free);
+  // Down in small steps, because what looks cheap may be a lull; up at once: what was spent too
+  // cheaply is gone.
+  const bool may_step = free || !stepped_at_ || now - *stepped_at_ >= options_.reprice_every;
+  if (may_step)
+    stepped_at_ = now;
   const int before = rung_;
-  rung_ = free ? target : std::clamp(target, rung_ - step_rungs, rung_ + step_rungs);
+  rung_ = target_rung(budget, free ? price_ladder::top : may_step ? step_rungs : 0);
   if (rung_ != before || free)
     rebuild_heap();
+  starts_since_priced_ = 0;
+  most_starts_since_priced_ = few_starts + tasks_.size() / 4;
+  polls_since_priced_ = 0;
+  most_polls_since_priced_ =
+      few_polls + static_cast<std::size_t>(std::max(0.0, usable_polls(budget)) / 64);
 }
 
 double PriceSchedule::least_polls_of(ScriptRecord& script) {

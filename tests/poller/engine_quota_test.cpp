@@ -66,6 +66,17 @@ TEST_CASE("700 jobs on a test app take two days, none is refused, none is left b
   world.check_ledger_is_the_services("2126-03-03");
 }
 
+TEST_CASE("a burst of scripts that run long does not use up the day in its first minutes") {
+  QuotaWorld world(30, 3'000);
+  world.enqueue_many(30, 1'200'000);
+  world.run_for(10min);
+  CHECK(world.count("running") > 20);
+  CHECK(world.ledger("used", "status") < 2'700); // no start is left for today: all polls are for these
+  REQUIRE(world.run_until_idle(1h));
+  CHECK(world.count("succeeded") + world.count("timed_out") == 30);
+  CHECK(world.kdocs.refused_by_quota() == 0);
+}
+
 TEST_CASE("a restart in the middle of the day goes on with the same ledger") {
   QuotaWorld world(40, 2'000);
   world.enqueue_many(60, 300'000);

@@ -189,7 +189,7 @@ TEST_CASE("less budget makes a poll dearer") {
   }
 }
 
-TEST_CASE("within a day the price moves in small steps, at the roll at once") {
+TEST_CASE("within a day the price rises at once and falls in small steps, at the roll at once") {
   PriceSchedule schedule({});
   schedule.submitted(simple(1));
   const Day day(10'000);
@@ -198,10 +198,35 @@ TEST_CASE("within a day the price moves in small steps, at the roll at once") {
   auto spent = day.budget(start);
   spent.status_used = 9'000;
   schedule.reprice(start + 30s, spent);
-  CHECK(schedule.price() > plenty);
-  CHECK(schedule.price() <= plenty * 1.42); // two rungs
+  const Seconds scarce = schedule.price();
+  CHECK(scarce > plenty * 4);
+  schedule.reprice(start + 60s, day.budget(start));
+  CHECK(schedule.price() < scarce);
+  CHECK(schedule.price() >= scarce / 1.42); // two rungs
+  const Seconds falling = schedule.price();
+  schedule.reprice(start + 61s, day.budget(start));
+  CHECK(schedule.price() == falling);
   schedule.reprice(start + 24h, day.budget(start + 24h));
   CHECK(schedule.price() < plenty * 1.2);
+}
+
+TEST_CASE("what is started or asked in a burst is priced before the half minute is over") {
+  PriceSchedule schedule({});
+  const auto budget = Day(1'000).budget(start);
+  schedule.reprice(start, budget);
+  CHECK_FALSE(schedule.needs_price(start));
+  for (int job = 1; job <= 20; ++job)
+    schedule.submitted(simple(job));
+  CHECK(schedule.needs_price(start));
+  schedule.reprice(start, budget);
+  std::size_t polls = 0;
+  for (WallTime now = start; !schedule.needs_price(now) && now < start + 30s; now += 100ms)
+    while (const auto due = schedule.next_due(now)) {
+      schedule.found_running(due->job, now);
+      ++polls;
+    }
+  CHECK(polls > 0);
+  CHECK(polls < 60);
 }
 
 TEST_CASE("with less than one poll for each task everybody waits") {
