@@ -4,6 +4,7 @@
 #include "daemon/version.h"
 
 #include <algorithm>
+#include <random>
 
 namespace kdq {
 
@@ -14,6 +15,13 @@ namespace {
 constexpr std::chrono::seconds stop_patience{20};
 /// Between the tries to take up the last run's work while another program has the database locked.
 constexpr std::chrono::seconds start_retry{1};
+
+EngineSettings engine_settings(const Config& config) {
+  EngineSettings settings = config.engine;
+  settings.version = version;
+  settings.jitter_seed = std::random_device{}();
+  return settings;
+}
 
 /// Nothing of the old file may be written anywhere: it is not the queue any more.
 struct FileReplaced : std::runtime_error {
@@ -26,7 +34,7 @@ App::App(const Config& config, const std::filesystem::path& credentials_director
     : log_(log), database_file_(config.database), lock_(database_file_), watch_(database_file_),
       database_(database_file_), tokens_(config.token_files, credentials_directory),
       transport_(clock_), events_(log_),
-      engine_(config.engine, database_, transport_, clock_, tokens_, events_) {
+      engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
   for (const int fd : watch_.descriptors())
     transport_.watch(fd);
   transport_.watch(stop_signal_.fd());
