@@ -1,0 +1,180 @@
+#include "tests/bench/report/tables.h"
+
+#include "tests/bench/common/statistics.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace kdq::bench {
+
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+/// What tells two measurements of one program apart: its arguments, as the line repeats them.
+std::string name_of(const nlohmann::json& line) {
+  std::string name = line.at("bench");
+  if (line.contains("case"))
+    name += " " + line.at("case").get<std::string>();
+  if (name == "wakeup")
+    name += line.at("beside_jobs_per_s") > 0 ? " beside load" : " idle";
+  if (name == "idle")
+    name += line.at("running") > 0 ? " with running tasks" : " empty";
+  if (name == "courtesy")
+    name += " " + line.at("load").get<std::string>() +
+            (line.at("timeout").get<bool>() ? " with .timeout" : "");
+  if (name == "bursts")
+    name += line.at("max_running") > line.at("tasks") ? " started" : " waiting";
+  return name;
+}
+
+const Measured* find(const std::vector<Measured>& all, const std::string& name) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Measured& m) { return m.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string text(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits,
+                value >= 1000 ? "%.0f"
+                : value >= 10 ? "%.1f"
+                              : "%.3f",
+                value);
+  return digits;
+}
+
+std::string cell(const Measured& measured, const std::string& key) {
+  const auto value = measured.values.find(key);
+  return value == measured.values.end() ? "" : text(value->get<double>());
+}
+
+std::string ratio(const Measured* measured, const Measured* reference, const std::string& key) {
+  if (measured == nullptr || reference == nullptr || !measured->values.contains(key) ||
+      reference->values.value(key, 0.0) == 0)
+    return "";
+  return text(measured->values.value(key, 0.0) / reference->values.value(key, 0.0));
+}
+
+std::string table(const Rows& rows) {
+  std::string out;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    out += "|";
+    for (const std::string& column : rows[i])
+      out += " " + column + " |";
+    out += "\n";
+    if (i == 0) {
+      out += "|";
+      for (std::size_t k = 0; k < rows[0].size(); ++k)
+        out += "---|";
+      out += "\n";
+    }
+  }
+  return out + "\n";
+}
+
+/// A row for each of these that was measured, with the values under these keys.
+std::string plain_table(const std::vector<Measured>& all, const std::string& head,
+                        const std::vector<std::string>& names,
+                        const std::vector<std::pair<std::string, std::string>>& columns) {
+  Rows rows{{head}};
+  for (const auto& [key, title] : columns)
+    rows[0].push_back(title);
+  for (const std::string& name : names)
+    if (const Measured* measured = find(all, name)) {
+      rows.push_back({name});
+      for (const auto& [key, title] : columns)
+        rows.back().push_back(cell(*measured, key));
+    }
+  return rows.size() > 1 ? table(rows) : "";
+}
+
+std::string drain_table(const std::vector<Measured>& all) {
+  const Measured* limit = find(all, "limit");
+  Rows rows{{"drain", "jobs/s", "of the limit", "CPU µs/job", "of the limit", "peak memory MB",
+             "disk bytes/job"}};
+  for (const std::string name : {"limit", "drain"})
+    if (const Measured* measured = find(all, name))
+      rows.push_back({name == "drain" ? "kdocs-queued" : "the limit", cell(*measured, "jobs_per_s"),
+                      ratio(measured, limit, "jobs_per_s"), cell(*measured, "cpu_us_per_job"),
+                      ratio(measured, limit, "cpu_us_per_job"), cell(*measured, "peak_memory_mb"),
+                      cell(*measured, "disk_bytes_per_job")});
+  return rows.size() > 1 ? table(rows) : "";
+}
+
+std::string scale_table(const std::vector<Measured>& all) {
+  const Measured* small = find(all, "scale small");
+  Rows rows{{"scale", "CPU µs/job", "of small", "disk bytes/job", "peak memory MB", "start ms",
+             "first job after ms"}};
+  for (const std::string name : {"scale small", "scale large", "scale future", "scale start"})
+    if (const Measured* measured = find(all, name))
+      rows.push_back({name, cell(*measured, "cpu_us_per_job"),
+                      ratio(measured, small, "cpu_us_per_job"),
+                      cell(*measured, "disk_bytes_per_job"), cell(*measured, "peak_memory_mb"),
+                      cell(*measured, "start_ms"), cell(*measured, "first_job_after_ms")});
+  return rows.size() > 1 ? table(rows) : "";
+}
+
+} // namespace
+
+std::vector<Measured> medians(const std::vector<nlohmann::json>& lines) {
+  std::vector<Measured> all;
+  std::vector<std::vector<nlohmann::json>> runs;
+  for (const nlohmann::json& line : lines) {
+    const std::string name = name_of(line);
+    const auto at = static_cast<std::size_t>(
+        std::find_if(all.begin(), all.end(), [&](const Measured& m) { return m.name == name; }) -
+        all.begin());
+    if (at == all.size()) {
+      all.push_back({name, 0, line});
+      runs.emplace_back();
+    }
+    runs[at].push_back(line);
+    ++all[at].runs;
+  }
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (auto& [key, value] : all[i].values.items()) {
+      if (!value.is_number())
+        continue;
+      std::vector<double> values;
+      for (const nlohmann::json& line : runs[i])
+        values.push_back(line.at(key));
+      value = median(values);
+    }
+  return all;
+}
+
+std::string tables(const std::vector<Measured>& all) {
+  return drain_table(all) +
+         plain_table(all, "INSERT by another process → POST arrives",
+                     {"limit_wakeup", "wakeup idle", "wakeup beside load"},
+                     {{"from_before_p50_ms", "from before: p50 ms"},
+                      {"from_before_p99_ms", "p99 ms"},
+                      {"from_return_p50_ms", "from its return: p50 ms"},
+                      {"from_return_p99_ms", "p99 ms"}}) +
+         plain_table(all, "idle", {"idle empty", "idle with running tasks"},
+                     {{"cpu_percent", "CPU %"},
+                      {"wakeups_per_s", "wake-ups/s"},
+                      {"written_bytes", "bytes written"},
+                      {"peak_memory_mb", "peak memory MB"}}) +
+         scale_table(all) +
+         plain_table(all, "long scripts: written per byte of script", {"scale scripts"},
+                     {{"live_disk_per_script_byte", "INSERTed live: to disk"},
+                      {"live_written_per_script_byte", "by write()"},
+                      {"beforehand_disk_per_script_byte", "queued before: to disk"},
+                      {"beforehand_written_per_script_byte", "by write()"}}) +
+         plain_table(all, "sqlite3 without .timeout, unless it says so",
+                     {"courtesy steady", "courtesy drain", "courtesy steady with .timeout",
+                      "courtesy drain with .timeout"},
+                     {{"inserts", "INSERTs"},
+                      {"locked", "refused"},
+                      {"locked_percent", "%"},
+                      {"daemon_commits_per_s", "daemon's commits/s"}}) +
+         plain_table(all, "very many rows in one transaction", {"bursts waiting", "bursts started"},
+                     {{"insert_ms", "INSERT ms"},
+                      {"late_after_commit_max_ms", "latest poll, from the commit: ms"},
+                      {"late_max_ms", "from its plan: ms"},
+                      {"calm_late_max_ms", "without the burst: ms"}});
+}
+
+} // namespace kdq::bench

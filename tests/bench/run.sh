@@ -1,0 +1,98 @@
+#!/bin/bash
+# Builds release and benchmarks, runs all of them, prints tables, writes build/bench.json:
+#   bash tests/bench/run.sh                  5 rounds; about half an hour
+#   bash tests/bench/run.sh --rounds 1       fewer rounds
+#   bash tests/bench/run.sh --quick          one round of everything in a small size: minutes
+#   bash tests/bench/run.sh --full           with 1,000,000 queued, 1,000,000 ended, 10,000,000 log rows
+#   bash tests/bench/run.sh --only drain     drain, wakeup, idle, scale, courtesy or bursts
+# --build FOLDER and --folder FOLDER (where the databases are; a local disk) come on top. What is
+# compared runs in turns (limit, daemon, limit, daemon, …); the tables show medians. Read ratios: the
+# absolute numbers are this machine's, with all that runs beside.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+rounds=5 size=normal only= build=build/release folder=/tmp
+while [ $# -gt 0 ]; do
+  case $1 in
+    --rounds) rounds=$2; shift ;;
+    --quick) size=quick rounds=1 ;;
+    --full) size=full ;;
+    --only) only=$2; shift ;;
+    --build) build=$2; shift ;;
+    --folder) folder=$2; shift ;;
+    *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+# What one run of each has to do.
+jobs=20000 inserts=300 load=500 seconds=60 waves=12 shell_inserts=5000 shell_drain=2000 drain_jobs=300000
+much=(--queued 100000 --ended 100000 --lines 1000000)
+case $size in
+  quick) jobs=5000 inserts=100 seconds=5 waves=4 shell_inserts=300 shell_drain=300 drain_jobs=60000
+         much=(--queued 20000 --ended 20000 --lines 200000) ;;
+  full) much=(--queued 1000000 --ended 1000000 --lines 10000000) ;;
+esac
+
+cmake --preset release -B "$build" -DKDQ_BENCH=ON > /dev/null
+programs=(fast_kdocs limit limit_wakeup bench_report drain wakeup idle scale courtesy bursts)
+cmake --build "$build" --target kdocs-queued "${programs[@]}"
+bin=$build/tests/bench
+daemon=$(realpath "$build/daemon/kdocs-queued")
+lines=$build/bench-lines.json
+: > "$lines"
+
+# measure PROGRAM [OPTION...]: one line into the results; a failure is told and costs that run only.
+failed=0
+measure() {
+  echo "  $*" >&2
+  "$bin/$1" "${@:2}" --folder "$folder" >> "$lines" || failed=1
+}
+# of PROGRAM [OPTION...]: of the daemon.
+of() { measure "$1" --daemon "$daemon" "${@:2}"; }
+# wanted NAME
+wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
+
+for round in $(seq "$rounds"); do
+  echo "round $round of $rounds" >&2
+  if wanted drain; then
+    measure limit --jobs "$jobs"
+    of drain --jobs "$jobs"
+  fi
+  if wanted wakeup; then
+    of wakeup --reference --inserts "$inserts"
+    of wakeup --inserts "$inserts"
+    of wakeup --inserts "$inserts" --load "$load"
+  fi
+  if wanted scale; then
+    of scale small --waves "$waves"
+    # The large one takes minutes to fill: in full size once.
+    if [ "$size" != full ] || [ "$round" = 1 ]; then
+      of scale large --waves "$waves" "${much[@]}"
+    fi
+    of scale future --waves "$waves"
+    of scale start
+    of scale scripts
+  fi
+  if wanted bursts; then
+    of bursts
+    of bursts --max-running 10000
+  fi
+  # These need no medians: they count over a long time, or over many processes.
+  [ "$round" = 1 ] || continue
+  if wanted idle; then
+    of idle --seconds "$seconds"
+    of idle --seconds "$seconds" --running 10000
+  fi
+  if wanted courtesy; then
+    of courtesy --inserts "$shell_inserts"
+    of courtesy --inserts "$shell_drain" --load drain --drain-jobs "$drain_jobs"
+    of courtesy --inserts "$shell_drain" --timeout
+    of courtesy --inserts "$shell_drain" --timeout --load drain --drain-jobs "$drain_jobs"
+  fi
+done
+
+mkdir -p build
+"$bin/bench_report" "$lines" --json build/bench.json
+echo "all runs and medians: build/bench.json" >&2
+exit $failed
