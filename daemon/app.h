@@ -3,6 +3,7 @@
 
 #include "daemon/change_watch.h"
 #include "daemon/config.h"
+#include "daemon/courtesy.h"
 #include "daemon/curl_transport.h"
 #include "daemon/instance_lock.h"
 #include "daemon/logging.h"
@@ -45,6 +46,7 @@ private:
   InstanceLock lock_;
   ChangeWatch watch_; ///< before the database: what happens in between makes an event
   Database database_;
+  Courtesy courtesy_;
   TokenFiles tokens_;
   CurlTransport transport_;
   LogEvents events_;

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 namespace kdq {
 
@@ -27,6 +28,11 @@ constexpr Tier tiers[] = {{"test", 500, 10'000}, {"production", 100'000, 1'000'0
 constexpr std::int64_t quota_max = 1'000'000'000;
 /// A task is believed to stay queryable for a day; a week leaves room for that to be wrong.
 constexpr std::int64_t job_timeout_max_s = std::int64_t{7} * 24 * 3600;
+
+/// A limit in days is a slip beyond a hundred years.
+constexpr double days_max = 36'500;
+/// So is one of bytes that an empty database nearly reaches: it would delete all that has ended.
+constexpr std::int64_t max_bytes_min = std::int64_t{1} << 20;
 
 /// Where relative paths of a setting begin.
 struct Folders {
@@ -123,6 +129,19 @@ std::string checked_timezone(const std::string& name, const Complain& complain) 
   return name;
 }
 
+void read_retention(const JsonValue& value, RetentionSettings& retention) {
+  const auto read_max_bytes = [&](const JsonValue& v) {
+    retention.max_bytes = v.integer(0, std::numeric_limits<std::int64_t>::max());
+    if (retention.max_bytes > 0 && retention.max_bytes < max_bytes_min)
+      v.fail("must be 0 (no limit) or at least " + std::to_string(max_bytes_min) + " (1 MiB)");
+  };
+  value.object({
+      {"days_ended", [&](auto& v) { retention.days_ended = Days(v.number(0, days_max)); }},
+      {"days_logs", [&](auto& v) { retention.days_logs = Days(v.number(0, days_max)); }},
+      {"max_bytes", read_max_bytes},
+  });
+}
+
 void read_app(const JsonValue& value, const Folders& folders, AppDraft& app) {
   AppSettings& s = app.settings;
   const auto complain = [](const JsonValue& v) {
@@ -204,6 +223,8 @@ Config read_file(const fs::path& file, const Folders& folders, Drafts& apps) {
            [&](auto& v) {
              engine.job_timeout = std::chrono::seconds(v.integer(1, job_timeout_max_s));
            }},
+          {"keep_raw", [&](auto& v) { engine.keep_raw = v.yes_or_no(); }},
+          {"retention", [&](auto& v) { read_retention(v, engine.retention); }},
           {"apps", read_apps},
       });
   return config;

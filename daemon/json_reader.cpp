@@ -149,6 +149,12 @@ double JsonValue::number(double min, double max) const {
   return value;
 }
 
+bool JsonValue::yes_or_no() const {
+  if (!node_.is_boolean())
+    wrong_type("true or false");
+  return node_.get<bool>();
+}
+
 void JsonValue::object(const Keys& keys) const {
   if (!node_.is_object())
     wrong_type("an object in braces");

@@ -23,6 +23,7 @@ public:
   std::string text() const;
   std::int64_t integer(std::int64_t min, std::int64_t max) const;
   double number(double min, double max) const;
+  bool yes_or_no() const;
 
   using Handler = std::function<void(const JsonValue&)>;
   using Keys = std::vector<std::pair<std::string_view, Handler>>;

@@ -34,6 +34,31 @@ std::string app_sentence(const std::string& name, const AppSettings& app, const 
   return text;
 }
 
+std::string after_days(Days days) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", days.count());
+  return " after " + std::string(text) + (days.count() == 1 ? " day" : " days");
+}
+
+std::string retention_sentence(const EngineSettings& engine) {
+  const RetentionSettings& retention = engine.retention;
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (retention.days_ended.count() > 0)
+    add("ended jobs are deleted" + after_days(retention.days_ended));
+  if (retention.days_logs.count() > 0)
+    add((text.empty() ? "log lines and requests of ended jobs are deleted"
+                      : "their log lines and requests") +
+        after_days(retention.days_logs));
+  if (retention.max_bytes > 0)
+    add("the oldest ended jobs are deleted while more than " + grouped(retention.max_bytes) +
+        " bytes are in use");
+  if (text.empty())
+    text = "what has ended is kept for ever";
+  return text + (engine.keep_raw ? "; replies are kept as received, too"
+                                 : "; of replies whose content is in rows the raw body is dropped");
+}
+
 } // namespace
 
 std::string grouped(std::int64_t number) {
@@ -58,6 +83,7 @@ std::vector<std::string> summary(const Config& config) {
                   " scripts run at a time, " + per_file +
                   "; a script without timeout_s is given up after " +
                   grouped(engine.job_timeout.count()) + " s");
+  lines.push_back(retention_sentence(engine));
   return lines;
 }
 

@@ -31,6 +31,15 @@ std::string plural(Endpoint endpoint) {
   return endpoint == Endpoint::submit ? "starts" : "status requests";
 }
 
+/// `2026-01-31 16:00:00 UTC`
+std::string utc_second(WallTime moment) {
+  return to_text(moment).substr(0, 19) + " UTC";
+}
+
+std::string asked_to_wait(const kdocs_api::ServiceError& error, Moment now) {
+  return error.sentence + "; it asked to wait until " + utc_second(now.wall + *error.retry_after);
+}
+
 } // namespace
 
 AppGate::AppGate(std::string name, const AppSettings& settings, std::uint64_t jitter_seed)
@@ -127,13 +136,13 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
   switch (error.verdict) {
   case Verdict::pause:
     if (error.retry_after)
-      close(entry.pause, now.steady, now.steady + *error.retry_after, error.sentence);
+      close(entry.pause, now.steady, now.steady + *error.retry_after, asked_to_wait(error, now));
     else
       quota_refused(entry, error.sentence, sent_at, now);
     break;
   case Verdict::later:
     if (error.retry_after) {
-      close(entry.pause, now.steady, now.steady + *error.retry_after, error.sentence);
+      close(entry.pause, now.steady, now.steady + *error.retry_after, asked_to_wait(error, now));
     } else if (!entry.pause || sent_at > entry.pause->since) { // replies of one burst count once
       close(entry.pause, now.steady,
             now.steady + backoff(first_pause, entry.pauses++, longest_pause), error.sentence);
@@ -197,20 +206,25 @@ std::optional<Hold> AppGate::hold(Endpoint endpoint, Moment now) const {
       return std::nullopt;
     return now.wall + (barrier.until - now.steady);
   };
-  if (closed_)
-    return Hold{closed_->reason, closed_->needs_person ? std::nullopt : end_of(*closed_)};
+  if (closed_ && closed_->needs_person)
+    return Hold{closed_->reason, std::nullopt};
   const Door& entry = door(endpoint);
   const bool refused_for_today = entry.pause && entry.pause->quota;
+  // What lasts longer is told: nothing may be there today to find out that KDocs answers again.
   if (is_spent(entry, now.wall)) {
+    const WallTime ends = day(now.wall).ends;
     const std::string reason =
-        refused_for_today
-            ? "KDocs says that today's " + plural(endpoint) +
-                  " are used up, though not all were counted here: others use this app (" +
-                  entry.pause->reason + ")"
-            : "today's " + std::to_string(allowed(endpoint)) + " " + plural(endpoint) +
-                  " are used up";
-    return Hold{reason, day(now.wall).ends};
+        refused_for_today ? "KDocs lets no more " + plural(endpoint) + " through today, until " +
+                                utc_second(ends) +
+                                ", although some are left by the count here: others use this "
+                                "app (" +
+                                entry.pause->reason + ")"
+                          : "today's " + std::to_string(allowed(endpoint)) + " " +
+                                plural(endpoint) + " are used up until " + utc_second(ends);
+    return Hold{reason, ends};
   }
+  if (closed_)
+    return Hold{closed_->reason, end_of(*closed_)};
   if (entry.pause && (!refused_for_today || entry.pause->until > now.steady))
     return Hold{entry.pause->reason, end_of(*entry.pause)};
   return std::nullopt;

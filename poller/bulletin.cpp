@@ -15,8 +15,7 @@ constexpr std::chrono::seconds fresh{5};
 constexpr std::chrono::milliseconds same_moment = 2s;
 
 bool same_end(const std::optional<WallTime>& a, const std::optional<WallTime>& b) {
-  return a.has_value() == b.has_value() &&
-         (!a || (*a > *b ? *a - *b : *b - *a) < same_moment);
+  return a.has_value() == b.has_value() && (!a || (*a > *b ? *a - *b : *b - *a) < same_moment);
 }
 
 bool same_hold(const std::optional<Hold>& a, const std::optional<Hold>& b) {
@@ -37,6 +36,14 @@ std::optional<Hold> hold_of_starts(const AppState& app, Moment now) {
   return app.no_polls_left;
 }
 
+/// That requests failed is no news any more once there is nothing to ask.
+std::optional<Hold> hold_of_polls(const AppState& app, std::size_t running, Moment now) {
+  auto hold = app.gate.hold(Endpoint::status, now);
+  if (hold && !hold->until && running == 0 && !app.gate.blocked())
+    hold.reset();
+  return hold;
+}
+
 std::string sentence(const std::optional<Hold>& starts, const std::optional<Hold>& polls) {
   if (starts && polls && starts->reason == polls->reason)
     return starts->reason;
@@ -51,7 +58,8 @@ std::string sentence(const std::optional<Hold>& starts, const std::optional<Hold
 } // namespace
 
 std::string Bulletin::trouble(const AppState& app, Moment now) const {
-  return sentence(hold_of_starts(app, now), app.gate.hold(Endpoint::status, now));
+  const std::size_t running = state_.tasks.of_app(app.gate.name());
+  return sentence(hold_of_starts(app, now), hold_of_polls(app, running, now));
 }
 
 AppRow Bulletin::row(const AppState& app, Moment now) const {
@@ -60,7 +68,7 @@ AppRow Bulletin::row(const AppState& app, Moment now) const {
   AppRow row;
   row.name = gate.name();
   row.starts = hold_of_starts(app, now);
-  row.polls = gate.hold(Endpoint::status, now);
+  row.polls = hold_of_polls(app, state_.tasks.of_app(gate.name()), now);
   row.reason = sentence(row.starts, row.polls);
   row.state = gate.blocked() ? "blocked" : row.starts || row.polls ? "waiting" : "ready";
   row.submit_quota = gate.allowed(Endpoint::submit);

@@ -11,6 +11,8 @@ namespace {
 // Bounds of one transaction: with them it holds the write lock for well under a millisecond.
 constexpr std::size_t batch_polls = 32;
 constexpr std::size_t batch_starts = 16;
+// Transactions of one dispatch.
+constexpr int most_batches = 8;
 // Between transactions that only set rows aside: a queue of 100,000 rows must not keep the write
 // lock from those who INSERT.
 constexpr std::chrono::milliseconds pause_between_scans{10};
@@ -29,9 +31,21 @@ bool Dispatcher::Plan::empty() const {
 
 void Dispatcher::dispatch() {
   const Moment now = state_.now();
-  wake_ = SteadyTime::max();
   token_.clear();
+  try {
+    // Several short transactions, one wait for the disk.
+    for (int batch = 0; batch < most_batches && dispatch_batch(now);)
+      ++batch;
+  } catch (const StoreUnavailable&) {
+    send_all(); // what was begun before
+    throw;
+  }
+  send_all();
+}
 
+/// One transaction; whether there may be more to do at once.
+bool Dispatcher::dispatch_batch(Moment now) {
+  wake_ = SteadyTime::max();
   Plan plan;
   Begun begun;
   try {
@@ -43,7 +57,7 @@ void Dispatcher::dispatch() {
       plan_starts(plan, now);
     });
     if (plan.empty())
-      return;
+      return false;
     state_.database.write([&] { begin(plan, begun, now); });
     bulletin_.committed();
   } catch (...) {
@@ -51,18 +65,30 @@ void Dispatcher::dispatch() {
       state_.postpone(*state_.tasks.find(id), now.steady);
     throw;
   }
-  if (!begun.polls.empty() || !begun.starts.empty())
-    state_.database.durable(); // the intent is on disk before a byte leaves
-  for (Begun::Poll& poll : begun.polls)
-    send_poll(poll, now);
-  for (Begun::Start& start : begun.starts)
-    send_start(start, now);
-  follow_up(begun, now);
+  take_in_hand(begun, now);
   // A claim makes its file's next job ready, and a scan that set rows aside has not seen all: look
   // again, but leave others room to write where nothing was sent.
   const bool sent = !begun.polls.empty() || !begun.starts.empty();
   if (!begun.starts.empty() || !plan.scans.empty())
     wake_at(sent ? now.steady : now.steady + pause_between_scans);
+  return sent && wake_ <= now.steady;
+}
+
+void Dispatcher::take_in_hand(Begun& begun, Moment now) {
+  for (Begun::Poll& poll : begun.polls)
+    hold_poll(poll, now);
+  for (Begun::Start& start : begun.starts)
+    hold_start(start, now);
+  follow_up(begun, now);
+}
+
+void Dispatcher::send_all() {
+  if (outgoing_.empty())
+    return;
+  state_.database.durable(); // the intents are on disk before a byte leaves
+  for (auto& [id, request] : outgoing_)
+    transport_.send(id, std::move(request));
+  outgoing_.clear();
 }
 
 const std::string* Dispatcher::usable_token(AppGate& gate, Moment now) {
@@ -76,8 +102,8 @@ const std::string* Dispatcher::usable_token(AppGate& gate, Moment now) {
   }
   std::string& value = std::get<std::string>(read);
   if (!gate.accepts_token(value)) {
-    gate.no_token("KDocs refuses the access token: put a fresh one into the token file; it is "
-                  "read again when it changes",
+    gate.no_token("KDocs refuses the access token: put a fresh one into the token file, which is "
+                  "read again when it changes (under systemd: systemctl restart kdocs-queued)",
                   now.steady);
     return nullptr;
   }
@@ -236,11 +262,11 @@ bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Mom
   const std::size_t running = app.schedule.open() + starting;
   const WallTime roll = app.gate.day(now.wall).ends;
   app.no_polls_left =
-      Hold{running == 0 ? "too few of today's status requests are left to bring another script to "
-                          "its end; starts go on at " +
-                              to_text(roll) + " UTC"
-                        : "the rest of today's status requests is reserved for " +
-                              std::to_string(running) + " running tasks",
+      Hold{(running == 0 ? std::string("too few of today's status requests are left to bring another script to "
+                           "its end")
+                         : "the rest of today's status requests is reserved for " +
+                               std::to_string(running) + " running tasks") +
+               "; starts go on at " + to_text(roll).substr(0, 19) + " UTC at the latest",
            roll};
   wake_at(now.steady + (roll - now.wall)); // earlier when the tasks need less than was reserved
   return false;
@@ -323,7 +349,7 @@ std::string Dispatcher::unknown_app_sentence(const std::string& app) const {
          "); add it to the configuration and restart, then set state to 'queued'";
 }
 
-void Dispatcher::send_poll(Begun::Poll& poll, Moment now) {
+void Dispatcher::hold_poll(Begun::Poll& poll, Moment now) {
   Task& task = *state_.tasks.find(poll.job);
   const std::string& token = token_.at(task.app);
   task.last_poll = std::max(task.age(now.steady), std::chrono::milliseconds(1));
@@ -331,11 +357,11 @@ void Dispatcher::send_poll(Begun::Poll& poll, Moment now) {
                                                   Endpoint::status, std::move(poll.paid_from),
                                                   now.wall, now.steady, token, task.task});
   state_.apps.at(task.app).gate.sent(Endpoint::status, now.steady);
-  transport_.send(poll.request,
-                  kdocs_api::task_status(state_.apps.at(task.app).gate.settings(), token, task.task));
+  outgoing_.emplace_back(poll.request, kdocs_api::task_status(
+                                           state_.apps.at(task.app).gate.settings(), token, task.task));
 }
 
-void Dispatcher::send_start(Begun::Start& start, Moment now) {
+void Dispatcher::hold_start(Begun::Start& start, Moment now) {
   const ClaimedJob& job = start.job;
   const std::string& token = token_.at(job.app);
   Task task;
@@ -362,7 +388,7 @@ void Dispatcher::send_start(Begun::Start& start, Moment now) {
     settlement_.add(std::move(judgement));
     return;
   }
-  transport_.send(start.request, std::move(std::get<HttpRequest>(call)));
+  outgoing_.emplace_back(start.request, std::move(std::get<HttpRequest>(call)));
 }
 
 void Dispatcher::follow_up(const Begun& begun, Moment now) {

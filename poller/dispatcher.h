@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kdq {
@@ -20,8 +21,9 @@ public:
       : state_(state), settlement_(settlement), bulletin_(bulletin), transport_(transport),
         tokens_(tokens) {}
 
-  /// Sends what is due and allowed. Throws StoreUnavailable: then nothing was sent, and the plan is
-  /// as it was. Call only while no reply is unsaved.
+  /// Sends what is due and allowed, once its intents, and all that was committed before, are on
+  /// disk. Throws StoreUnavailable: what was not begun then is due as before. Call only while no
+  /// reply is unsaved.
   void dispatch();
 
   /// When something will be due or allowed that was not at the last dispatch(); far future:
@@ -60,6 +62,9 @@ private:
     std::vector<std::string> reasons;                ///< of refused
   };
 
+  bool dispatch_batch(Moment now);
+  void take_in_hand(Begun& begun, Moment now);
+  void send_all();
   void wake_at(SteadyTime moment) { wake_ = std::min(wake_, moment); }
   const std::string* usable_token(AppGate& gate, Moment now);
   void plan_polls(AppState& app, Plan& plan, Moment now);
@@ -72,8 +77,8 @@ private:
   void begin_starts(const Plan& plan, Begun& begun, WallTime now);
   void refuse(const Plan& plan, Begun& begun, WallTime now);
   void end_unsent(JobId job, JobState end, const std::string& error, Begun& begun, WallTime now);
-  void send_poll(Begun::Poll& poll, Moment now);
-  void send_start(Begun::Start& start, Moment now);
+  void hold_poll(Begun::Poll& poll, Moment now);
+  void hold_start(Begun::Start& start, Moment now);
   void follow_up(const Begun& begun, Moment now);
   std::string unknown_app_sentence(const std::string& app) const;
   std::size_t slots_on(const std::string& file_token) const;
@@ -85,6 +90,7 @@ private:
   Tokens& tokens_;
   SteadyTime wake_ = SteadyTime::max();
   std::map<std::string, std::string> token_; ///< of this dispatch, by app
+  std::vector<std::pair<RequestId, HttpRequest>> outgoing_; ///< begun, not sent
 };
 
 } // namespace kdq

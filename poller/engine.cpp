@@ -3,6 +3,7 @@
 #include "poller/bulletin.h"
 #include "poller/dispatcher.h"
 #include "poller/engine_state.h"
+#include "poller/housekeeping.h"
 #include "poller/settlement.h"
 
 #include <algorithm>
@@ -34,13 +35,14 @@ struct Engine::Impl {
        Events& events)
       : state(std::move(settings), database, clock, events), transport(wire), settlement(state),
         bulletin(state), dispatcher(state, settlement, bulletin, wire, tokens),
-        spill(database.file()) {}
+        housekeeping(state), spill(database.file()) {}
 
   EngineState state;
   Transport& transport;
   Settlement settlement;
   Bulletin bulletin;
   Dispatcher dispatcher;
+  Housekeeping housekeeping;
   SpillFile spill;
   bool stopping = false;
   bool foreign_change = false;
@@ -192,15 +194,17 @@ SteadyTime Engine::tick() {
     impl.tell();
     impl.store_works();
   } catch (const StoreUnavailable& error) {
+    impl.state.database.durable(); // what was committed before
     return impl.store_failed(error);
   }
+  impl.state.database.durable();
   const Moment now = impl.state.now();
   impl.tell_troubles(now);
   if (impl.settlement.unsaved() > 0 || std::exchange(impl.place_freed, false))
     return now.steady;
   if (impl.stopping)
     return now.steady + longest_store_retry;
-  SteadyTime wake = impl.dispatcher.next_wake(now);
+  SteadyTime wake = std::min(impl.dispatcher.next_wake(now), impl.housekeeping.next_wake());
   if (impl.state.tasks.size() > 0)
     wake = std::min(wake, impl.next_silence_check);
   return wake;
@@ -220,6 +224,7 @@ void Engine::Impl::work() {
   dispatcher.dispatch();
   place_freed = settlement.unsaved() > 0;
   settlement.save(); // jobs that turned out not to be sendable
+  housekeeping.work();
 }
 
 /// What users did to jobs that are in our hands.

@@ -8,6 +8,7 @@ namespace {
 // Of the jobs that wait, at most so many are counted when the day's budget is planned: each needs a
 // row to be read, and more than a day's starts do not matter.
 constexpr std::int64_t most_counted = 10'000;
+constexpr std::chrono::seconds count_again{5};
 
 } // namespace
 
@@ -39,10 +40,13 @@ DayBudget EngineState::budget(const AppState& app, Moment now) {
   return budget;
 }
 
-DayBudget EngineState::budget_with_queue(const AppState& app, Moment now) {
+DayBudget EngineState::budget_with_queue(AppState& app, Moment now) {
   DayBudget day = budget(app, now);
-  day.queued = queue.waiting(app.gate.name(), app.gate.day(now.wall).ends,
-                             std::min(most_counted, day.submit_left));
+  if (!app.waiting_at || now.steady - *app.waiting_at >= count_again) {
+    app.waiting = queue.waiting(app.gate.name(), app.gate.day(now.wall).ends, most_counted);
+    app.waiting_at = now.steady;
+  }
+  day.queued = std::min(app.waiting, day.submit_left);
   return day;
 }
 

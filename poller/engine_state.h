@@ -30,6 +30,8 @@ struct AppState {
   AppGate gate;
   PriceSchedule schedule;
   std::optional<Hold> no_polls_left; ///< for another start: what is left is for the running tasks
+  std::int64_t waiting = 0;          ///< jobs that may be started today, as of waiting_at
+  std::optional<SteadyTime> waiting_at;
 };
 
 /// How the schedule finds the script's past runs.
@@ -53,8 +55,8 @@ struct EngineState {
   // --- budgets; inside of Database::read() or write() -----------------------------------------
   /// What the app has left today, in plan time. The jobs that wait are not counted.
   DayBudget budget(const AppState& app, Moment now);
-  /// The same with the jobs that wait for a start today.
-  DayBudget budget_with_queue(const AppState& app, Moment now);
+  /// The same with the jobs that wait for a start today, as of a few seconds ago.
+  DayBudget budget_with_queue(AppState& app, Moment now);
 
   // --- tasks --------------------------------------------------------------------------------
   /// A task runs: it will be asked.

@@ -5,22 +5,6 @@
 
 namespace kdq::run_time_grid {
 
-namespace {
-
-std::array<double, buckets + 1> make_edges() {
-  std::array<double, buckets + 1> edges{};
-  for (std::size_t i = 1; i <= buckets; ++i)
-    edges[i] = first_edge_seconds * std::exp2(static_cast<double>(i - 1) / buckets_per_octave);
-  return edges;
-}
-
-} // namespace
-
-const std::array<double, buckets + 1>& edges() {
-  static const auto table = make_edges();
-  return table;
-}
-
 std::size_t bucket_of(double seconds) {
   if (!(seconds >= first_edge_seconds))
     return 0;

@@ -18,8 +18,43 @@ inline constexpr std::size_t buckets = 256;
 inline constexpr double buckets_per_octave = 16;
 inline constexpr double first_edge_seconds = 0.5;
 
-/// edges()[i] is where bucket i begins, in seconds; edges()[buckets] is the end of the last.
-const std::array<double, buckets + 1>& edges();
+/// Where each bucket begins, in seconds, and the end of the last. Powers of two with sixteenths as
+/// exponents; known when compiled, because plans read it millions of times.
+inline constexpr std::array<double, buckets + 1> make_edges() {
+  // 2^(i/16)
+  constexpr double sixteenths[] = {
+      1.0,
+      1.0442737824274138,
+      1.0905077326652577,
+      1.1387886347566916,
+      1.189207115002721,
+      1.241857812073484,
+      1.2968395546510096,
+      1.3542555469368927,
+      1.4142135623730951,
+      1.4768261459394993,
+      1.5422108254079407,
+      1.6104903319492543,
+      1.681792830507429,
+      1.7562521603732995,
+      1.8340080864093424,
+      1.9152065613971474,
+  };
+  std::array<double, buckets + 1> edges{};
+  double octave = first_edge_seconds;
+  for (std::size_t i = 0; i < buckets; ++i) {
+    edges[i + 1] = octave * sixteenths[i % 16];
+    if (i % 16 == 15)
+      octave *= 2;
+  }
+  return edges;
+}
+inline constexpr auto edge_table = make_edges();
+
+/// edges()[i] is where bucket i begins; edges()[buckets] is the end of the last.
+constexpr const std::array<double, buckets + 1>& edges() {
+  return edge_table;
+}
 
 /// The bucket that holds an age in seconds; ages beyond the grid are in the last one.
 std::size_t bucket_of(double seconds);

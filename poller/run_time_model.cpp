@@ -22,6 +22,10 @@ constexpr double weight_share = 0.01; // of every view's weight is dealt out eve
 constexpr double pool_width_octaves = 2.5;
 constexpr double base_weight = 4; // in runs of the pool
 constexpr std::uint64_t runs_for_pool = 3;
+// To weigh the views against each other costs more than all else about a run. Where many runs of a
+// script are known, one in four does.
+constexpr std::uint64_t runs_for_every_weighing = 200;
+constexpr std::uint64_t weigh_every = 4;
 constexpr double narrowing =
     -0.2; // kernel width falls as runs^-1/5, the optimal rate for a density
 
@@ -149,24 +153,39 @@ RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
   return mixture;
 }
 
+/// Counts a run; `shares` sum to one: where it fell.
+void RunTimeModel::remember(const RunTimeShares& shares) {
+  for (std::size_t m = 0; m < memories; ++m) {
+    const double keep = 1 - 1 / memory_runs[m];
+    for (std::size_t i = 0; i < buckets; ++i)
+      memory_[m].counts[i] =
+          static_cast<float>(static_cast<double>(memory_[m].counts[i]) * keep + shares[i]);
+    memory_[m].runs = memory_[m].runs * keep + 1;
+  }
+}
+
 void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {
   const Span span = span_of(run);
-  RunTimeShares mixture{};
+  const bool weigh = runs_ < runs_for_every_weighing || runs_ % weigh_every == 0;
   std::array<double, views> likelihood{};
-  for (std::size_t j = 0; j < views; ++j) {
-    const auto shares = view(j, pool);
-    likelihood[j] = mass(shares, span);
-    for (std::size_t i = span.first; i <= span.last; ++i)
-      mixture[i] += weight_[j] * shares[i];
+  if (weigh) {
+    outlook_.fill(0);
+    for (std::size_t j = 0; j < views; ++j) {
+      const auto shares = view(j, pool);
+      likelihood[j] = mass(shares, span);
+      for (std::size_t i = 0; i < buckets; ++i)
+        outlook_[i] += static_cast<float>(weight_[j] * shares[i]);
+    }
   }
   // An interval's mass is spread as the estimate so far has it.
+  RunTimeShares mixture{};
   for (std::size_t i = span.first; i <= span.last; ++i)
-    mixture[i] *= span.part(i);
+    mixture[i] = span.part(i) * static_cast<double>(outlook_[i]);
   if (std::accumulate(mixture.begin(), mixture.end(), 0.0) <= 0)
     mixture[span.last] = 1;
   normalise(mixture);
 
-  if (runs_ > 0) {
+  if (weigh && runs_ > 0) {
     double sum = 0;
     for (std::size_t j = 0; j < views; ++j)
       sum += weight_[j] *= likelihood[j];
@@ -174,13 +193,7 @@ void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {
       weight = (sum > 0 ? (1 - weight_share) * weight / sum : (1 - weight_share) / double{views}) +
                weight_share / double{views};
   }
-  for (std::size_t m = 0; m < memories; ++m) {
-    const double keep = 1 - 1 / memory_runs[m];
-    for (std::size_t i = 0; i < buckets; ++i)
-      memory_[m].counts[i] =
-          static_cast<float>(static_cast<double>(memory_[m].counts[i]) * keep + mixture[i]);
-    memory_[m].runs = memory_[m].runs * keep + 1;
-  }
+  remember(mixture);
   if (runs_ < runs_for_pool)
     pool.learn(mixture);
   ++runs_;

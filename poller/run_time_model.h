@@ -54,10 +54,12 @@ private:
     double runs = 0;
   };
 
+  void remember(const RunTimeShares& shares);
   RunTimeShares view(std::size_t index, const RunTimePool& pool) const;
 
   std::array<Memory, memories> memory_;
   std::array<double, views> weight_;
+  std::array<float, run_time_grid::buckets> outlook_{}; ///< the views' mixture, as last weighed
   std::uint64_t runs_ = 0;
 };
 

@@ -33,7 +33,7 @@ private:
   };
   std::unique_ptr<RunTimeModel> model; // null: no run yet
   std::shared_ptr<const RunTimeCurve> curve;
-  std::uint32_t pool_version = 0; // of the curve
+  std::uint32_t pool_version = 0; // of the curve, while the pool has a say
   std::vector<Plan> plans;        // made from the curve
   std::uint64_t last_learnt = 0;
 };
@@ -73,6 +73,7 @@ private:
   ScriptRecord& hold(const std::string& key);
   ScriptRecord& source(ScriptRecord& script);
   void drop_plans(ScriptRecord& script);
+  void draw_curve(ScriptRecord& script);
 
   static constexpr std::size_t max_plans = 8192; // of about 4 KiB
   std::size_t max_scripts_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <ratio>
 #include <string>
 
 namespace kdq {
@@ -21,10 +22,21 @@ struct AppSettings {
   std::string quota_timezone = "Asia/Shanghai"; ///< IANA name
 };
 
+using Days = std::chrono::duration<double, std::ratio<86400>>;
+
+/// How long ended jobs are kept; 0: no limit.
+struct RetentionSettings {
+  Days days_ended{0}; ///< from the end of a job until it is deleted with all that belongs to it
+  Days days_logs{0};  ///< until only its log lines and requests are
+  std::int64_t max_bytes = 0; ///< of the database in use: beyond it the oldest ended jobs go
+};
+
 struct EngineSettings {
   std::size_t max_running = 100;
-  std::size_t max_running_per_file = 1;    ///< 0: no limit
-  std::chrono::seconds job_timeout{1800};  ///< for jobs without timeout_s
+  std::size_t max_running_per_file = 1;   ///< 0: no limit
+  std::chrono::seconds job_timeout{1800}; ///< for jobs without timeout_s
+  bool keep_raw = false; ///< the raw bodies of replies stay although all in them is in rows
+  RetentionSettings retention;
   std::map<std::string, AppSettings> apps; ///< by name; jobs.app refers to it
   std::string version;                     ///< of the program, for people
   std::uint64_t jitter_seed = 1;           ///< of the waits after failures

@@ -60,8 +60,6 @@ void Settlement::save() {
       for (std::size_t i = 0; i < count; ++i)
         steps[i] = apply(unsaved_[i], changes[i], now);
     });
-    // Only now may the next question be asked: it would destroy what is not on disk yet.
-    state_.database.durable();
     for (std::size_t i = 0; i < count; ++i)
       follow_up(unsaved_[i].judgement, steps[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
@@ -183,11 +181,17 @@ Settlement::Step Settlement::apply(const Unsaved& unsaved, StatusChange change, 
       app->second.gate.spent_by_others(request.endpoint, *judgement.refusal))
     state_.ledger.spent_by_others(request.paid_from, app->second.gate.allowed(request.endpoint));
   store_learnt(unsaved, now);
-  if (!state_.log.answered(judgement.end, now.wall))
+  // What becomes rows of ours in this transaction need not be kept a second time as received.
+  const bool in_rows = !state_.settings.keep_raw &&
+                       (std::holds_alternative<Started>(judgement.meaning) ||
+                        std::holds_alternative<Reported>(judgement.meaning));
+  if (!state_.log.answered(judgement.end, now.wall, in_rows ? RawBody::dropped : RawBody::kept))
     return {}; // the user deleted the job, and with it the right to its lines
   Step step = request.endpoint == Endpoint::submit
                   ? apply_start(judgement, now.wall)
                   : apply_poll(judgement, std::move(change), now.wall);
+  if (in_rows && !step.state) // the user has cancelled the job: its row takes no task id, no result
+    state_.log.keep_body(judgement.end);
   // What was never sent would fail again.
   if (step.state == JobState::failed && judgement.sent &&
       !std::holds_alternative<NotConfirmed>(judgement.meaning) &&

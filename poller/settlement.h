@@ -19,7 +19,8 @@ public:
   void add(Judgement judgement) { unsaved_.push_back({std::move(judgement), {}, {}}); }
   std::size_t unsaved() const { return unsaved_.size(); }
 
-  /// Stores all of them, durably, in batches. Throws StoreUnavailable: what is not stored stays.
+  /// Commits all of them, in batches; they are on disk after the next Database::durable(), which
+  /// comes before anything is sent. Throws StoreUnavailable: what is not committed stays.
   void save();
 
   /// Writes what is not stored to the spill file; nothing is left to be saved then.

@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <optional>
 
 namespace kdq {
@@ -144,6 +145,17 @@ std::filesystem::path mark_of(std::filesystem::path file) {
   return file += ".suspect";
 }
 
+/// Settings of the library, to be made before its first use; later they are refused, which only
+/// costs time.
+void configure_sqlite() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    // The undo log of a statement with triggers is allocated anew for each, by default 64 KiB of it.
+    sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+  });
+}
+
 struct FileIdentity {
   dev_t device = 0;
   ino_t inode = 0;
@@ -164,20 +176,26 @@ struct Database::Impl {
   std::optional<FileIdentity> identity;
   std::unique_ptr<SQLite::Database> connection;
   std::unique_ptr<Statement> data_version;
+  std::unique_ptr<Statement> look;
+  std::unique_ptr<Statement> begin;
+  std::unique_ptr<Statement> commit;
   std::optional<std::int64_t> seen_version;
+  std::function<void()> give_way = [] {};
   int checks_left = 0;
+  bool undurable = false; ///< something was committed since the last sync
 
   static int on_progress(void* self) { return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0; }
 
   void open(std::chrono::milliseconds busy_timeout);
   void check_if_suspect();
   bool try_write(const std::function<void()>& change);
+  void roll_back();
 };
 
 void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   // At the start there is nothing else to do than to wait for whoever has the lock.
-  connection = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE,
-                                                  start_busy_timeout_ms);
+  connection = std::make_unique<SQLite::Database>(
+      file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, start_busy_timeout_ms);
   SQLite::Database& db = *connection;
   sqlite3* handle = db.getHandle();
   sqlite3_extended_result_codes(handle, 1);
@@ -190,6 +208,9 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           "PRAGMA foreign_keys = ON;"
           "PRAGMA wal_autocheckpoint = 256;"
           "PRAGMA journal_size_limit = 16777216;"
+          "PRAGMA temp_store = MEMORY;"
+          // Freed pages are not overwritten: a long script would keep the lock five times as long.
+          "PRAGMA secure_delete = FAST;"
           "PRAGMA mmap_size = 0;");
   migrate(db, file.string());
   check_if_suspect();
@@ -197,6 +218,9 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
   checks_left = checks_per_transaction;
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
+  look = std::make_unique<Statement>(db, "BEGIN");
+  begin = std::make_unique<Statement>(db, "BEGIN IMMEDIATE");
+  commit = std::make_unique<Statement>(db, "COMMIT");
   db.setBusyTimeout(static_cast<int>(busy_timeout.count()));
 }
 
@@ -220,6 +244,7 @@ void Database::suspect(const std::filesystem::path& file) {
 
 Database::Database(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout)
     : impl_(std::make_unique<Impl>()) {
+  configure_sqlite();
   impl_->file = std::filesystem::absolute(file);
   create_if_missing(impl_->file);
   if (on_network_file_system(impl_->file))
@@ -242,19 +267,24 @@ SQLite::Database& Database::connection() {
   return *impl_->connection;
 }
 
+/// Some errors end the transaction by themselves; what is open after any of them is undone.
+void Database::Impl::roll_back() {
+  if (sqlite3_get_autocommit(connection->getHandle()) == 0)
+    connection->tryExec("ROLLBACK");
+}
+
 /// False: another program has the lock and nothing was done.
 bool Database::Impl::try_write(const std::function<void()>& change) {
-  SQLite::Database& db = *connection;
   try {
     checks_left = checks_per_transaction;
-    db.exec("BEGIN IMMEDIATE");
+    give_way();
+    begin->run();
     change();
-    db.exec("COMMIT");
+    commit->run();
+    undurable = true;
     return true;
   } catch (...) {
-    // Some errors end the transaction by themselves; what is open after any of them is undone.
-    if (sqlite3_get_autocommit(db.getHandle()) == 0)
-      db.tryExec("ROLLBACK");
+    roll_back();
     try {
       throw;
     } catch (const SQLite::Exception& error) {
@@ -272,16 +302,29 @@ void Database::write(const std::function<void()>& change) {
   throw StoreUnavailable(impl_->file.string() + " is locked by another program");
 }
 
+void Database::before_write(std::function<void()> give_way) {
+  impl_->give_way = std::move(give_way);
+}
+
 void Database::read(const std::function<void()>& look) {
   try {
     impl_->checks_left = checks_per_transaction;
+    impl_->look->run();
     look();
-  } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file);
+    impl_->commit->run();
+  } catch (...) {
+    impl_->roll_back();
+    try {
+      throw;
+    } catch (const SQLite::Exception& error) {
+      rethrow(error, impl_->file);
+    }
   }
 }
 
 void Database::durable() {
+  if (!impl_->undurable)
+    return;
   sqlite3_file* wal = nullptr;
   sqlite3_file_control(impl_->connection->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
   if (wal == nullptr || wal->pMethods == nullptr)
@@ -290,16 +333,18 @@ void Database::durable() {
   if (code != SQLITE_OK)
     throw StoreBroken(impl_->file.string() + ": the disk did not confirm a write (code " +
                       std::to_string(code) + ")");
+  impl_->undurable = false;
 }
 
 bool Database::foreign_change() {
-  bool changed = false;
-  read([&] {
+  try {
     const auto version = impl_->data_version->integer();
-    changed = version != impl_->seen_version;
+    const bool changed = version != impl_->seen_version;
     impl_->seen_version = version;
-  });
-  return changed;
+    return changed;
+  } catch (const SQLite::Exception& error) {
+    rethrow(error, impl_->file);
+  }
 }
 
 std::string Database::refusal(const std::filesystem::path& file) {

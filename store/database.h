@@ -45,10 +45,13 @@ public:
   /// nothing was changed.
   void write(const std::function<void()>& change);
 
-  /// Runs `look` outside of any transaction with the errors of write().
+  /// Called before each transaction of write(): the place to let others go first.
+  void before_write(std::function<void()> give_way);
+
+  /// Runs `look` on one state of the database, with the errors of write().
   void read(const std::function<void()>& look);
 
-  /// Returns when all commits so far are on disk. Done outside of the transaction, so that nobody
+  /// Returns when all commits of write() so far are on disk. Done outside of the transaction, so that nobody
   /// waits for the lock while the disk works. Throws StoreBroken; a failed sync is never retried,
   /// because the kernel may have dropped the pages.
   void durable();

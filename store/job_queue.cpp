@@ -1,6 +1,7 @@
 #include "store/job_queue.h"
 
 #include "store/database.h"
+#include "store/same_size_update.h"
 #include "store/script_digest.h"
 #include "store/statement.h"
 
@@ -8,6 +9,8 @@
 
 namespace kdq {
 namespace {
+
+constexpr auto number = Assignment::Kind::number;
 
 // Bounds of one look, so that no transaction or tick grows with the queue.
 constexpr std::size_t max_moved_rows = 100;
@@ -62,9 +65,11 @@ struct JobQueue::Impl {
                         "coalesce(submitted_at, created_at), timeout_s, "
                         "(SELECT max(sent_at) FROM requests r WHERE r.job_id = jobs.id "
                         " AND r.attempt = jobs.attempt AND r.endpoint = 'status'), "
-                        "coalesce(script_name, ''), CAST(script AS BLOB) FROM jobs WHERE state = 'running' ORDER BY id"};
-  Statement held_submitting{db, "SELECT id FROM jobs WHERE state = 'submitting' ORDER BY id"};
-  Statement held_running{db, "SELECT id FROM jobs WHERE state = 'running' ORDER BY id"};
+                        "coalesce(script_name, ''), CAST(script AS BLOB) "
+                        "FROM jobs INDEXED BY jobs_busy WHERE state IN ('submitting', 'running') "
+                        "AND state = 'running' ORDER BY id"};
+  Statement held{db, "SELECT id FROM jobs INDEXED BY jobs_busy "
+                     "WHERE state IN ('submitting', 'running')"};
   Statement open{db, "SELECT r.id, r.job_id, r.attempt, r.endpoint, r.sent_at "
                      "FROM requests r JOIN jobs j ON j.id = r.job_id "
                      "WHERE r.outcome IS NULL ORDER BY r.id"};
@@ -75,21 +80,28 @@ struct JobQueue::Impl {
   Statement postpone{db, "UPDATE queue SET lane = 'future' WHERE job_id = ?1 AND lane = 'ready'"};
   Statement promote{db, "UPDATE queue SET lane = 'ready' WHERE job_id IN (SELECT job_id FROM queue "
                         "WHERE lane = 'future' AND due <= ?1 ORDER BY due LIMIT ?2)"};
-  Statement claim{db, "UPDATE jobs SET state = 'submitting', attempt = attempt + 1, error = NULL "
-                      "WHERE id = ?1 AND state = 'queued' RETURNING attempt, app, file_token, "
-                      "CAST(script AS BLOB), coalesce(script_name, ''), "
-                      "coalesce(CAST(argv AS TEXT), ''), timeout_s"};
+  // Not one statement with RETURNING: that makes a table of its own for what it returns.
+  Statement claimed{db, "SELECT attempt + 1, app, file_token, CAST(script AS BLOB), "
+                        "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), timeout_s "
+                        "FROM jobs WHERE id = ?1 AND state = 'queued'"};
+  Statement claim{db, same_size_update({{"state", "'submitting'"},
+                                        {"attempt", "attempt + 1", number},
+                                        {"error", "NULL"}},
+                                       "id = ?1")};
   Statement add_request{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
                             "VALUES (?1, ?2, ?3, ?4)"};
-  Statement begin_poll{db, "UPDATE jobs SET polls = polls + 1 "
-                           "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
-  Statement undo_poll{db, "UPDATE jobs SET polls = polls - 1 "
-                          "WHERE id = ?1 AND attempt = ?2 AND polls > 0"};
-  Statement submitted{db, "UPDATE jobs SET state = 'running', task_id = ?3, submitted_at = ?4 "
-                          "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement begin_poll{db, same_size_update({{"polls", "polls + 1", number}},
+                                            "id = ?1 AND attempt = ?2 AND state = 'running'")};
+  Statement undo_poll{db, same_size_update({{"polls", "polls - 1", number}},
+                                           "id = ?1 AND attempt = ?2 AND polls > 0")};
+  Statement submitted{
+      db, same_size_update({{"state", "'running'"}, {"task_id", "?3"}, {"submitted_at", "?4"}},
+                           "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
   Statement put_back{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1, error = ?3 "
                          "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
-  Statement no_request{db, "SELECT id, attempt FROM jobs WHERE state = 'submitting' AND NOT EXISTS "
+  Statement no_request{db, "SELECT id, attempt FROM jobs INDEXED BY jobs_busy "
+                           "WHERE state IN ('submitting', 'running') AND state = 'submitting' "
+                           "AND NOT EXISTS "
                            "(SELECT 1 FROM requests r WHERE r.job_id = jobs.id "
                            "AND r.attempt = jobs.attempt AND r.outcome IS NULL)"};
   Statement drop_orphan{db, "DELETE FROM queue WHERE job_id = ?1 AND NOT EXISTS "
@@ -97,11 +109,12 @@ struct JobQueue::Impl {
   Statement recount{db,
                     "UPDATE job_counts SET jobs = CASE state "
                     "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
-                    "WHEN 'submitting' THEN (SELECT count(*) FROM jobs WHERE state = 'submitting') "
-                    "ELSE (SELECT count(*) FROM jobs WHERE state = 'running') END "
+                    "ELSE (SELECT count(*) FROM jobs INDEXED BY jobs_busy WHERE "
+                    "       state IN ('submitting', 'running') AND state = job_counts.state) END "
                     "WHERE state IN ('queued', 'submitting', 'running')"};
-  Statement submit_ended{db, "UPDATE jobs SET state = ?3, error = ?4, finished_at = ?5 "
-                             "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
+  Statement submit_ended{
+      db, same_size_update({{"state", "?3"}, {"error", "?4"}, {"finished_at", "?5"}},
+                           "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
   Statement requeue{db, "UPDATE jobs SET state = 'queued' WHERE id = ?1"};
   Statement unconfirmed_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
                                    "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
@@ -109,15 +122,18 @@ struct JobQueue::Impl {
                                    "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement not_confirmed{db, "UPDATE jobs SET state = ?2, error = ?3, "
                               "finished_at = iif(?2 = 'failed', ?4, NULL) WHERE id = ?1"};
-  Statement still_running{db, "UPDATE jobs SET remote_status = coalesce(?3, remote_status), "
-                              "error = ?4 "
-                              "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+  Statement still_running{
+      db, same_size_update({{"remote_status", "coalesce(?3, remote_status)"}, {"error", "?4"}},
+                           "id = ?1 AND attempt = ?2 AND state = 'running'")};
   Statement try_again{db, "UPDATE jobs SET state = 'queued', run_at = ?3 WHERE id = ?1 "
                           "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts"};
   Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
-  Statement ended{db, "UPDATE jobs SET state = ?3, remote_status = coalesce(?4, remote_status), "
-                      "result = ?5, error = ?6, finished_at = ?7 "
-                      "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+  Statement ended{db, same_size_update({{"state", "?3"},
+                                        {"remote_status", "coalesce(?4, remote_status)"},
+                                        {"result", "?5"},
+                                        {"error", "?6"},
+                                        {"finished_at", "?7"}},
+                                       "id = ?1 AND attempt = ?2 AND state = 'running'")};
 };
 
 JobQueue::JobQueue(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
@@ -220,11 +236,10 @@ std::vector<RunningTask> JobQueue::running() {
 
 std::vector<JobId> JobQueue::held() {
   std::vector<JobId> ids;
-  for (Statement* statement : {&impl_->held_submitting, &impl_->held_running})
-    statement->each([&](SQLite::Statement& row) {
-      ids.push_back(JobId{row.getColumn(0).getInt64()});
-      return true;
-    });
+  impl_->held.each([&](SQLite::Statement& row) {
+    ids.push_back(JobId{row.getColumn(0).getInt64()});
+    return true;
+  });
   return ids;
 }
 
@@ -258,7 +273,7 @@ int JobQueue::promote(WallTime now) {
 
 std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
   std::optional<ClaimedJob> claimed;
-  impl_->claim.each(
+  impl_->claimed.each(
       [&](SQLite::Statement& row) {
         claimed.emplace();
         claimed->id = job;
@@ -273,6 +288,8 @@ std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
         return true;
       },
       job);
+  if (claimed)
+    impl_->claim.run(job);
   return claimed;
 }
 

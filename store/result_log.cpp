@@ -11,6 +11,7 @@ struct ResultLog::Impl {
   SQLite::Database& db;
   Statement answered{db, "UPDATE requests SET answered_at = ?2, outcome = ?4, "
                          "http_status = nullif(?3, 0), body = nullif(?5, x'') WHERE id = ?1"};
+  Statement keep_body{db, "UPDATE requests SET body = nullif(?2, x'') WHERE id = ?1"};
   Statement last_seq{db, "SELECT max(seq) FROM logs WHERE job_id = ?1 AND attempt = ?2"};
   Statement append{db, "INSERT INTO logs(job_id, attempt, seq, level, filename, unix_time, "
                        "timestamp, args, message, fetched_at) "
@@ -35,8 +36,14 @@ struct ResultLog::Impl {
 ResultLog::ResultLog(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
 ResultLog::~ResultLog() = default;
 
-bool ResultLog::answered(const RequestEnd& end, WallTime now) {
-  return impl_->answered.run(end.id, now, end.http_status, end.outcome, Bytes{end.body}) == 1;
+bool ResultLog::answered(const RequestEnd& end, WallTime now, RawBody body) {
+  static const std::string none;
+  const Bytes kept{body == RawBody::kept ? end.body : none};
+  return impl_->answered.run(end.id, now, end.http_status, end.outcome, kept) == 1;
+}
+
+void ResultLog::keep_body(const RequestEnd& end) {
+  impl_->keep_body.run(end.id, Bytes{end.body});
 }
 
 void ResultLog::append(JobId job, int attempt, const std::vector<LogLine>& lines, WallTime now) {

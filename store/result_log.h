@@ -21,6 +21,9 @@ struct RequestEnd {
   std::string body;    ///< the raw bytes, whole or cut off
 };
 
+/// Whether a reply is archived as received; what is in rows need not be.
+enum class RawBody { kept, dropped };
+
 /// Single-threaded; must not outlive the Database. To be called inside of Database::write().
 class ResultLog {
 public:
@@ -28,7 +31,9 @@ public:
   ~ResultLog();
 
   /// Completes the request's row; false if the row is gone (the user deleted the job).
-  bool answered(const RequestEnd& end, WallTime now);
+  bool answered(const RequestEnd& end, WallTime now, RawBody body = RawBody::kept);
+  /// Keeps the body after all, of a request that was answered without it.
+  void keep_body(const RequestEnd& end);
   /// Appends lines in their order behind those the attempt has.
   void append(JobId job, int attempt, const std::vector<LogLine>& lines, WallTime now);
   /// Appends a row that says: lines written between `from` and `to` may be missing, because …

@@ -20,7 +20,7 @@ struct Bytes {
 /// after a foreign commit. Bound values must live until the call returns.
 class Statement {
 public:
-  Statement(SQLite::Database& database, const char* sql) : statement_(database, sql) {}
+  Statement(SQLite::Database& database, const std::string& sql) : statement_(database, sql) {}
 
   /// Runs to the end; returns how many rows it changed.
   template <class... Values>

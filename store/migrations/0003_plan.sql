@@ -113,12 +113,10 @@ CREATE UNIQUE INDEX jobs_unique_key ON jobs(unique_key)
   WHERE unique_key IS NOT NULL
     AND state IN ('queued', 'submitting', 'running', 'unconfirmed');
 
--- What the daemon takes up again at its start.
-CREATE INDEX jobs_submitting ON jobs(id) WHERE state = 'submitting';
-CREATE INDEX jobs_running ON jobs(id) WHERE state = 'running';
 CREATE INDEX jobs_expiring ON jobs(expires_at) WHERE state = 'queued' AND expires_at IS NOT NULL;
 
--- Which jobs keep a file busy. The condition is to be repeated to the letter by who wants to use it.
+-- What the daemon takes up again at its start, and which jobs keep a file busy. The condition is to be
+-- repeated to the letter by who wants to use it.
 CREATE INDEX jobs_busy ON jobs(file_token, id, app) WHERE state IN ('submitting', 'running');
 CREATE INDEX jobs_unconfirmed ON jobs(id) WHERE state = 'unconfirmed';
 
@@ -193,11 +191,12 @@ BEGIN
             NEW.run_at IS NOT NULL,
             (SELECT NEW.depends_on WHERE NOT EXISTS
               (SELECT 1 FROM jobs WHERE id = NEW.depends_on AND state = 'succeeded')),
-            iif(EXISTS (SELECT 1 FROM queue
-                        WHERE app = NEW.app AND file_token = NEW.file_token AND lane = 'ready'
-                          AND (priority, due, job_id) <
-                              (NEW.priority, coalesce(NEW.run_at, NEW.created_at), NEW.id)),
-                'parked', 'ready'));
+            CASE WHEN NEW.run_at > strftime('%Y-%m-%d %H:%M:%f', 'now') THEN 'future'
+                 WHEN EXISTS (SELECT 1 FROM queue
+                              WHERE app = NEW.app AND file_token = NEW.file_token AND lane = 'ready'
+                                AND (priority, due, job_id) <
+                                    (NEW.priority, coalesce(NEW.run_at, NEW.created_at), NEW.id))
+                 THEN 'parked' ELSE 'ready' END);
   UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
 END;
 

@@ -189,7 +189,9 @@ FROM (
       iif(a.over, NULL, a.day_ends) AS resets_at,
       iif(e.endpoint = 'submit', a.submit_quota, a.status_quota) AS allowed,
       iif(a.over, 0, coalesce(q.used, 0)) AS used,
-      iif(e.endpoint = 'submit', 0, a.reserved_polls) AS reserved,
+      iif(e.endpoint = 'submit' OR NOT (  -- the daemon does not write only to say that nothing runs
+        SELECT sum(jobs) FROM job_counts WHERE state IN ('submitting', 'running')), 0,
+        a.reserved_polls) AS reserved,
       iif(a.over, 0, coalesce(q.others, 0)) AS others,
       julianday(a.day_begins) AS begun, julianday(a.day_ends) AS ends
     FROM (SELECT *, day_ends IS NOT NULL AND day_ends <= strftime('%Y-%m-%d %H:%M:%f', 'now') AS over

@@ -1,7 +1,7 @@
 #include "daemon/change_watch.h"
 
 #include "daemon/system_clock.h"
-#include "tests/daemon/temp_dir.h"
+#include "tests/support/temp_dir.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 #include "daemon/check.h"
 
 #include "daemon/instance_lock.h"
-#include "tests/daemon/temp_dir.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #include "daemon/config.h"
 
-#include "tests/daemon/temp_dir.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -52,6 +52,10 @@ TEST_CASE(
   CHECK(config.engine.max_running == 100);
   CHECK(config.engine.max_running_per_file == 1);
   CHECK(config.engine.job_timeout == 1800s);
+  CHECK_FALSE(config.engine.keep_raw);
+  CHECK(config.engine.retention.days_ended.count() == 0);
+  CHECK(config.engine.retention.days_logs.count() == 0);
+  CHECK(config.engine.retention.max_bytes == 0);
   REQUIRE(config.engine.apps.size() == 1);
   const AppSettings& app = config.engine.apps.at("default");
   CHECK(app.base_url == "https://developer.kdocs.cn");
@@ -88,7 +92,8 @@ TEST_CASE("every key of the file is taken, comments included") {
   const Config config = load_config(dir.file("c.json", R"(// first line
 { /* all of it */
   "database": "queue.db", "log_level": "trace", "max_running": 7, "max_running_per_file": 0,
-  "job_timeout_s": 60,
+  "job_timeout_s": 60, "keep_raw": true,
+  "retention": { "days_ended": 90, "days_logs": 0.5, "max_bytes": 5000000000 },
   "apps": { "a.b-c_1": { "tier": "production", "base_url": "https://x.example/",
     "status_path": "/s", "token_file": "tok", "ca_file": "ca.pem",
     "quota": {"submit": 3, "status": 4}, "requests_per_second": 0.5,
@@ -99,6 +104,10 @@ TEST_CASE("every key of the file is taken, comments included") {
   CHECK(config.engine.max_running == 7);
   CHECK(config.engine.max_running_per_file == 0);
   CHECK(config.engine.job_timeout == 60s);
+  CHECK(config.engine.keep_raw);
+  CHECK(config.engine.retention.days_ended == Days(90));
+  CHECK(config.engine.retention.days_logs == 12h);
+  CHECK(config.engine.retention.max_bytes == 5'000'000'000);
   REQUIRE(config.engine.apps.size() == 1);
   const AppSettings& app = config.engine.apps.at("a.b-c_1");
   CHECK(app.base_url == "https://x.example");
@@ -151,6 +160,18 @@ TEST_CASE("each mistake in the file is refused with a sentence that names the ke
       {R"({"max_running_per_file": -1})",
        "max_running_per_file: must be a whole number from 0 to "},
       {R"({"job_timeout_s": 0})", "job_timeout_s: must be a whole number from 1 to "},
+      {R"({"keep_raw": 1})", "keep_raw: must be true or false, not 1"},
+      {R"({"retention": 30})", "retention: must be an object in braces, not 30"},
+      {R"({"retention": {"day_logs": 30}})",
+       R"(retention.day_logs: no such key; did you mean "days_logs"?)"},
+      {R"({"retention": {"days_ended": -1}})",
+       "retention.days_ended: must be a number from 0.0 to 36500.0, not -1"},
+      {R"({"retention": {"days_logs": "7"}})",
+       R"(retention.days_logs: must be a number from 0.0 to 36500.0, not the text "7")"},
+      {R"({"retention": {"max_bytes": -1}})",
+       "retention.max_bytes: must be a whole number of 0 or more, not -1"},
+      {R"({"retention": {"max_bytes": 10}})",
+       "retention.max_bytes: must be 0 (no limit) or at least 1048576 (1 MiB)"},
       {R"({"apps": {"a": {"tier": "gold"}}})",
        R"(apps.a.tier: must be "test" or "production", not "gold")"},
       {R"({"apps": {"a": {"base_url": "http://developer.kdocs.cn"}}})",
@@ -256,6 +277,10 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(example.engine.max_running == defaults.engine.max_running);
   CHECK(example.engine.max_running_per_file == defaults.engine.max_running_per_file);
   CHECK(example.engine.job_timeout == defaults.engine.job_timeout);
+  CHECK(example.engine.keep_raw == defaults.engine.keep_raw);
+  CHECK(example.engine.retention.days_ended == defaults.engine.retention.days_ended);
+  CHECK(example.engine.retention.days_logs == defaults.engine.retention.days_logs);
+  CHECK(example.engine.retention.max_bytes == defaults.engine.retention.max_bytes);
   CHECK(example.tiers == defaults.tiers);
   const AppSettings& a = example.engine.apps.at("default");
   const AppSettings& b = defaults.engine.apps.at("default");
@@ -269,6 +294,7 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(a.quota_timezone == b.quota_timezone);
 
   const auto json = nlohmann::json::parse(text.str(), nullptr, true, true);
-  CHECK(json.size() == 6);
+  CHECK(json.size() == 8);
+  CHECK(json.at("retention").size() == 3);
   CHECK(json.at("apps").at("default").size() == 9);
 }

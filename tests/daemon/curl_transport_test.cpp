@@ -2,7 +2,8 @@
 
 #include "daemon/system_clock.h"
 #include "tests/daemon/raw_server.h"
-#include "tests/daemon/temp_dir.h"
+#include "tests/daemon/scoped_env.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>

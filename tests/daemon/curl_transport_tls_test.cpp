@@ -1,7 +1,7 @@
 #include "daemon/curl_transport.h"
 
 #include "daemon/system_clock.h"
-#include "tests/daemon/temp_dir.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <httplib.h>

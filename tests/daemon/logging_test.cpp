@@ -1,6 +1,7 @@
 #include "daemon/logging.h"
 
-#include "tests/daemon/temp_dir.h"
+#include "tests/daemon/scoped_env.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

@@ -1,7 +1,8 @@
 #include "daemon/service_manager.h"
 
 #include "daemon/unique_fd.h"
-#include "tests/daemon/temp_dir.h"
+#include "tests/daemon/scoped_env.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>

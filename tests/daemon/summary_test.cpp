@@ -25,3 +25,20 @@ TEST_CASE("the status line says what runs, what waits and what may still be aske
   CHECK(status_line(status) == "12 running, 340 queued, 8 432 of 10 000 polls left today, "
                                "2 replies not stored yet; the disk is full");
 }
+
+TEST_CASE("the summary says what is deleted when") {
+  Config config;
+  const auto last_line = [&] { return summary(config).back(); };
+  CHECK(last_line() == "what has ended is kept for ever; of replies whose content is in rows the "
+                       "raw body is dropped");
+  config.engine.keep_raw = true;
+  config.engine.retention.days_ended = Days(90);
+  config.engine.retention.days_logs = Days(0.5);
+  config.engine.retention.max_bytes = 2'000'000;
+  CHECK(last_line() == "ended jobs are deleted after 90 days, their log lines and requests after "
+                       "0.5 days, the oldest ended jobs are deleted while more than 2 000 000 bytes "
+                       "are in use; replies are kept as received, too");
+  config.engine.retention = {};
+  config.engine.retention.days_logs = Days(1);
+  CHECK(last_line().starts_with("log lines and requests of ended jobs are deleted after 1 day;"));
+}

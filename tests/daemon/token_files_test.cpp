@@ -1,6 +1,6 @@
 #include "daemon/token_files.h"
 
-#include "tests/daemon/temp_dir.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

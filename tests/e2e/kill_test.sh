@@ -90,7 +90,7 @@ disturb() {
 }
 
 cat > "$work/config.json" <<JSON
-{"database": "$db", "max_running_per_file": 2,
+{"database": "$db", "max_running_per_file": 2, "keep_raw": true,
  "apps": {"default": {"base_url": "@", "token_file": "token", "requests_per_second": 0,
                       "quota": {"submit": 1000000, "status": 10000000}}}}
 JSON

@@ -27,7 +27,8 @@ begin() {
   rm -f "$work/ledger" "$work/daemon.log" "$work/token"
   start_sandbox --quota-submit 100000 --quota-status 1000000
   cat > "$work/config.json" <<JSON
-{"apps": {"default": {"requests_per_second": 0, "quota": {"submit": 100000, "status": 1000000}}}}
+{"keep_raw": true,
+ "apps": {"default": {"requests_per_second": 0, "quota": {"submit": 100000, "status": 1000000}}}}
 JSON
 }
 

@@ -167,7 +167,8 @@ TEST_CASE_FIXTURE(Fixture, "refused on the new day as well, it tries one request
   CHECK(send(Endpoint::status, 10) == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a spent day ends where the wall clock says, be it set forward or back") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a spent day ends where the wall clock says, be it set forward or back") {
   gate.quota_spent(Endpoint::submit, clock.wall());
   CHECK(!open(Endpoint::submit));
   CHECK(hold(Endpoint::submit).find("starts are used up") != std::string::npos);
@@ -175,6 +176,24 @@ TEST_CASE_FIXTURE(Fixture, "a spent day ends where the wall clock says, be it se
   CHECK(open(Endpoint::submit));
   clock.step_wall(-24h);
   CHECK(!open(Endpoint::submit));
+}
+
+TEST_CASE_FIXTURE(Fixture, "of two reasons the one that lasts is told, with its end") {
+  gate.quota_spent(Endpoint::submit, clock.wall());
+  const std::string ends = to_text(gate.day(clock.wall()).ends).substr(0, 19) + " UTC";
+  const std::string spent = "today's 500 starts are used up until " + ends;
+  CHECK(hold(Endpoint::submit) == spent);
+  gate.unreachable("no route", clock.steady());
+  CHECK(hold(Endpoint::submit) == spent);
+  CHECK(hold(Endpoint::status) == "no answer from KDocs: no route");
+  gate.no_token("no token", clock.steady());
+  CHECK(hold(Endpoint::submit) == "no token"); // somebody must act, whatever the day has left
+}
+
+TEST_CASE_FIXTURE(Fixture, "a wait that the service asked for is told with its end") {
+  refuse(Verdict::pause, 1000s);
+  CHECK(hold(Endpoint::status) ==
+        "no; it asked to wait until " + to_text(clock.wall() + 1000s).substr(0, 19) + " UTC");
 }
 
 TEST_CASE_FIXTURE(Fixture, "waits after failures are drawn anew, within their bound") {

@@ -156,6 +156,19 @@ TEST_CASE("a refused token blocks its app until there is another, and apps says 
   CHECK(world.user->number("SELECT count(*) FROM apps WHERE start_hold IS NOT NULL") == 0);
 }
 
+TEST_CASE("an outage is no news once the day's starts are used up and nothing runs") {
+  EngineWorld world(test_app(1, 100));
+  world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
+    return on(Endpoint::submit, 0, endpoint, n, {.kind = Fault::Kind::drop_after});
+  };
+  world.user->enqueue("a", two_seconds, "n");
+  world.user->enqueue("b", two_seconds, "n");
+  world.run_for(1h);
+  CHECK(world.state(1) == "unconfirmed");
+  CHECK(world.user->text("SELECT reason FROM apps") ==
+        "no starts: today's 1 starts are used up until 2126-03-02 16:00:00 UTC");
+}
+
 TEST_CASE("the app's row has the day, what is reserved, and goes when the app is not configured") {
   EngineSettings settings = test_app();
   settings.apps["old"] = settings.apps["default"];

@@ -13,8 +13,8 @@
 namespace kdq::sim {
 namespace {
 
-constexpr std::array modes{Mode::kill, Mode::power, Mode::ioerr, Mode::random};
-constexpr std::array<std::string_view, 4> mode_names{"kill", "power", "ioerr", "random"};
+constexpr std::array modes{Mode::kill, Mode::power, Mode::ioerr, Mode::random, Mode::days};
+constexpr std::array<std::string_view, 5> mode_names{"kill", "power", "ioerr", "random", "days"};
 
 // A stream of its own; see plan.cpp and world.cpp.
 constexpr std::uint64_t trouble_stream = 4;
@@ -37,6 +37,11 @@ bool is_distinct(const std::vector<Point>& points, std::size_t i) {
     return !is_log_write(i) || !is_log_write(i + 1);
   return !is_log_write(i) || !is_log_write(i - 1) || !is_log_write(i + 2) ||
          i % one_of_equal_writes == 0;
+}
+
+/// One run, with deaths at random points.
+bool is_long(Mode mode) {
+  return mode == Mode::random || mode == Mode::days;
 }
 
 } // namespace
@@ -90,7 +95,7 @@ bool Campaign::run(std::uint64_t seed, Mode mode, std::size_t most_points,
                    const std::function<bool(const Failure&)>& on_failure) {
   if (const auto failure = run_one(seed, mode, std::nullopt); failure && !on_failure(*failure))
     return false;
-  if (mode == Mode::random)
+  if (is_long(mode))
     return true;
   const std::vector<std::uint64_t> steps = steps_of(seed, mode);
   const std::size_t count = std::min(most_points, steps.size());
@@ -124,6 +129,9 @@ void Campaign::plan_trouble(World& world, Mode mode, std::uint64_t seed,
   if (mode == Mode::random)
     world.die_again_within(static_cast<std::uint64_t>(random.between(200, 6000)),
                            random.chance(50) ? Death::kill : Death::power);
+  else if (mode == Mode::days)
+    world.die_again_within(static_cast<std::uint64_t>(random.between(20'000, 200'000)),
+                           random.chance(50) ? Death::kill : Death::power);
   else if (step && mode == Mode::ioerr)
     vfs_.fail_at(*step, random.chance(50), random.chance(40));
   else if (step)
@@ -133,10 +141,9 @@ void Campaign::plan_trouble(World& world, Mode mode, std::uint64_t seed,
 std::optional<Failure> Campaign::run_one(std::uint64_t seed, Mode mode,
                                          std::optional<std::uint64_t> step) {
   Failure failure{seed, mode, step, {}};
-  Plan plan = make_plan(seed, mode != Mode::random);
+  Plan plan = mode == Mode::days ? make_plan_of_days(seed) : make_plan(seed, !is_long(mode));
   World world(vfs_, std::move(plan), trace_, folder_.path(), prepared_);
-  const bool may_lose_power = mode == Mode::random || mode == Mode::power;
-  vfs_.begin_run(world.clock(), may_lose_power, !step && mode != Mode::random);
+  vfs_.begin_run(world.clock(), is_long(mode) || mode == Mode::power, !step && !is_long(mode));
   plan_trouble(world, mode, seed, step);
   try {
     world.run();

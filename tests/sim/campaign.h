@@ -18,10 +18,11 @@
 namespace kdq::sim {
 
 enum class Mode {
-  kill,  ///< a small run is killed at each of its points, once a point
-  power, ///< the same with the power cut: what was not synced may be gone
-  ioerr, ///< each read, write, sync of a small run fails, once or until repaired
-  random ///< one long run with a few deaths at random points
+  kill,   ///< a small run is killed at each of its points, once a point
+  power,  ///< the same with the power cut: what was not synced may be gone
+  ioerr,  ///< each read, write, sync of a small run fails, once or until repaired
+  random, ///< one long run with a few deaths at random points
+  days    ///< two quota days of a test app, with some deaths at random points
 };
 std::string_view to_text(Mode mode);
 std::optional<Mode> mode_of(std::string_view text);

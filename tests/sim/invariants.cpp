@@ -4,6 +4,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -57,8 +58,12 @@ struct Checker {
             "'running succeeded', 'running failed', 'running timed_out', 'running cancelled', "
             "'unconfirmed queued', 'unconfirmed failed', 'unconfirmed cancelled', "
             "'failed queued', 'timed_out queued', 'cancelled queued')");
-    nothing("stuck", "SELECT id || ' ' || state || ' ' || coalesce(error, '') FROM jobs "
-                     "WHERE state IN ('queued','submitting','running')");
+    // What waits for a job that has not succeeded waits for the user; whether that one is stuck,
+    // its own row tells.
+    nothing("stuck", "SELECT id || ' ' || state || ' ' || coalesce(error, '') FROM jobs j "
+                     "WHERE state IN ('queued','submitting','running') AND NOT (state = 'queued' "
+                     "AND depends_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs d "
+                     "WHERE d.id = j.depends_on AND d.state = 'succeeded'))");
     nothing("no sentence says why job",
             "SELECT id || ' is ' || state FROM jobs WHERE state IN "
             "('unconfirmed','failed','timed_out') AND coalesce(error, '') = ''");
@@ -71,6 +76,19 @@ struct Checker {
             "l.job_id = jobs.id AND l.attempt = jobs.attempt AND l.level = 'gap') AND NOT EXISTS "
             "(SELECT 1 FROM sim_audit a WHERE a.job_id = jobs.id AND a.attempt = jobs.attempt AND "
             "a.new = 'queued')"); // set to queued again, a job has nothing to show of its last run
+  }
+
+  /// Nobody starts before the job that must have succeeded first.
+  void check_order() {
+    if (world.plan().new_database)
+      return; // the record does not begin with the jobs
+    nothing(
+        "a job started before the one that it depends on had succeeded",
+        "SELECT j.id || ' before ' || j.depends_on FROM jobs j JOIN requests r ON r.job_id = j.id "
+        "AND r.endpoint = 'submit' JOIN sim_audit s ON s.job_id = j.id AND s.attempt = "
+        "r.attempt AND s.new = 'submitting' WHERE j.depends_on IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM sim_audit a WHERE a.job_id = j.depends_on AND a.new = 'succeeded' "
+        "AND a.n < s.n)");
   }
 
   /// What users were told is done stays done; what nobody inserted is not there.
@@ -106,7 +124,7 @@ struct Checker {
     for (const test::FakeTask& task : world.kdocs().tasks())
       ++runs[task.name];
     for (const auto& [id, job] : world.users().jobs()) {
-      std::size_t allowed = 1 + static_cast<std::size_t>(job.reruns);
+      auto allowed = static_cast<std::size_t>(job.plan.max_attempts + job.reruns);
       if (job.plan.on_unconfirmed == "retry" && !job.deleted)
         allowed += own_retries(id);
       else if (job.plan.on_unconfirmed == "retry")
@@ -132,10 +150,7 @@ struct Checker {
         complain("two requests had the number " + std::to_string(id.value));
       missing += !rows.contains(id.value);
     }
-    bool deleted = false;
-    for (const auto& [id, job] : world.users().jobs())
-      deleted |= job.deleted;
-    if (missing > 0 && !deleted)
+    if (missing > 0 && !any_deleted())
       complain(std::to_string(missing) + " requests reached the service without an intent row");
   }
 
@@ -176,6 +191,28 @@ struct Checker {
                std::to_string(counted));
   }
 
+  /// Each unit that was spent belongs to a request of that day; the service refused none.
+  void check_ledger() {
+    if (!any_deleted())
+      nothing(
+          "what the ledger counts differs from the requests of",
+          "WITH sent AS (SELECT j.app, r.endpoint, date(r.sent_at, '+8 hours') AS day, "
+          "  count(*) AS requests FROM requests r JOIN jobs j ON j.id = r.job_id "
+          "  WHERE r.outcome <> 'not_sent' GROUP BY 1, 2, 3) "
+          "SELECT app || ' ' || endpoint || ' on ' || day || ': ' || (used - others) || ', ' || "
+          "coalesce(requests, 0) FROM quota LEFT JOIN sent USING (app, endpoint, day) "
+          "WHERE used - others <> coalesce(requests, 0)");
+    if (!world.seen().stepped && world.kdocs().refused_by_quota() > 0)
+      complain("KDocs refused " + std::to_string(world.kdocs().refused_by_quota()) +
+               " requests beyond the quota");
+  }
+
+  bool any_deleted() const {
+    const auto& jobs = world.users().jobs();
+    return std::any_of(jobs.begin(), jobs.end(),
+                       [](const auto& job) { return job.second.deleted; });
+  }
+
   void check_results() {
     for (const test::FakeTask& task : world.kdocs().tasks()) {
       SQLite::Statement query(database,
@@ -204,11 +241,13 @@ Verdict check(World& world) {
     Checker checker{world, database, verdict};
     checker.check_database();
     checker.check_states();
+    checker.check_order();
     checker.check_jobs();
     checker.check_runs();
     checker.check_intents();
     checker.check_replies();
     checker.check_quota();
+    checker.check_ledger();
     checker.check_results();
     check_logs(world, database, verdict);
   });

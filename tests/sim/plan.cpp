@@ -15,6 +15,15 @@ using FaultKind = test::Fault::Kind;
 
 // Streams of one seed, one for each purpose.
 constexpr std::uint64_t plan_stream = 1;
+constexpr std::uint64_t days_stream = 5; // world.cpp and campaign.cpp have those between
+
+constexpr std::size_t jobs_of_days = 700;
+constexpr std::size_t files_of_days = 150;
+
+// Around the end of a quota day: what waits longest is over by then (a pause of the daemon's own
+// takes an hour at most).
+constexpr milliseconds quiet_before_roll = 70min;
+constexpr milliseconds quiet_after_roll = 2min;
 
 milliseconds some_time(Random& random, milliseconds first, milliseconds last) {
   return milliseconds(random.between(first.count(), last.count()));
@@ -54,6 +63,10 @@ JobPlan make_job(Random& random, std::size_t number, std::size_t files) {
     job.unique_key = "key-" + std::to_string(random.below(2));
   constexpr std::array policies{"hold", "hold", "hold", "retry", "fail"};
   job.on_unconfirmed = policies[random.below(policies.size())];
+  if (random.chance(25))
+    job.max_attempts = random.between(2, 4);
+  if (random.chance(12))
+    job.depends_on = random.next();
   return job;
 }
 
@@ -70,7 +83,8 @@ AppSettings make_app(Random& random, const std::string& host) {
 Kind some_kind(Random& random, bool may_step_clock) {
   constexpr std::array kinds{Kind::cancel, Kind::cancel,       Kind::rerun,   Kind::rerun,
                              Kind::remove, Kind::lock,         Kind::read,    Kind::step_clock,
-                             Kind::insert, Kind::expire_token, Kind::restart, Kind::restart};
+                             Kind::insert, Kind::expire_token, Kind::restart, Kind::restart,
+                             Kind::pause,  Kind::pause,        Kind::watch,   Kind::watch};
   const Kind kind = kinds[random.below(kinds.size())];
   return kind == Kind::step_clock && !may_step_clock ? Kind::lock : kind;
 }
@@ -83,12 +97,30 @@ milliseconds span_of(Kind kind, Random& random) {
   return some_time(random, -size, size);
 }
 
+Action some_action(Random& random, const Plan& plan) {
+  Action action;
+  action.at = some_time(random, 0ms, plan.lasts);
+  action.kind = some_kind(random, plan.steps_clock);
+  action.choice = random.next();
+  action.span = span_of(action.kind, random);
+  return action;
+}
+
+void sort(std::vector<Action>& actions) {
+  std::stable_sort(actions.begin(), actions.end(),
+                   [](const Action& a, const Action& b) { return a.at < b.at; });
+}
+
 } // namespace
 
 std::string to_text(Kind kind) {
-  constexpr std::array names{"insert", "cancel",     "rerun",        "delete", "lock",
-                             "read",   "step clock", "expire token", "restart"};
+  constexpr std::array names{"insert",     "cancel",       "rerun",   "delete", "lock", "read",
+                             "step clock", "expire token", "restart", "pause",  "watch"};
   return names[static_cast<std::size_t>(kind)];
+}
+
+bool Plan::is_quiet(milliseconds from, milliseconds to) const {
+  return rolls_at && to >= *rolls_at - quiet_before_roll && from <= *rolls_at + quiet_after_roll;
 }
 
 test::Fault Plan::fault(Endpoint, Random& random) const {
@@ -120,7 +152,7 @@ test::Fault Plan::fault(Endpoint, Random& random) const {
     break;
   }
   if (fault.kind == FaultKind::http_status || fault.kind == FaultKind::code)
-    if (random.chance(40))
+    if (limits_end || random.chance(40))
       fault.retry_after = std::chrono::seconds(random.between(1, 300));
   return fault;
 }
@@ -150,17 +182,64 @@ Plan make_plan(std::uint64_t seed, bool small) {
     plan.actions.push_back(
         {some_time(random, 0ms, plan.lasts / 4), Kind::insert, 0, 0ms, make_job(random, i, files)});
   for (std::size_t i = 0; i < more; ++i) {
-    Action action;
-    action.at = some_time(random, 0ms, plan.lasts);
-    action.kind = some_kind(random, plan.steps_clock);
-    action.choice = random.next();
-    action.span = span_of(action.kind, random);
+    Action action = some_action(random, plan);
     if (action.kind == Kind::insert)
       action.job = make_job(random, first_jobs + i, files);
     plan.actions.push_back(std::move(action));
   }
-  std::stable_sort(plan.actions.begin(), plan.actions.end(),
-                   [](const Action& a, const Action& b) { return a.at < b.at; });
+  sort(plan.actions);
+  return plan;
+}
+
+Plan make_plan_of_days(std::uint64_t seed) {
+  Random random(seed, days_stream);
+  Plan plan;
+  plan.seed = seed;
+  plan.settings.max_running = 100;
+  AppSettings app;
+  app.base_url = "https://default.test";
+  app.submit_quota = plan.submit_quota = 500;
+  app.status_quota = plan.status_quota = 10'000;
+  plan.settings.apps["default"] = app;
+  // The day begins at 16:00 UTC; what is not quiet is the most of two.
+  const milliseconds since_roll = some_time(random, 1min, 4h);
+  plan.begins = *parse_time("2126-03-02 16:00:00") + since_roll;
+  plan.rolls_at = 24h - since_roll;
+  plan.lasts = 46h - since_roll;
+  plan.latency = some_time(random, 2ms, 800ms);
+  plan.shape_a = random.chance(50);
+  plan.faulty_percent = random.chance(30) ? 0 : static_cast<int>(random.between(1, 8));
+  plan.limits_end = true;
+  plan.users_stay = random.chance(70);
+  plan.steps_clock = random.chance(25);
+
+  // Many scripts run often, as they do.
+  std::vector<std::string> scripts;
+  for (int i = 0; i < 12; ++i)
+    scripts.push_back(make_script(random));
+  for (std::size_t i = 0; i < jobs_of_days; ++i) {
+    Action action;
+    action.at = some_time(random, 0ms, random.chance(60) ? milliseconds(2h) : milliseconds(16h));
+    action.job = make_job(random, i, files_of_days);
+    action.job.app = "default";
+    if (random.chance(70))
+      action.job.script = scripts[random.below(scripts.size())];
+    plan.actions.push_back(std::move(action));
+  }
+  const auto more = static_cast<std::size_t>(random.between(20, 80));
+  for (std::size_t i = 0; i < more; ++i) {
+    Action action = some_action(random, plan);
+    if (action.kind == Kind::pause || action.kind == Kind::watch)
+      action.span = some_time(random, 1min, 2h);
+    const bool steps = action.kind == Kind::step_clock;
+    if (plan.is_quiet(action.at, steps ? action.at : action.at + action.span))
+      continue;
+    // Without `remove` each request can be accounted for.
+    if (action.kind == Kind::insert || action.kind == Kind::remove)
+      continue;
+    plan.actions.push_back(std::move(action));
+  }
+  sort(plan.actions);
   return plan;
 }
 

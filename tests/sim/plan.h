@@ -24,8 +24,10 @@ struct JobPlan {
   std::optional<std::chrono::milliseconds> run_in; ///< run_at, from the INSERT on
   std::optional<std::chrono::milliseconds> expires_in;
   std::optional<std::int64_t> timeout_s;
-  std::string unique_key;     ///< empty: none
-  std::string on_unconfirmed; ///< hold, retry or fail
+  std::int64_t max_attempts = 1;
+  std::optional<std::uint64_t> depends_on; ///< a number that chooses one of the jobs that are there
+  std::string unique_key;                  ///< empty: none
+  std::string on_unconfirmed;              ///< hold, retry or fail
 };
 
 /// What a user, an operator or the machine does at a moment.
@@ -39,11 +41,13 @@ struct Action {
     read,         ///< another program reads in one transaction for `span`
     step_clock,   ///< the civil clock of the daemon's machine is set by `span`
     expire_token, ///< the service refuses the token, and has another one `span` later
-    restart       ///< a stop as by systemd, and a start
+    restart,      ///< a stop as by systemd, and a start
+    pause,        ///< of all, an app or a file, for `span`
+    watch         ///< somebody follows the log of some job that has not ended, for `span`
   };
   std::chrono::milliseconds at{0}; ///< since the run's begin
   Kind kind = Kind::insert;
-  std::uint64_t choice = 0; ///< which job
+  std::uint64_t choice = 0; ///< which job, or what is paused
   std::chrono::milliseconds span{0};
   JobPlan job;
 };
@@ -60,15 +64,25 @@ struct Plan {
   std::chrono::milliseconds latency{40};
   bool shape_a = true;
   int faulty_percent = 0;    ///< of the requests
+  bool limits_end = false;   ///< a rate limit says when it ends: it is not the end of the day
   bool new_database = false; ///< created in the run, not prepared before it
   bool users_stay = true;    ///< a user's connection stays open, as a database browser's does
   bool steps_clock = false;
+  /// Runs over days: when the first one ends, since the run's begin. Nothing disturbs the last hour
+  /// before it and the first minutes after it.
+  std::optional<std::chrono::milliseconds> rolls_at;
+  std::int64_t submit_quota = 1'000'000; ///< what the service grants an app on a day
+  std::int64_t status_quota = 1'000'000;
 
+  /// Whether nothing may disturb some moment between these, since the run's begin.
+  bool is_quiet(std::chrono::milliseconds from, std::chrono::milliseconds to) const;
   /// What happens to one request; `random`: the run's stream for it.
   test::Fault fault(Endpoint endpoint, Random& random) const;
 };
 
 /// `small`: a few jobs in a few minutes, for sweeps over all points of a run.
 Plan make_plan(std::uint64_t seed, bool small);
+/// 700 jobs for a test app, which may start 500 a day.
+Plan make_plan_of_days(std::uint64_t seed);
 
 } // namespace kdq::sim

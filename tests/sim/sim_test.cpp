@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t sweep_seeds = 4;
 constexpr std::size_t sweep_points = 100;
 constexpr std::uint64_t random_seeds = 100;
+constexpr std::uint64_t days_seeds = 3;
 
 void require_promises(Mode mode, std::uint64_t seeds, std::size_t points) {
   Campaign campaign(false);
@@ -45,4 +46,9 @@ TEST_CASE("the promises hold wherever the disk fails or is full") {
 
 TEST_CASE("the promises hold in long runs with several deaths") {
   require_promises(Mode::random, random_seeds, 0);
+}
+
+TEST_CASE(
+    "two days of a test app, with more jobs than a day has starts: all end, within the quotas") {
+  require_promises(Mode::days, days_seeds, 0);
 }

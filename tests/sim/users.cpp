@@ -27,6 +27,21 @@ std::int64_t choose(SQLite::Database& database, const char* sql, std::uint64_t c
   return ids.empty() ? 0 : ids[choice % ids.size()];
 }
 
+/// Scope and key.
+std::pair<std::string, std::string> paused_by(const Action& action) {
+  constexpr std::uint64_t scopes = 4;
+  constexpr std::uint64_t files = 4; // as many as a run has, at most
+  const std::uint64_t which = action.choice / scopes;
+  switch (action.choice % scopes) {
+  case 0:
+    return {"all", ""};
+  case 1:
+    return {"app", which % 3 == 0 ? "second" : "default"};
+  default:
+    return {"file", "file-" + std::to_string(which % files)};
+  }
+}
+
 } // namespace
 
 Users::Users(std::filesystem::path file, const Clock& clock, bool stay, Trace& trace)
@@ -44,12 +59,22 @@ SQLite::Database& Users::main() {
 }
 
 bool Users::act(const Action& action) {
-  bool again = false;
-  try {
+  return attempt(action, [&] {
     if (action.kind == Kind::insert)
       insert(action.job);
+    else if (action.kind == Kind::pause)
+      pause(action);
+    else if (action.kind == Kind::watch)
+      watch(action);
     else
       change(action);
+  });
+}
+
+bool Users::attempt(const Action& action, const std::function<void()>& what) {
+  bool again = false;
+  try {
+    what();
   } catch (const SQLite::Exception& error) {
     const int code = error.getErrorCode() & 0xff;
     again = code == SQLITE_BUSY || code == SQLITE_FULL || code == SQLITE_IOERR ||
@@ -68,8 +93,8 @@ void Users::insert(const JobPlan& job) {
   SQLite::Statement insert(
       database,
       "INSERT OR IGNORE INTO jobs(file_token, script, script_name, app, priority, run_at, "
-      "expires_at, timeout_s, unique_key, on_unconfirmed) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)");
+      "expires_at, timeout_s, unique_key, on_unconfirmed, max_attempts, depends_on) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?)");
   const auto after = [&](const auto& span) {
     return span ? std::optional<std::string>(kdq::to_text(clock_.wall() + *span)) : std::nullopt;
   };
@@ -84,6 +109,8 @@ void Users::insert(const JobPlan& job) {
   bind_or_null(insert, 8, job.timeout_s);
   insert.bind(9, job.unique_key);
   insert.bind(10, job.on_unconfirmed);
+  insert.bind(11, job.max_attempts);
+  bind_or_null(insert, 12, chosen_job(job.depends_on));
   if (insert.exec() == 0)
     return; // its unique_key is taken
   jobs_[database.getLastInsertRowid()] = {job, 0, false};
@@ -117,6 +144,58 @@ void Users::change(const Action& action) {
     ++jobs_.at(id).reruns;
   jobs_.at(id).deleted = action.kind == Kind::remove;
   trace_.tell(clock_, [&] { return "user: " + to_text(action.kind) + " " + std::to_string(id); });
+}
+
+/// One of the jobs that are there.
+std::optional<std::int64_t> Users::chosen_job(std::optional<std::uint64_t> choice) const {
+  std::vector<std::int64_t> there;
+  for (const auto& [id, job] : jobs_)
+    if (!job.deleted)
+      there.push_back(id);
+  if (!choice || there.empty())
+    return std::nullopt;
+  return there[*choice % there.size()];
+}
+
+void Users::pause(const Action& action) {
+  const auto [scope, key] = paused_by(action);
+  SQLite::Statement pause(main(),
+                          "INSERT INTO pauses(scope, key, reason) VALUES (?, ?, 'a pause')");
+  pause.bind(1, scope);
+  pause.bind(2, key);
+  pause.exec();
+  trace_.tell(clock_, [&] { return "user: pauses " + scope + " " + key; });
+}
+
+bool Users::end_pause(const Action& action) {
+  return attempt(action, [&] {
+    const auto [scope, key] = paused_by(action);
+    SQLite::Statement resume(main(), "DELETE FROM pauses WHERE scope = ? AND key = ?");
+    resume.bind(1, scope);
+    resume.bind(2, key);
+    resume.exec();
+    trace_.tell(clock_, [&] { return "user: resumes " + scope + " " + key; });
+  });
+}
+
+bool Users::resume() {
+  return main().tryExec("DELETE FROM pauses") == SQLITE_OK;
+}
+
+void Users::watch(const Action& action) {
+  SQLite::Database& database = main();
+  const std::int64_t id =
+      choose(database,
+             "SELECT id FROM jobs WHERE state IN ('queued','submitting','running') "
+             "ORDER BY id",
+             action.choice);
+  if (id == 0)
+    return;
+  SQLite::Statement watch(database, "INSERT INTO watches(job_id, until) VALUES (?, ?)");
+  watch.bind(1, id);
+  watch.bind(2, kdq::to_text(clock_.wall() + action.span));
+  watch.exec();
+  trace_.tell(clock_, [&] { return "user: watches " + std::to_string(id); });
 }
 
 bool Users::keep_audit() {

@@ -1,4 +1,5 @@
-// The people beside the daemon: they insert, cancel, run again, delete, hold locks and look.
+// The people beside the daemon: they insert, cancel, run again, delete, pause,
+// watch, hold locks and look.
 #pragma once
 
 #include "poller/clock.h"
@@ -24,8 +25,12 @@ public:
   /// Each does what the action says, unless the database refuses, as it may: returns whether
   /// another attempt makes sense, because somebody has the lock or the disk is full.
   bool act(const Action& action);
+  /// The end of a pause that began with that action; returns the same.
+  bool end_pause(const Action& action);
   void lock();
   void unlock(bool keep_changes);
+  /// All pauses end; false: not now.
+  bool resume();
   void begin_reading();
   void end_reading();
 
@@ -50,8 +55,12 @@ public:
 private:
   SQLite::Database& main();
   std::unique_ptr<SQLite::Database> connect() const;
+  bool attempt(const Action& action, const std::function<void()>& what);
   void insert(const JobPlan& job);
+  std::optional<std::int64_t> chosen_job(std::optional<std::uint64_t> choice) const;
   void change(const Action& action);
+  void pause(const Action& action);
+  void watch(const Action& action);
 
   std::filesystem::path file_;
   const Clock& clock_;

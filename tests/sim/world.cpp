@@ -23,6 +23,7 @@ constexpr std::uint64_t death_stream = 3;
 constexpr milliseconds restart_pause = 1s;  // as in the systemd unit
 constexpr milliseconds stop_patience = 20s; // as in daemon/app.cpp
 constexpr milliseconds look_again = 5s;     // the daemon's sweep
+constexpr milliseconds try_again = 500ms;   // a user whom the database refused
 constexpr milliseconds repair_after = 20s;  // until somebody frees space, or the disk is well again
 constexpr milliseconds longest_drain = 24h * 20;
 constexpr std::uint64_t too_many_ticks = 200'000; // only an engine that spins needs so many
@@ -70,16 +71,20 @@ private:
 World::World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folder,
              const std::filesystem::path& prepared)
     : vfs_(vfs), plan_(std::move(plan)), trace_(trace), folder_(std::move(folder)),
-      file_(folder_ / "queue.db"), clock_(plan_.begins), kdocs_(clock_), wire_(vfs, kdocs_),
-      users_(file_, clock_, plan_.users_stay, trace), events_(std::make_unique<Listener>(*this)),
-      token_(std::make_unique<Token>(kdocs_.token)), service_random_(plan_.seed, service_stream),
-      death_random_(plan_.seed, death_stream) {
+      file_(folder_ / "queue.db"), clock_(plan_.begins), begins_(clock_.steady()), kdocs_(clock_),
+      wire_(vfs, kdocs_), users_(file_, clock_, plan_.users_stay, trace),
+      events_(std::make_unique<Listener>(*this)), token_(std::make_unique<Token>(kdocs_.token)),
+      service_random_(plan_.seed, service_stream), death_random_(plan_.seed, death_stream) {
   audited_ = !plan_.new_database;
   lay_out_files(prepared);
   set_up_service();
   for (const Action& action : plan_.actions)
     agenda_.emplace(clock_.steady() + action.at, [this, &action] { perform(action); });
-  wire_.on_start = [this] { check_files_in_use(); };
+  wire_.on_start = [this] {
+    check_files_in_use();
+    roll_.start_sent(clock_.steady());
+  };
+  watch_roll();
 }
 
 World::~World() {
@@ -100,8 +105,11 @@ void World::lay_out_files(const std::filesystem::path& prepared) {
 void World::set_up_service() {
   kdocs_.latency = plan_.latency;
   kdocs_.shape_a = plan_.shape_a;
+  kdocs_.submit_quota = plan_.submit_quota;
+  kdocs_.status_quota = plan_.status_quota;
   kdocs_.faults = [this](Endpoint endpoint, std::size_t) {
-    const test::Fault fault = calm_ ? test::Fault{} : plan_.fault(endpoint, service_random_);
+    const test::Fault fault =
+        calm_ || is_quiet() ? test::Fault{} : plan_.fault(endpoint, service_random_);
     seen_.faults += fault.kind != test::Fault::Kind::none || fault.delay > 0ms;
     seen_.not_sent += fault.kind == test::Fault::Kind::not_sent;
     trace_.tell(clock_, [&] {
@@ -129,6 +137,7 @@ void World::run() {
   calm();
   if (!run_empty())
     seen_.violations.push_back("jobs are stuck: the queue did not run empty in 20 days");
+  check_waiting();
   if (daemon_)
     as_process([this] { end_daemon(); });
   users_.leave();
@@ -151,6 +160,11 @@ void World::step(SteadyTime limit) {
   kdocs_.wait_until(std::max(clock_.steady(), std::min(wake, next)));
 }
 
+bool World::is_quiet() const {
+  const milliseconds now = clock_.steady() - begins_;
+  return plan_.is_quiet(now, now);
+}
+
 void World::do_what_is_due() {
   while (!agenda_.empty() && agenda_.begin()->first <= clock_.steady()) {
     const auto what = std::move(agenda_.begin()->second);
@@ -168,8 +182,12 @@ void World::perform(const Action& action) {
   case Kind::cancel:
   case Kind::rerun:
   case Kind::remove:
+  case Kind::watch:
     if (users_.act(action) && !calm_)
-      later(500ms, [this, &action] { perform(action); });
+      later(try_again, [this, &action] { perform(action); });
+    break;
+  case Kind::pause:
+    begin_pause(action);
     break;
   case Kind::lock:
     users_.lock();
@@ -199,6 +217,25 @@ void World::perform(const Action& action) {
     }
     break;
   }
+}
+
+void World::begin_pause(const Action& action) {
+  if (users_.act(action)) {
+    agenda_.emplace(clock_.steady() + try_again, [this, &action] { begin_pause(action); });
+    return;
+  }
+  check_waiting();
+  agenda_.emplace(clock_.steady() + action.span, [this, &action] { end_pause(action); });
+}
+
+void World::end_pause(const Action& action) {
+  if (users_.end_pause(action))
+    agenda_.emplace(clock_.steady() + try_again, [this, &action] { end_pause(action); });
+}
+
+void World::resume_all() {
+  if (!users_.resume())
+    agenda_.emplace(clock_.steady() + try_again, [this] { resume_all(); });
 }
 
 // --- the process -------------------------------------------------------------------------------
@@ -251,7 +288,7 @@ SteadyTime World::tick() {
 
 /// Ends it as its main function does.
 void World::end_daemon() {
-  daemon_->engine->spill();
+  daemon_->engine->finish();
   seen_.left_in_flight |= daemon_->engine->in_flight() > 0;
   daemon_->engine.reset();
   daemon_->database.reset(); // the last one to leave empties the log of SQLite: it may die of that
@@ -307,6 +344,7 @@ void World::calm() {
   users_.unlock(true);
   users_.end_reading();
   token_->put(kdocs_.token);
+  resume_all();
 }
 
 void World::repair_disk() {
@@ -327,9 +365,11 @@ bool World::run_empty() {
 bool World::is_empty() {
   bool empty = false;
   users_.look([&](SQLite::Database& database) {
-    SQLite::Statement query(database, "SELECT sum(jobs) FROM job_counts "
-                                      "WHERE state IN ('queued','submitting','running')");
-    empty = query.executeStep() && query.getColumn(0).getInt64() == 0;
+    // A job that waits for one that will not succeed waits for its user.
+    SQLite::Statement query(database, "SELECT NOT EXISTS (SELECT 1 FROM queue "
+                                      "WHERE lane <> 'dependent') AND (SELECT sum(jobs) FROM "
+                                      "job_counts WHERE state IN ('submitting','running')) = 0");
+    empty = query.executeStep() && query.getColumn(0).getInt64() == 1;
   });
   return empty && daemon_->engine->in_flight() == 0;
 }
@@ -344,6 +384,33 @@ void World::check_files_in_use() {
     if (query.executeStep())
       seen_.violations.push_back("two jobs run on " + query.getColumn(0).getString());
   });
+}
+
+/// Whoever waits is told why.
+void World::check_waiting() {
+  if (!daemon_)
+    return;
+  users_.look([&](SQLite::Database& database) {
+    SQLite::Statement query(database,
+                            "SELECT id FROM jobs WHERE state IN ('queued','unconfirmed') EXCEPT "
+                            "SELECT job_id FROM waiting WHERE reason <> ''");
+    while (query.executeStep())
+      seen_.violations.push_back("no sentence says why a job waits: " +
+                                 query.getColumn(0).getString());
+  });
+}
+
+void World::watch_roll() {
+  if (!plan_.rolls_at || plan_.steps_clock)
+    return;
+  const SteadyTime rolls = clock_.steady() + *plan_.rolls_at;
+  const WallTime rolls_on = clock_.elsewhere() + *plan_.rolls_at;
+  agenda_.emplace(rolls - 1s, [this, rolls, rolls_on] {
+    users_.look(
+        [&](SQLite::Database& database) { roll_.look_before(database, kdocs_, rolls_on, rolls); });
+    check_waiting();
+  });
+  agenda_.emplace(rolls + 1min, [this] { roll_.look_after(seen_.violations); });
 }
 
 } // namespace kdq::sim

@@ -5,6 +5,7 @@
 #include "store/database.h"
 #include "tests/sim/fault_vfs.h"
 #include "tests/sim/plan.h"
+#include "tests/sim/roll.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/users.h"
 #include "tests/sim/wire.h"
@@ -71,6 +72,9 @@ private:
   void step(SteadyTime limit);
   void do_what_is_due();
   void perform(const Action& action);
+  void begin_pause(const Action& action);
+  void end_pause(const Action& action);
+  void resume_all();
   void start_daemon();
   /// What the process does between start and end, in the errors that end it.
   void as_process(const std::function<void()>& work);
@@ -84,6 +88,9 @@ private:
   bool run_empty();
   bool is_empty();
   void check_files_in_use();
+  void watch_roll();
+  void check_waiting();
+  bool is_quiet() const;
 
   FaultVfs& vfs_;
   Plan plan_;
@@ -91,6 +98,7 @@ private:
   std::filesystem::path folder_;
   std::filesystem::path file_;
   test::FakeClock clock_;
+  SteadyTime begins_;
   test::FakeKdocs kdocs_;
   Wire wire_;
   Users users_;
@@ -99,6 +107,7 @@ private:
   Random service_random_;
   Random death_random_;
   Seen seen_;
+  Roll roll_;
   std::unique_ptr<Daemon> daemon_;
   SteadyTime starts_at_{};
   std::multimap<SteadyTime, std::function<void()>> agenda_;

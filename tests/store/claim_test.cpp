@@ -101,8 +101,9 @@ TEST_CASE_FIXTURE(Fixture, "a busy file's jobs are passed over once, not at each
 TEST_CASE_FIXTURE(Fixture, "jobs with a later run_at leave the way and come back when it is time") {
   user.exec("INSERT INTO jobs(file_token, script, priority, run_at) VALUES "
             "('a', 'x', -9, '2126-01-01 00:00:01'), ('b', 'x', 0, '2126-01-01 00:00:00')");
+  CHECK(lane("future") == 2); // they do not pass through the way of the scan
+  database.write([&] { CHECK(queue.promote(now) == 1); });
   CHECK(startable() == Ids{2});
-  CHECK(lane("future") == 1);
   CHECK(queue.next_time() == parse_time("2126-01-01 00:00:01"));
   now += std::chrono::seconds(1);
   database.write([&] { CHECK(queue.promote(now) == 1); });
@@ -112,7 +113,7 @@ TEST_CASE_FIXTURE(Fixture, "jobs with a later run_at leave the way and come back
 TEST_CASE_FIXTURE(Fixture,
                   "a file's parked jobs are not lost behind one that becomes a future job") {
   user.exec("INSERT INTO jobs(file_token, script, run_at) VALUES "
-            "('a', 'x', '2125-01-01 00:00:00'), ('a', 'x', '2125-01-01 00:00:00')");
+            "('a', 'x', '2025-01-01 00:00:00'), ('a', 'x', '2025-01-01 00:00:00')");
   CHECK(startable() == Ids{1});
   CHECK(lane("parked") == 1);
   // The clock is set back: job 1 is early now, and so is job 2, once it is looked at.

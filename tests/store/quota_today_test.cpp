@@ -24,6 +24,10 @@ struct Fixture : SqlFixture {
               endpoint + "', 'today', 1, " + std::to_string(used) + ", " + std::to_string(others) +
               ")");
   }
+  void run_a_job() {
+    user.enqueue("f", "x", "");
+    go(1, {"submitting", "running"});
+  }
   std::string of(const std::string& endpoint, const std::string& what) {
     return user.text("SELECT " + what + " FROM quota_today WHERE endpoint = '" + endpoint + "'");
   }
@@ -49,6 +53,8 @@ TEST_CASE_FIXTURE(Fixture, "what is used and reserved is told of the day it belo
   user.exec("INSERT INTO quota(app, endpoint, day, allowed, used) VALUES "
             "('default', 'status', 'yesterday', 10000, 9999);"
             "UPDATE apps SET reserved_polls = 50");
+  CHECK(of("status", "reserved") == "0"); // from when something ran
+  run_a_job();
   CHECK(of("status", "used || '|' || left || '|' || reserved || '|' || others") ==
         "4000|6000|50|30");
   CHECK(of("submit", "reserved") == "0");
@@ -60,6 +66,7 @@ TEST_CASE_FIXTURE(Fixture, "the forecast goes on at the day's average pace") {
     spend("status", 4000); // 500 an hour: 6000 last 12 hours
     CHECK(of("status", "round((julianday(exhausted_at) - julianday('now')) * 24, 1)") == "12.0");
     user.exec("UPDATE apps SET reserved_polls = 3000");
+    run_a_job();
     CHECK(of("status", "round((julianday(exhausted_at) - julianday('now')) * 24, 1)") == "6.0");
   }
   SUBCASE("to none, if it lasts until the reset") {

@@ -62,3 +62,19 @@ TEST_CASE("the raw body is kept byte for byte") {
   CHECK(user.text("SELECT hex(body) FROM requests") == "6100FF");
   CHECK(user.number("SELECT http_status FROM requests") == 200);
 }
+
+TEST_CASE("a body whose content is in rows is left out, and can be kept after all") {
+  TempDir dir;
+  Database database(dir.path() / "q.db");
+  User user(dir.path() / "q.db");
+  JobQueue queue(database);
+  ResultLog log(database);
+  database.write([&] {
+    const RequestId id = queue.add_request(JobId{1}, 1, Endpoint::status, WallTime{});
+    const RequestEnd end{id, "report", 200, "body"};
+    CHECK(log.answered(end, WallTime{}, RawBody::dropped));
+  });
+  CHECK(user.text("SELECT outcome || http_status || (body IS NULL) FROM requests") == "report2001");
+  database.write([&] { log.keep_body({RequestId{1}, "report", 200, "body"}); });
+  CHECK(user.text("SELECT CAST(body AS TEXT) FROM requests") == "body");
+}

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 
@@ -14,7 +15,7 @@ public:
     std::string pattern = (parent / "kdq-XXXXXX").string();
     if (!mkdtemp(pattern.data()))
       throw std::runtime_error("cannot create a temporary folder");
-    path_ = pattern;
+    path_ = std::filesystem::canonical(pattern);
   }
   ~TempDir() {
     std::error_code ignored;
@@ -24,6 +25,16 @@ public:
   TempDir& operator=(const TempDir&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  /// Writes a file that only its owner may read.
+  std::filesystem::path file(const std::string& name, const std::string& content) const {
+    const auto file = path_ / name;
+    std::ofstream(file, std::ios::binary) << content;
+    std::filesystem::permissions(file, std::filesystem::perms::owner_read |
+                                           std::filesystem::perms::owner_write);
+    return file;
+  }
 
 private:
   std::filesystem::path path_;

@@ -1,5 +1,6 @@
 #include "tests/bench/polling/simulation.h"
 
+#include "poller/quota_policy.h"
 #include "tests/bench/polling/tally.h"
 
 #include <algorithm>
@@ -23,6 +24,10 @@ struct Pending {
   }
 };
 
+SteadyTime steady(WallTime now) {
+  return SteadyTime(now.time_since_epoch());
+}
+
 milliseconds gap_of(double seconds) {
   return milliseconds(std::llround(seconds * 1000));
 }
@@ -34,24 +39,24 @@ Result run_backoff(const Trace& trace, const Backoff& policy) {
   for (std::size_t i = 0; i < trace.tasks.size(); ++i)
     pending.push(
         {trace.tasks[i].arrives + gap_of(policy.first_seconds), i, 0, policy.first_seconds});
-  CountingLedger ledger(trace.status_quota);
-  RateLimit rate(trace.requests_per_second);
+  TokenBucket rate(trace.requests_per_second);
   Service service(trace.status_quota);
   Tally tally;
   std::int64_t exhausted_day = -1;
   WallTime now{};
   while (!pending.empty()) {
     Pending next = pending.top();
-    now = rate.ready_at(std::max(now, next.due));
+    now = std::max(now, next.due);
+    now = WallTime(rate.ready_at(steady(now)).time_since_epoch());
     if (trace.outage && now >= trace.outage->begins && now < trace.outage->ends)
       now = trace.outage->ends;
-    if (!ledger.take(now)) {
+    if (!service.has_left(now)) { // it counts as carefully as the product
       exhausted_day = day_of(now);
       now = day_begin(exhausted_day + 1);
       continue;
     }
     pending.pop();
-    rate.take(now);
+    rate.take(steady(now));
     service.request(now);
     ++next.polls;
     if (day_of(next.due) < day_of(now) && day_of(next.due) == exhausted_day)

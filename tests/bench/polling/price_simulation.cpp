@@ -1,6 +1,7 @@
 #include "tests/bench/polling/simulation.h"
 
 #include "poller/price_schedule.h"
+#include "tests/bench/polling/app_books.h"
 #include "tests/bench/polling/tally.h"
 
 #include <deque>
@@ -13,9 +14,9 @@ namespace {
 
 class PriceSimulation {
 public:
-  PriceSimulation(const Trace& trace, Ledger& ledger, bool admission)
-      : trace_(trace), ledger_(ledger), admission_(admission), rate_(trace.requests_per_second),
-        service_(trace.status_quota), schedule_(new_schedule()) {}
+  PriceSimulation(const Trace& trace, bool admission)
+      : trace_(trace), admission_(admission), books_(trace), service_(trace.status_quota),
+        schedule_(new_schedule()) {}
 
   Result run() {
     while (next_arrival_ < trace_.tasks.size() || !running_.empty() || !queue_.empty())
@@ -35,40 +36,48 @@ private:
     return std::make_unique<PriceSchedule>(PriceSchedule::Options{});
   }
 
-  DayBudget budget() const {
-    const std::int64_t day = day_of(now_);
-    DayBudget budget;
-    budget.status_allowed = trace_.status_quota;
-    budget.status_used = ledger_.used(now_);
-    const auto started = starts_.find(day);
-    budget.submit_left = trace_.submit_quota - (started == starts_.end() ? 0 : started->second);
-    budget.queued = static_cast<std::int64_t>(queue_.size());
-    budget.day_begins = day_begin(day);
-    budget.day_ends = day_begin(day + 1);
-    return budget;
-  }
+  DayBudget budget() { return books_.budget(now_, queue_.size()); }
 
   void start(const TraceTask& task) {
-    ++starts_[day_of(now_)];
     Running running{
         &task, {JobId{task.id}, {task.script, ""}, now_, std::nullopt, 1}, now_ + task.runs};
     schedule_->submitted(running.open);
     running_.emplace(task.id, running);
   }
 
-  void start_admitted() {
+  /// The first moment at which the queue's head may be started, as far as the gate goes.
+  WallTime starts_from() const {
+    return admission_ ? books_.ready_at(Endpoint::submit, now_) : now_;
+  }
+
+  bool admits(const TraceTask& task) {
+    if (starts_from() > now_)
+      return false;
+    if (schedule_->needs_price(now_))
+      schedule_->reprice(now_, budget());
+    return schedule_->admits({task.script, ""}, budget());
+  }
+
+  void start_queued() {
     while (!queue_.empty()) {
       const TraceTask& task = *queue_.front();
-      if (admission_ && !schedule_->admits({task.script, ""}, budget()))
+      if ((admission_ && !admits(task)) || !books_.pay(Endpoint::submit, now_))
         return;
+      if (admission_)
+        books_.sent(Endpoint::submit, now_);
       queue_.pop_front();
       start(task);
     }
   }
 
   void poll(const DuePoll& due) {
-    rate_.take(now_);
-    service_.request(now_);
+    books_.sent(Endpoint::status, now_);
+    if (!service_.request(now_)) {
+      books_.refused(Endpoint::status, now_);
+      schedule_->postponed(due.job, now_);
+      return;
+    }
+    books_.worked(Endpoint::status, now_);
     if (day_of(due.due) < day_of(now_) && day_of(due.due) == exhausted_day_)
       tally_.stranded(day_of(due.due));
     const auto found = running_.find(due.job.value);
@@ -79,9 +88,7 @@ private:
       schedule_->found_running(due.job, now_);
       return;
     }
-    auto learnt = schedule_->ended(due.job, now_, running.ends);
-    for (RunRow& row : learnt.rows)
-      rows_.push_back(std::move(row));
+    books_.learnt(schedule_->ended(due.job, now_, running.ends));
     tally_.detected(*running.task, running.open.submitted_at, running.ends, now_, running.polls);
     running_.erase(found);
   }
@@ -91,7 +98,7 @@ private:
     for (const auto& [id, running] : running_)
       open.push_back(running.open);
     schedule_ = new_schedule();
-    schedule_->restore(rows_, open, now_, budget());
+    schedule_->restore(books_.run_times(), open, now_, budget());
   }
 
   void skip_outage() {
@@ -108,8 +115,10 @@ private:
       next = trace_.tasks[next_arrival_].arrives;
     if (const auto wakeup = schedule_->next_wakeup())
       next = std::min(next, std::max(*wakeup, blocked_until_));
-    if (!queue_.empty())
-      next = std::min(next, now_ + std::chrono::seconds{30});
+    if (!queue_.empty()) {
+      const WallTime from = starts_from();
+      next = std::min(next, from > now_ ? from : now_ + std::chrono::seconds{30});
+    }
     return std::max(next, now_);
   }
 
@@ -121,34 +130,32 @@ private:
       queue_.push_back(&trace_.tasks[next_arrival_]);
     if (schedule_->needs_price(now_))
       schedule_->reprice(now_, budget());
-    start_admitted();
-    send_due();
+    send_due(); // first, as the product does it
+    start_queued();
   }
 
   void send_due() {
-    blocked_until_ = now_;
     while (true) {
-      if (const WallTime ready = rate_.ready_at(now_); ready > now_) {
-        blocked_until_ = ready;
+      blocked_until_ = books_.ready_at(Endpoint::status, now_);
+      if (blocked_until_ > now_)
         return;
-      }
-      if (ledger_.used(now_) >= trace_.status_quota) {
-        exhausted_day_ = day_of(now_);
-        blocked_until_ = day_begin(exhausted_day_ + 1);
-        return;
-      }
+      if (schedule_->needs_price(now_))
+        schedule_->reprice(now_, budget());
       const auto due = schedule_->next_due(now_);
       if (!due)
         return;
-      ledger_.take(now_);
-      poll(*due);
+      if (books_.pay(Endpoint::status, now_)) {
+        poll(*due);
+      } else {
+        exhausted_day_ = day_of(now_);
+        schedule_->postponed(due->job, now_);
+      }
     }
   }
 
   const Trace& trace_;
-  Ledger& ledger_;
   bool admission_;
-  RateLimit rate_;
+  AppBooks books_;
   Service service_;
   Tally tally_;
   std::unique_ptr<PriceSchedule> schedule_;
@@ -159,14 +166,12 @@ private:
   std::size_t next_arrival_ = 0;
   std::deque<const TraceTask*> queue_;
   std::unordered_map<std::int64_t, Running> running_;
-  std::map<std::int64_t, std::int64_t> starts_;
-  std::vector<RunRow> rows_;
 };
 
 } // namespace
 
-Result run_price(const Trace& trace, Ledger& ledger, bool admission) {
-  return PriceSimulation(trace, ledger, admission).run();
+Result run_price(const Trace& trace, bool admission) {
+  return PriceSimulation(trace, admission).run();
 }
 
 } // namespace kdq::bench

@@ -2,8 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
-#include <iomanip>
+#include <cstdio>
 #include <ostream>
 
 namespace kdq::bench {
@@ -16,7 +17,7 @@ bool counts_in_mean(const Measured& measured) {
 }
 
 template <typename Value>
-double geometric_mean(const std::vector<Measured>& all, Value value) {
+std::optional<double> geometric_mean(const std::vector<Measured>& all, Value value) {
   double logs = 0;
   double count = 0;
   for (const Measured& measured : all)
@@ -25,7 +26,70 @@ double geometric_mean(const std::vector<Measured>& all, Value value) {
         logs += std::log(*one);
         count += 1;
       }
-  return count > 0 ? std::exp(logs / count) : 0;
+  if (count == 0)
+    return std::nullopt;
+  return std::exp(logs / count);
+}
+
+std::optional<double> mean_ratio(const std::vector<Measured>& all, std::size_t day) {
+  return geometric_mean(all, [day](const Measured& one) { return one.ratio(one.price(), day); });
+}
+
+double warm_wait(const Result& result) {
+  return result.day[1].mean_wait_seconds;
+}
+
+double times_price(const Measured& measured, const Run& run) {
+  return warm_wait(run.result) / warm_wait(measured.price());
+}
+
+std::string text(double value) {
+  char buffer[32];
+  const int digits = value < 100 ? 2 : 0;
+  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
+  return buffer;
+}
+
+std::string text(std::optional<double> value) {
+  return value ? text(*value) : "-";
+}
+
+std::string percent(double share) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.1f", 100 * share);
+  return buffer;
+}
+
+std::optional<double> optimum(const Measured& one) {
+  return one.trace.optimum[1] > 0 ? std::optional(one.trace.optimum[1]) : std::nullopt;
+}
+
+std::string wait_of(const Measured& one, const std::string& name) {
+  const Run* run = one.find(name);
+  return run == nullptr ? "-" : text(warm_wait(run->result));
+}
+
+using Row = std::vector<std::string>;
+
+/// A Markdown table whose columns are aligned in plain text as well; numbers stand to the right.
+void print_rows(std::ostream& out, const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
+  for (std::size_t line = 0; line < rows.size(); ++line) {
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      const std::string& cell = rows[line][i];
+      const std::string space(widths[i] - cell.size(), ' ');
+      out << "| " << (i == 0 ? cell + space : space + cell) << ' ';
+    }
+    out << "|\n";
+    if (line > 0)
+      continue;
+    for (std::size_t i = 0; i < widths.size(); ++i)
+      out << '|' << std::string(widths[i] + 1, '-') << (i == 0 ? '-' : ':');
+    out << "|\n";
+  }
 }
 
 nlohmann::json to_json(const DayResult& day) {
@@ -39,102 +103,91 @@ nlohmann::json to_json(const DayResult& day) {
           {"held_back", day.held_back}};
 }
 
-nlohmann::json to_json(const Result& result) {
-  return {{"cold_day", to_json(result.day[0])},
-          {"warm_day", to_json(result.day[1])},
-          {"refused", result.refused}};
-}
-
-double times_better(const Measured& measured, const Rival& rival) {
-  return rival.result.day[1].mean_wait_seconds / measured.price.day[1].mean_wait_seconds;
+nlohmann::json to_json(const Measured& trace, const Run& run) {
+  nlohmann::json json = {{"policy", run.name},
+                         {"cold_day", to_json(run.result.day[0])},
+                         {"warm_day", to_json(run.result.day[1])},
+                         {"refused", run.result.refused},
+                         {"times_price", times_price(trace, run)}};
+  if (const auto ratio = trace.ratio(run.result, 1))
+    json.update({{"ratio_warm", *ratio}, {"ratio_cold", trace.ratio(run.result, 0).value_or(0)}});
+  if (run.blind)
+    json["blind"] = {{"first_s", run.blind->first_seconds},
+                     {"factor", run.blind->factor},
+                     {"longest_s", run.blind->longest_seconds}};
+  return json;
 }
 
 } // namespace
 
-std::optional<double> Measured::ratio(std::size_t day) const {
-  if (trace.optimum[day] <= 0)
-    return std::nullopt;
-  return price.day[day].mean_wait_seconds / trace.optimum[day];
+const Run* Measured::find(const std::string& name) const {
+  const auto found =
+      std::find_if(runs.begin(), runs.end(), [&](const Run& run) { return run.name == name; });
+  return found == runs.end() ? nullptr : &*found;
 }
 
-void print_table(std::ostream& out, const std::vector<Measured>& all) {
-  const auto cell = [&](double value, int width, int digits) {
-    out << std::setw(width) << std::fixed << std::setprecision(digits) << value;
-  };
-  out << "Warm day, waits in seconds. ratio: mean / known-distribution optimum. "
-         "adm: with admission.\n"
-      << std::left << std::setw(20) << "trace" << std::right << std::setw(9) << "optimum"
-      << std::setw(9) << "mean" << std::setw(9) << "p95" << std::setw(7) << "ratio" << std::setw(7)
-      << "cold" << std::setw(7) << "polls" << std::setw(7) << "use %" << std::setw(8) << "refused"
-      << std::setw(9) << "stranded" << std::setw(10) << "adm mean" << std::setw(9) << "adm str"
-      << std::setw(9) << "adm held";
-  if (!all.empty())
-    for (const Rival& rival : all.front().rivals)
-      out << std::setw(15) << rival.name;
-  out << '\n';
-  for (const Measured& one : all) {
-    const DayResult& day = one.price.day[1];
-    out << std::left << std::setw(20) << one.trace.name << std::right;
-    cell(one.trace.optimum[1], 9, 2);
-    cell(day.mean_wait_seconds, 9, 2);
-    cell(day.p95_wait_seconds, 9, 2);
-    cell(one.ratio(1).value_or(0), 7, 3);
-    cell(one.ratio(0).value_or(0), 7, 2);
-    cell(day.polls_per_task, 7, 2);
-    cell(100 * day.quota_use, 7, 1);
-    out << std::setw(8) << one.price.refused << std::setw(9)
-        << one.price.day[0].stranded + day.stranded;
-    cell(one.admitted.day[1].mean_wait_seconds, 10, 2);
-    out << std::setw(9) << one.admitted.day[0].stranded + one.admitted.day[1].stranded
-        << std::setw(9) << one.admitted.day[1].held_back;
-    for (const Rival& rival : one.rivals)
-      cell(rival.result.day[1].mean_wait_seconds, 15, 2);
-    out << '\n';
-  }
-  out << "geometric means without W01: warm ";
-  cell(geometric_mean(all, [](const Measured& one) { return one.ratio(1); }), 0, 3);
-  out << ", cold ";
-  cell(geometric_mean(all, [](const Measured& one) { return one.ratio(0); }), 0, 3);
-  if (!all.empty())
-    for (std::size_t i = 0; i < all.front().rivals.size(); ++i) {
-      out << "; " << all.front().rivals[i].name << " / price ";
-      cell(geometric_mean(all,
-                          [i](const Measured& one) -> std::optional<double> {
-                            return times_better(one, one.rivals[i]);
-                          }),
-           0, 2);
+std::optional<double> Measured::ratio(const Result& result, std::size_t day) const {
+  if (trace.optimum[day] <= 0)
+    return std::nullopt;
+  return result.day[day].mean_wait_seconds / trace.optimum[day];
+}
+
+void print_details(std::ostream& out, const std::vector<Measured>& all) {
+  std::vector<Row> rows{{"trace", "policy", "polls/job", "mean s", "p95 s", "ratio", "cold ratio",
+                         "quota use %", "refused", "stranded", "started later"}};
+  for (const Measured& one : all)
+    for (const Run& run : one.runs) {
+      const auto& [cold, warm] = run.result.day;
+      rows.push_back({one.trace.name, run.name, text(warm.polls_per_task),
+                      text(warm.mean_wait_seconds), text(warm.p95_wait_seconds),
+                      text(one.ratio(run.result, 1)), text(one.ratio(run.result, 0)),
+                      percent(warm.quota_use), std::to_string(run.result.refused),
+                      std::to_string(cold.stranded + warm.stranded),
+                      std::to_string(cold.held_back + warm.held_back)});
     }
+  out << "Warm day; refused, stranded and started later: both days.\n";
+  print_rows(out, rows);
+}
+
+void print_summary(std::ostream& out, const std::vector<Measured>& all) {
+  std::vector<Row> rows{{"trace", "quota", "jobs/day", "optimum", "PRICE", "ratio", "best backoff",
+                         "best fixed", "backoff 1 s x2", "quota use %"}};
+  for (const Measured& one : all)
+    rows.push_back({one.trace.name, std::to_string(one.trace.status_quota),
+                    std::to_string(one.price().day[1].tasks), text(optimum(one)),
+                    text(warm_wait(one.price())), text(one.ratio(one.price(), 1)),
+                    wait_of(one, "best backoff"), wait_of(one, "best fixed"),
+                    wait_of(one, "backoff 1 s x2"), percent(one.price().day[1].quota_use)});
+  out << "Mean seconds from a script's end to the poll that sees it, warm day.\n";
+  print_rows(out, rows);
+  char line[96];
+  std::snprintf(line, sizeof line, "geometric means without W01: ratio %.3f, on the cold day %.3f",
+                mean_ratio(all, 1).value_or(0), mean_ratio(all, 0).value_or(0));
+  out << line;
+  for (const char* name : {"best backoff", "best fixed", "backoff 1 s x2"})
+    if (const auto times = geometric_mean(all, [name](const Measured& one) {
+          const Run* run = one.find(name);
+          return run == nullptr ? std::nullopt : std::optional(times_price(one, *run));
+        }))
+      out << "; " << name << " / PRICE " << text(*times);
   out << '\n';
 }
 
 void print_json(std::ostream& out, const std::vector<Measured>& all) {
   nlohmann::json traces = nlohmann::json::array();
   for (const Measured& one : all) {
-    nlohmann::json rivals = nlohmann::json::array();
-    for (const Rival& rival : one.rivals)
-      rivals.push_back({{"name", rival.name},
-                        {"first_s", rival.policy.first_seconds},
-                        {"factor", rival.policy.factor},
-                        {"longest_s", rival.policy.longest_seconds},
-                        {"times_price", times_better(one, rival)},
-                        {"result", to_json(rival.result)}});
-    nlohmann::json trace = {{"trace", one.trace.name},
-                            {"quota", one.trace.status_quota},
-                            {"price", to_json(one.price)},
-                            {"price_with_admission", to_json(one.admitted)},
-                            {"rivals", rivals}};
-    if (const auto ratio = one.ratio(1))
-      trace.update({{"optimum_warm_s", one.trace.optimum[1]},
-                    {"ratio_warm", *ratio},
-                    {"ratio_cold", one.ratio(0).value_or(0)}});
+    nlohmann::json runs = nlohmann::json::array();
+    for (const Run& run : one.runs)
+      runs.push_back(to_json(one, run));
+    nlohmann::json trace = {
+        {"trace", one.trace.name}, {"quota", one.trace.status_quota}, {"runs", runs}};
+    if (const auto best = optimum(one))
+      trace.update({{"optimum_warm_s", *best}, {"optimum_cold_s", one.trace.optimum[0]}});
     traces.push_back(trace);
   }
-  const nlohmann::json report = {
-      {"traces", traces},
-      {"geometric_mean_warm",
-       geometric_mean(all, [](const Measured& one) { return one.ratio(1); })},
-      {"geometric_mean_cold",
-       geometric_mean(all, [](const Measured& one) { return one.ratio(0); })}};
+  const nlohmann::json report = {{"traces", traces},
+                                 {"geometric_mean_warm", mean_ratio(all, 1).value_or(0)},
+                                 {"geometric_mean_cold", mean_ratio(all, 0).value_or(0)}};
   out << report.dump(2) << '\n';
 }
 

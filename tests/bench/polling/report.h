@@ -1,4 +1,4 @@
-// The simulator's table and its JSON.
+// The simulator's tables and its JSON.
 #pragma once
 
 #include "tests/bench/polling/simulation.h"
@@ -10,24 +10,28 @@
 
 namespace kdq::bench {
 
-struct Rival {
+/// One policy on one trace.
+struct Run {
   std::string name;
-  Backoff policy;
   Result result;
+  std::optional<Backoff> blind; ///< its intervals, if that is what it is
 };
 
-/// Everything that was measured on one trace.
+/// Everything that was measured on one trace; the product's schedule without admission comes first.
 struct Measured {
   Trace trace;
-  Result price;    ///< tasks started at their arrival
-  Result admitted; ///< tasks started when the schedule admits them
-  std::vector<Rival> rivals;
+  std::vector<Run> runs;
 
+  const Result& price() const { return runs.front().result; }
+  const Run* find(const std::string& name) const;
   /// Mean wait over the known-distribution optimum; nullopt if that was not computed.
-  std::optional<double> ratio(std::size_t day) const;
+  std::optional<double> ratio(const Result& result, std::size_t day) const;
 };
 
-void print_table(std::ostream& out, const std::vector<Measured>& all);
+/// Every policy on every trace, warm day.
+void print_details(std::ostream& out, const std::vector<Measured>& all);
+/// One line a trace in Markdown, warm day, and the geometric means.
+void print_summary(std::ostream& out, const std::vector<Measured>& all);
 void print_json(std::ostream& out, const std::vector<Measured>& all);
 
 } // namespace kdq::bench

@@ -1,7 +1,6 @@
 // Runs a polling policy over a trace.
 #pragma once
 
-#include "tests/bench/polling/request_meter.h"
 #include "tests/bench/polling/trace.h"
 
 #include <array>
@@ -28,9 +27,10 @@ struct Result {
   std::int64_t refused = 0; ///< by the service, all days
 };
 
-/// The product's schedule.
-/// `admission`: a task is started only when the schedule admits it; else at its arrival.
-Result run_price(const Trace& trace, Ledger& ledger, bool admission);
+/// The product's schedule, gate and ledger.
+/// `admission`: a task is started as the product does it, when the schedule admits it and the rate
+/// limit allows it; else at its arrival, as the optimum and the rivals have it.
+Result run_price(const Trace& trace, bool admission);
 
 /// A gap that starts at `first` and grows by `factor` up to `longest`, blind to all else.
 struct Backoff {

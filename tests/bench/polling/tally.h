@@ -1,6 +1,7 @@
 // Collects what a simulation saw into a Result.
 #pragma once
 
+#include "tests/bench/polling/service.h"
 #include "tests/bench/polling/simulation.h"
 
 #include <array>

@@ -90,13 +90,15 @@ void read_bounds(std::vector<Trace>& traces, const fs::path& file) {
 
 } // namespace
 
-std::vector<Trace> read_traces(const fs::path& directory) {
+std::vector<Trace> read_traces(const fs::path& directory, const std::string& only) {
   std::vector<Trace> traces;
   for (const auto& entry : fs::directory_iterator(directory)) {
     if (entry.path().extension() != ".meta")
       continue;
     Trace trace;
     trace.name = entry.path().stem().string();
+    if (trace.name.find(only) == std::string::npos)
+      continue;
     trace.submit_quota =
         trace.name.find("testapp") == std::string::npos ? production_tier_starts : test_tier_starts;
     read_meta(trace, entry.path());

@@ -41,8 +41,9 @@ struct Trace {
 };
 
 /// Reads every `NAME.csv` with its `NAME.meta`, and `bounds.jsonl` if there is one, sorted by name.
-/// Throws std::runtime_error naming the file that cannot be read.
-std::vector<Trace> read_traces(const std::filesystem::path& directory);
+/// Only those whose name contains `only`. Throws std::runtime_error naming the file that cannot be
+/// read.
+std::vector<Trace> read_traces(const std::filesystem::path& directory, const std::string& only);
 
 /// The quota day of a moment, from 0.
 inline std::int64_t day_of(WallTime at) {

@@ -1,0 +1,60 @@
+#include "daemon/courtesy.h"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace kdq {
+namespace {
+
+// A row of shells, each of which comes before the last one's patience is over, must not keep the
+// daemon from writing: at most so many waits.
+constexpr int most_waits = 12;
+
+} // namespace
+
+Courtesy::Courtesy(const std::filesystem::path& database, std::chrono::milliseconds patience)
+    : inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
+      patience_ms_(static_cast<int>(patience.count())) {
+  // On the file itself: its -wal is open as long as it is.
+  if (inotify_ && ::inotify_add_watch(inotify_.get(), database.c_str(),
+                                      IN_OPEN | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) < 0)
+    inotify_ = UniqueFd();
+}
+
+void Courtesy::give_way() {
+  if (!inotify_)
+    return;
+  open_ = 0;
+  if (!someone_came())
+    return;
+  for (int waits = 0; waits < most_waits && open_ > 0; ++waits) {
+    pollfd fd{inotify_.get(), POLLIN, 0};
+    if (::poll(&fd, 1, patience_ms_) <= 0)
+      return; // it is in no hurry: a shell that somebody types into
+    someone_came();
+  }
+}
+
+/// Reads what has happened; true if the file was opened and is not known to be closed.
+bool Courtesy::someone_came() {
+  alignas(inotify_event) std::array<char, 4096> buffer;
+  for (;;) {
+    const ssize_t got = ::read(inotify_.get(), buffer.data(), buffer.size());
+    if (got <= 0)
+      return open_ > 0;
+    for (ssize_t at = 0; at < got;) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      at += static_cast<ssize_t>(sizeof event + event.len);
+      // Who opened it before the last call and closes it now is nobody to wait for.
+      open_ = (event.mask & IN_OPEN) != 0 ? open_ + 1 : std::max(0, open_ - 1);
+    }
+  }
+}
+
+} // namespace kdq
