@@ -162,12 +162,12 @@ void LogEvents::trouble(std::string_view sentence) {
   log_.write(LogLevel::error, sentence);
 }
 
-void LogEvents::relief(std::string_view sentence) {
-  log_.write(LogLevel::info, sentence);
+void LogEvents::waiting(std::string_view sentence) {
+  log_.write(LogLevel::warn, sentence);
 }
 
-void LogEvents::detail(std::string_view sentence) {
-  log_.write(LogLevel::debug, sentence);
+void LogEvents::relief(std::string_view sentence) {
+  log_.write(LogLevel::info, sentence);
 }
 
 } // namespace kdq

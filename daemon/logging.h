@@ -53,7 +53,7 @@ public:
   void gap(JobId job, int attempt, std::string_view reason) override;
   void trouble(std::string_view sentence) override;
   void relief(std::string_view sentence) override;
-  void detail(std::string_view sentence) override;
+  void waiting(std::string_view sentence) override;
 
 private:
   Log& log_;

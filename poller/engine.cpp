@@ -22,6 +22,11 @@ constexpr std::chrono::milliseconds longest_store_retry = 1s;
 constexpr std::chrono::milliseconds longest_silence = 24h;
 constexpr std::chrono::milliseconds silence_check = 10min;
 
+std::string without_digits(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
 } // namespace
 
 struct Engine::Impl {
@@ -313,10 +318,12 @@ void Engine::Impl::tell_troubles(Moment now) {
   for (const auto& [name, app] : state.apps) {
     const std::string trouble = bulletin.trouble(app, now);
     std::string& told = told_trouble[name];
-    if (trouble == told)
-      continue;
-    if (!trouble.empty())
+    if (without_digits(trouble) == without_digits(told))
+      continue; // of how many tasks, until when: the tables say it as it changes
+    if (!trouble.empty() && app.gate.blocked())
       state.events.trouble("app " + name + ": " + trouble);
+    else if (!trouble.empty())
+      state.events.waiting("app " + name + ": " + trouble);
     else
       state.events.relief("app " + name + " works again");
     told = trouble;

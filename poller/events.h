@@ -32,10 +32,10 @@ public:
   virtual void gap(JobId job, int attempt, std::string_view reason) = 0;
   /// Something an operator may want to act on; said once when it begins.
   virtual void trouble(std::string_view sentence) = 0;
-  /// The trouble is over.
+  /// Something is not sent for a while, and goes on by itself; said once when it begins.
+  virtual void waiting(std::string_view sentence) = 0;
+  /// The trouble, or the wait, is over.
   virtual void relief(std::string_view sentence) = 0;
-  /// Detail for the most verbose log levels.
-  virtual void detail(std::string_view sentence) = 0;
 };
 
 } // namespace kdq

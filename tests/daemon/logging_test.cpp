@@ -108,7 +108,7 @@ TEST_CASE("what the engine tells becomes log lines with fitting levels") {
     events.gap(JobId{9}, 2, "the reply was cut off");
     events.trouble("the disk is full");
     events.relief("the disk has room again");
-    events.detail("polled");
+    events.waiting("no start is left today");
   });
   CHECK(text.starts_with(
       "<6>going on with 2 running scripts\n<6>going on with 0 running scripts\n<4>1 "));
@@ -116,5 +116,5 @@ TEST_CASE("what the engine tells becomes log lines with fitting levels") {
   CHECK(text.find(
             "\n<7>job 7 was sent, attempt 1\n<6>job 7 succeeded\n<4>job 8 failed: no such file\n"
             "<4>job 9, attempt 2: log lines may be missing: the reply was cut off\n"
-            "<3>the disk is full\n<6>the disk has room again\n<7>polled\n") != std::string::npos);
+            "<3>the disk is full\n<6>the disk has room again\n<4>no start is left today\n") != std::string::npos);
 }

@@ -49,7 +49,7 @@ public:
   }
   void trouble(std::string_view sentence) override { tell("trouble: " + std::string(sentence)); }
   void relief(std::string_view sentence) override { tell("relief: " + std::string(sentence)); }
-  void detail(std::string_view) override {}
+  void waiting(std::string_view sentence) override { tell("waiting: " + std::string(sentence)); }
 
 private:
   void tell(const std::string& text) const {

@@ -37,7 +37,7 @@ public:
   }
   void trouble(std::string_view sentence) override { add("trouble " + std::string(sentence)); }
   void relief(std::string_view sentence) override { add("relief " + std::string(sentence)); }
-  void detail(std::string_view) override {}
+  void waiting(std::string_view sentence) override { add("waiting " + std::string(sentence)); }
 
   /// Whether an event with this text in it was told.
   bool told(const std::string& part) const {
