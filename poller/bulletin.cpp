@@ -1,5 +1,6 @@
 #include "poller/bulletin.h"
 
+#include <bit>
 #include <cmath>
 #include <set>
 
@@ -20,12 +21,12 @@ bool same_end(const std::optional<WallTime>& a, const std::optional<WallTime>& b
 
 bool same_hold(const std::optional<Hold>& a, const std::optional<Hold>& b) {
   return a.has_value() == b.has_value() &&
-         (!a || (a->reason == b->reason && same_end(a->until, b->until)));
+         (!a || (same_but_for_numbers(a->reason, b->reason) && same_end(a->until, b->until)));
 }
 
 /// But for the figures.
 bool says_the_same(const AppRow& a, const AppRow& b) {
-  return a.state == b.state && a.reason == b.reason && a.day == b.day &&
+  return a.state == b.state && same_but_for_numbers(a.reason, b.reason) && a.day == b.day &&
          a.submit_quota == b.submit_quota && a.status_quota == b.status_quota &&
          same_hold(a.starts, b.starts) && same_hold(a.polls, b.polls);
 }
@@ -57,6 +58,14 @@ std::string sentence(const std::optional<Hold>& starts, const std::optional<Hold
 
 } // namespace
 
+bool same_but_for_numbers(const std::string& a, const std::string& b) {
+  const auto without_digits = [](std::string text) {
+    std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+    return text;
+  };
+  return without_digits(a) == without_digits(b);
+}
+
 std::string Bulletin::trouble(const AppState& app, Moment now) const {
   const std::size_t running = state_.tasks.of_app(app.gate.name());
   return sentence(hold_of_starts(app, now), hold_of_polls(app, running, now));
@@ -82,6 +91,7 @@ AppRow Bulletin::row(const AppState& app, Moment now) const {
 
 void Bulletin::begin(Moment now) {
   shown_.clear();
+  shown_log_.reset();
   std::set<std::string> names;
   for (const auto& [name, app] : state_.apps)
     names.insert(name);
@@ -92,7 +102,17 @@ void Bulletin::begin(Moment now) {
   write(now);
 }
 
+/// The size of the write-ahead log in MB, rounded down to a power of two, if it is too long.
+std::optional<std::int64_t> Bulletin::long_log() const {
+  const auto megabytes = state_.database.log_bytes() >> 20;
+  if (megabytes < static_cast<std::uintmax_t>(state_.settings.long_log_mb))
+    return std::nullopt;
+  return static_cast<std::int64_t>(std::bit_floor(megabytes));
+}
+
 bool Bulletin::is_stale(Moment now) const {
+  if (long_log() != shown_log_)
+    return true;
   for (const auto& [name, app] : state_.apps) {
     const auto shown = shown_.find(name);
     if (shown == shown_.end() || !says_the_same(row(app, now), shown->second))
@@ -103,6 +123,9 @@ bool Bulletin::is_stale(Moment now) const {
 
 void Bulletin::write(Moment now) {
   next_.clear(); // the transaction may be run again
+  next_log_ = long_log();
+  if (next_log_ != shown_log_)
+    state_.board.log_grew(next_log_);
   for (auto& [name, app] : state_.apps) {
     AppRow next = row(app, now);
     next.reserved_polls = std::llround(app.schedule.expected_polls_of_open());
@@ -123,6 +146,7 @@ void Bulletin::committed() {
   for (auto& [name, row] : next_)
     shown_.insert_or_assign(name, std::move(row));
   next_.clear();
+  shown_log_ = next_log_;
   shown_at_ = next_at_;
 }
 

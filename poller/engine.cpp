@@ -22,11 +22,6 @@ constexpr std::chrono::milliseconds longest_store_retry = 1s;
 constexpr std::chrono::milliseconds longest_silence = 24h;
 constexpr std::chrono::milliseconds silence_check = 10min;
 
-std::string without_digits(std::string text) {
-  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
-  return text;
-}
-
 } // namespace
 
 struct Engine::Impl {
@@ -318,7 +313,7 @@ void Engine::Impl::tell_troubles(Moment now) {
   for (const auto& [name, app] : state.apps) {
     const std::string trouble = bulletin.trouble(app, now);
     std::string& told = told_trouble[name];
-    if (without_digits(trouble) == without_digits(told))
+    if (same_but_for_numbers(trouble, told))
       continue; // of how many tasks, until when: the tables say it as it changes
     if (!trouble.empty() && app.gate.blocked())
       state.events.trouble("app " + name + ": " + trouble);

@@ -370,6 +370,13 @@ std::string Database::refusal(const std::filesystem::path& file) {
                       static_cast<int>(header_number(header, 60)));
 }
 
+std::uintmax_t Database::log_bytes() const {
+  struct stat info {};
+  return stat((impl_->file.string() + "-wal").c_str(), &info) == 0
+             ? static_cast<std::uintmax_t>(info.st_size)
+             : 0;
+}
+
 bool Database::still_in_place() const {
   return identity_of(impl_->file) == impl_->identity;
 }

@@ -59,6 +59,10 @@ public:
   /// Whether another connection has committed since the last call; true the first time.
   bool foreign_change();
 
+  /// The size of the write-ahead log's file. It is begun anew after a checkpoint, unless a reader
+  /// still needs what is in it.
+  std::uintmax_t log_bytes() const;
+
   /// Whether the path still names the file that was opened.
   bool still_in_place() const;
 

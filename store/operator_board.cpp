@@ -39,6 +39,7 @@ struct OperatorBoard::Impl {
                         "(one, version, started_at, stopped_at, max_running, max_running_per_file) "
                         "VALUES (1, ?1, ?2, NULL, ?3, ?4)"};
   Statement stopped{db, "UPDATE daemon SET stopped_at = ?1"};
+  Statement log_grew{db, "UPDATE daemon SET log_mb = ?1"};
 };
 
 OperatorBoard::OperatorBoard(Database& database)
@@ -92,6 +93,10 @@ void OperatorBoard::started(const std::string& version, std::size_t max_running,
                             std::size_t max_running_per_file, WallTime now) {
   impl_->started.run(version, now, static_cast<std::int64_t>(max_running),
                      static_cast<std::int64_t>(max_running_per_file));
+}
+
+void OperatorBoard::log_grew(std::optional<std::int64_t> megabytes) {
+  impl_->log_grew.run(megabytes);
 }
 
 void OperatorBoard::stopped(WallTime now) {

@@ -70,6 +70,8 @@ public:
   void started(const std::string& version, std::size_t max_running,
                std::size_t max_running_per_file, WallTime now);
   void stopped(WallTime now);
+  /// The size of a write-ahead log that somebody keeps from being begun anew; nothing: it is usual.
+  void log_grew(std::optional<std::int64_t> megabytes);
 
 private:
   struct Impl;

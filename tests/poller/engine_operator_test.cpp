@@ -199,6 +199,27 @@ TEST_CASE("an orderly end is noted, a start takes the note back") {
   CHECK(world.user->number("SELECT count(*) FROM daemon WHERE stopped_at IS NULL") == 1);
 }
 
+TEST_CASE("a reader who stays is named by health as long as he keeps the log growing") {
+  EngineSettings settings = one_app();
+  settings.long_log_mb = 1;
+  EngineWorld world(settings);
+  const auto told = [&] {
+    return world.user->number("SELECT count(*) FROM health WHERE subject = 'database'");
+  };
+  User reader(world.file());
+  reader.exec("BEGIN");
+  reader.number("SELECT count(*) FROM jobs");
+  for (int i = 0; i < 300 && told() == 0; ++i) {
+    world.user->enqueue("f" + std::to_string(i), two_seconds, "n");
+    REQUIRE(world.run_until_idle());
+  }
+  CHECK(told() == 1);
+  reader.exec("COMMIT");
+  world.user->exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  world.run_for(1min);
+  CHECK(told() == 0);
+}
+
 TEST_CASE("an idle daemon writes nothing, with tasks that are to be asked later as well") {
   EngineWorld world(test_app(500, 300));
   for (int i = 0; i < 20; ++i)
