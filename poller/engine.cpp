@@ -153,10 +153,12 @@ Engine::Impl::Lost Engine::Impl::judge_open_requests(Moment now) {
 /// Takes the running tasks into our hands and brings each app's schedule to where it was.
 void Engine::Impl::resume(std::vector<RunningTask> running, Moment now) {
   std::map<std::string, std::vector<RunRow>> learnt;
+  std::map<std::string, std::vector<StartCount>> starts;
   std::map<std::string, DayBudget> budgets;
   state.database.read([&] {
     for (auto& [name, app] : state.apps) {
       learnt[name] = state.run_times.load(name);
+      starts[name] = state.run_times.starts(name);
       budgets[name] = state.budget_with_queue(app, now);
     }
   });
@@ -178,7 +180,7 @@ void Engine::Impl::resume(std::vector<RunningTask> running, Moment now) {
   }
   for (auto& [name, app] : state.apps) {
     app.schedule = PriceSchedule(PriceSchedule::Options{}); // a first try of recover() may have come here
-    app.schedule.restore(std::move(learnt[name]), std::move(open[name]),
+    app.schedule.restore(std::move(learnt[name]), starts[name], std::move(open[name]),
                          state.plan_time(now.steady), budgets[name]);
   }
 }

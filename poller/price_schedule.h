@@ -26,10 +26,11 @@ public:
 
   explicit PriceSchedule(Options options);
 
-  /// Rebuilds the state of a schedule that was told the same; call once, before all else. Watches,
+  /// Rebuilds the state of a schedule that was told the same; call once, before all else. `starts`
+  /// are those of the last days, the open tasks' among them, in order of time. Watches,
   /// postponements and the part of their allowance that was used are not restored.
-  void restore(std::vector<RunRow> rows, std::vector<OpenTask> open, WallTime now,
-               const DayBudget& budget);
+  void restore(std::vector<RunRow> rows, const std::vector<StartCount>& starts,
+               std::vector<OpenTask> open, WallTime now, const DayBudget& budget);
 
   // --- what happened ----------------------------------------------------------------------
   void submitted(const OpenTask& task);

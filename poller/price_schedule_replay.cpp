@@ -58,31 +58,33 @@ std::vector<Event> events_of(const std::vector<PastRun>& runs, const std::vector
 
 } // namespace
 
-void PriceSchedule::restore(std::vector<RunRow> rows, std::vector<OpenTask> open, WallTime now,
-                            const DayBudget& budget) {
+void PriceSchedule::restore(std::vector<RunRow> rows, const std::vector<StartCount>& starts,
+                            std::vector<OpenTask> open, WallTime now, const DayBudget& budget) {
   std::sort(open.begin(), open.end(),
             [](const OpenTask& a, const OpenTask& b) { return a.job < b.job; });
-  const auto runs = past_runs(std::move(rows));
-  const auto events = events_of(runs, open);
-  if (!events.empty()) {
+  // Not from the runs: of a script that runs often only the last ones are kept.
+  if (!starts.empty()) {
     constexpr std::chrono::hours day{24};
-    const auto since_first = budget.day_begins - events.front().at;
+    const auto since_first = budget.day_begins - starts.front().at;
     const auto days = std::max<std::int64_t>(0, (since_first + day - WallTime::duration{1}) / day);
     forecast_.set_day(budget.day_begins - days * day, budget.day_begins - (days - 1) * day);
   }
+  for (const StartCount& count : starts)
+    for (std::int64_t i = 0; i < count.starts; ++i)
+      forecast_.arrived(count.at);
+  const auto runs = past_runs(std::move(rows));
+  const auto events = events_of(runs, open);
   std::vector<std::vector<ScriptRecord*>> held(runs.size());
   for (const Event& event : events) {
     const bool is_open = event.order == std::numeric_limits<std::int64_t>::max();
     if (is_open) {
       const Task& task = insert(open[event.index]);
-      forecast_.arrived(event.at);
       remember_submission(*task.script);
       continue;
     }
     const PastRun& run = runs[event.index];
     auto& scripts = held[event.index];
     if (!event.is_end) {
-      forecast_.arrived(event.at);
       scripts = book_.acquire_stored(run.keys);
       for (ScriptRecord* script : scripts)
         script->order.started(run.submitted_at, run.job());

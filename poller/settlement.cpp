@@ -206,6 +206,8 @@ Settlement::Step Settlement::apply_start(const Judgement& judgement, WallTime no
   const auto step = [](bool applied, JobState state, const std::string& error) {
     return applied ? Step{state, error} : Step{};
   };
+  if (std::holds_alternative<Started>(judgement.meaning))
+    state_.run_times.count_start(request.paid_from.app, request.sent_at);
   if (const auto* started = std::get_if<Started>(&judgement.meaning))
     return step(queue.submitted(request.job, request.attempt, started->task, request.sent_at),
                 JobState::running, {});

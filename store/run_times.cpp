@@ -11,6 +11,9 @@ namespace {
 // A key is trimmed at every 64th run: to do it at each would read 400 rows to find one to delete.
 constexpr int trim_every = 64;
 
+constexpr std::chrono::seconds slot{30};
+constexpr std::chrono::hours remembered{72};
+
 std::int64_t count_of(std::chrono::milliseconds span) {
   return span.count();
 }
@@ -33,7 +36,12 @@ struct RunTimes::Impl {
                      "AND seq <= (SELECT seq FROM run_times WHERE app = ?1 AND key = ?2 "
                      "            ORDER BY seq DESC LIMIT 1 OFFSET 400)"};
   Statement forget{db, "DELETE FROM run_times WHERE app = ?1 AND key = ?2"};
+  Statement starts{db, "SELECT at, starts FROM start_counts WHERE app = ?1 ORDER BY at"};
+  Statement count_start{db, "INSERT INTO start_counts(app, at, starts) VALUES (?1, ?2, 1) "
+                            "ON CONFLICT DO UPDATE SET starts = starts + 1"};
+  Statement forget_starts{db, "DELETE FROM start_counts WHERE app = ?1 AND at < ?2"};
 
+  std::unordered_map<std::string, WallTime> counted; ///< the last slot, by app
   std::unordered_map<std::string, int> untrimmed; ///< rows added, by app and key
 };
 
@@ -56,6 +64,28 @@ std::vector<RunRow> RunTimes::load(const std::string& app) {
       },
       app);
   return rows;
+}
+
+std::vector<StartCount> RunTimes::starts(const std::string& app) {
+  std::vector<StartCount> counts;
+  impl_->starts.each(
+      [&](SQLite::Statement& row) {
+        if (const auto at = parse_time(row.getColumn(0).getString()))
+          counts.push_back({*at, row.getColumn(1).getInt64()});
+        return true;
+      },
+      app);
+  return counts;
+}
+
+void RunTimes::count_start(const std::string& app, WallTime at) {
+  const WallTime begins{at.time_since_epoch() / slot * slot};
+  impl_->count_start.run(app, begins);
+  const auto [counted, first] = impl_->counted.try_emplace(app, begins);
+  if (!first && counted->second == begins)
+    return;
+  counted->second = begins;
+  impl_->forget_starts.run(app, begins - remembered);
 }
 
 void RunTimes::add(const std::string& app, const RunRow& row) {

@@ -33,6 +33,12 @@ struct RunRow {
   RunTime run;
 };
 
+/// Starts of an app in the half minute that begins at `at`.
+struct StartCount {
+  WallTime at;
+  std::int64_t starts = 0;
+};
+
 /// Single-threaded; must not outlive the Database.
 class RunTimes {
 public:
@@ -42,6 +48,11 @@ public:
   /// An app's rows in the order of `seq`. Inside of Database::read().
   std::vector<RunRow> load(const std::string& app);
 
+  /// The starts of the last days, in order of time. Inside of Database::read().
+  std::vector<StartCount> starts(const std::string& app);
+
+  /// A script was started. Inside of Database::write(). Forgets what is older than three days.
+  void count_start(const std::string& app, WallTime at);
   /// Inside of Database::write(). Now and then removes the rows of a key that no longer count.
   void add(const std::string& app, const RunRow& row);
   void forget(const std::string& app, const std::string& key);

@@ -84,6 +84,15 @@ CREATE TABLE run_times (
   PRIMARY KEY (app, key, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- The daemon's memory of how many scripts were started when, for the last days: what is to come is
+-- guessed from it.
+CREATE TABLE start_counts (
+  app    TEXT    NOT NULL,
+  at     TEXT    NOT NULL,         -- when a half minute began
+  starts INTEGER NOT NULL,
+  PRIMARY KEY (app, at)
+) STRICT, WITHOUT ROWID;
+
 ALTER TABLE quota ADD COLUMN others INTEGER NOT NULL DEFAULT 0
   /* of used: requests that were not sent from here, learned when the service refused one of ours
      although our count showed budget */;

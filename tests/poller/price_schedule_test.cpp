@@ -35,6 +35,7 @@ public:
     // Run times differ between scripts and, a little, between runs.
     const auto runs = std::chrono::milliseconds(5000 * (script + 1) + (last_job_ * 7919) % 3000);
     schedule.submitted(task);
+    ++starts_[WallTime{at.time_since_epoch() / 30s * 30s}];
     tasks_[job] = {task, at + runs};
   }
 
@@ -67,6 +68,12 @@ public:
     return open;
   }
   const std::vector<RunRow>& rows() const { return rows_; }
+  std::vector<StartCount> starts() const {
+    std::vector<StartCount> counts;
+    for (const auto& [at, starts] : starts_)
+      counts.push_back({at, starts});
+    return counts;
+  }
   std::int64_t used(std::int64_t day) const { return used_.at(day); }
   std::chrono::milliseconds waited{0};
 
@@ -94,6 +101,7 @@ private:
   std::int64_t last_job_ = 0;
   std::map<std::int64_t, std::int64_t> used_;
   std::map<JobId, Task> tasks_;
+  std::map<WallTime, std::int64_t> starts_;
   std::vector<RunRow> rows_;
 };
 
@@ -136,7 +144,7 @@ TEST_CASE("after a restart the schedule goes on as it would have") {
   REQUIRE(!open.empty());
   before.reprice(now + 1h, budget); // a fresh price, as after a restart
   PriceSchedule after({});
-  after.restore(day.rows(), open, now + 1h, budget);
+  after.restore(day.rows(), day.starts(), open, now + 1h, budget);
   CHECK(after.open() == before.open());
   CHECK(after.price() == before.price());
   CHECK(after.expected_arrivals().starts == before.expected_arrivals().starts);
@@ -148,6 +156,18 @@ TEST_CASE("after a restart the schedule goes on as it would have") {
   CHECK(work(day, before, now + 1h, 50) == work(copy, after, now + 1h, 50));
 }
 
+TEST_CASE("after a restart as many starts are expected as before, however few runs are stored") {
+  Day day(2000);
+  PriceSchedule before({});
+  work(day, before, start, 300);
+  const WallTime now = start + 300 * 20s;
+  const auto budget = day.budget(now);
+  before.reprice(now, budget);
+  PriceSchedule after({});
+  after.restore({day.rows().end() - 20, day.rows().end()}, day.starts(), day.open(), now, budget);
+  CHECK(after.expected_arrivals().starts == before.expected_arrivals().starts);
+}
+
 TEST_CASE("without its rows a schedule has only forgotten") {
   Day day(2000);
   PriceSchedule schedule({});
@@ -155,7 +175,7 @@ TEST_CASE("without its rows a schedule has only forgotten") {
   PriceSchedule forgetful({});
   const WallTime now = start + 1h;
   day.start(schedule, now, 1);
-  forgetful.restore({}, day.open(), now, day.budget(now));
+  forgetful.restore({}, {}, day.open(), now, day.budget(now));
   CHECK(forgetful.open() == day.open().size());
   CHECK(forgetful.next_wakeup().has_value());
 }

@@ -87,6 +87,16 @@ void AppBooks::worked(Endpoint endpoint, WallTime now) {
   gate_.worked(endpoint, steady(now));
 }
 
+void AppBooks::started(WallTime now) {
+  database_.write([&] { run_times_.count_start(app_name, now); });
+}
+
+std::vector<StartCount> AppBooks::starts() {
+  std::vector<StartCount> counts;
+  database_.read([&] { counts = run_times_.starts(app_name); });
+  return counts;
+}
+
 void AppBooks::learnt(const Learnt& learnt) {
   database_.write([&] {
     for (const RunRow& row : learnt.rows)

@@ -36,6 +36,8 @@ public:
   void refused(Endpoint endpoint, WallTime now);
   void worked(Endpoint endpoint, WallTime now);
 
+  void started(WallTime now);
+  std::vector<StartCount> starts();
   void learnt(const Learnt& learnt);
   std::vector<RunRow> run_times();
 

@@ -41,6 +41,7 @@ private:
   void start(const TraceTask& task) {
     Running running{
         &task, {JobId{task.id}, {task.script, ""}, now_, std::nullopt, 1}, now_ + task.runs};
+    books_.started(now_);
     schedule_->submitted(running.open);
     running_.emplace(task.id, running);
   }
@@ -98,7 +99,7 @@ private:
     for (const auto& [id, running] : running_)
       open.push_back(running.open);
     schedule_ = new_schedule();
-    schedule_->restore(books_.run_times(), open, now_, budget());
+    schedule_->restore(books_.run_times(), books_.starts(), open, now_, budget());
   }
 
   void skip_outage() {

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Builds the simulator and plays two days of recorded work with the product's schedule, gate and
 # ledger, beside fixed intervals, backoff and the optimum:
-#   bash tests/bench/polling/run.sh             the 15 traces of traces/; about two minutes
-#   bash tests/bench/polling/run.sh --seed 7    15 others that traces/gen.py makes from this seed
+#   bash tests/bench/polling/run.sh             the 15 traces of traces/; a minute or two
+#   bash tests/bench/polling/run.sh --seed 7    15 others, made by traces/gen.py
 # --build FOLDER comes on top; what else there is goes to the program (--only W04, --no-rivals,
 # --no-admission). Prints tables and writes build/polling.json. Two runs give the same numbers.
 set -euo pipefail
