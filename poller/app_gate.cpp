@@ -21,6 +21,8 @@ constexpr std::chrono::milliseconds token_recheck = 5s;
 
 // Refused on a new day as well: the service's day rolls at another time than the setting says.
 constexpr std::chrono::milliseconds retry_after_roll = 10min;
+// So long after our roll, and before anything was accepted, a refusal may be about the day before.
+constexpr std::chrono::milliseconds late_roll = 1h;
 
 /// A wall-clock moment on the monotonic clock, as far as it is known now.
 SteadyTime on_steady(WallTime moment, Moment now) {
@@ -111,17 +113,28 @@ void AppGate::quota_spent(Endpoint endpoint, WallTime now) {
   door(endpoint).spent_day = day(now).name;
 }
 
-bool AppGate::spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error) const {
-  const Door& entry = door(endpoint);
-  return error.verdict == kdocs_api::Verdict::pause && !error.retry_after &&
-         !(entry.pause && entry.pause->quota);
+/// Whether a refusal may still be about the day before: it was paid from that, or the service's day
+/// rolls a little later than ours.
+bool AppGate::may_be_yesterdays(const Door& entry, const std::string& paid_day,
+                                WallTime now) const {
+  const QuotaDay& today = day(now);
+  return paid_day != today.name ||
+         (entry.worked_day != today.name && now - today.begins < late_roll);
 }
 
-void AppGate::quota_refused(Door& entry, const std::string& sentence, SteadyTime sent_at,
-                            Moment now) {
-  const bool again = entry.pause && entry.pause->quota;
-  if (again && sent_at <= entry.pause->since)
+bool AppGate::spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error,
+                              const std::string& paid_day, WallTime now) const {
+  const Door& entry = door(endpoint);
+  return error.verdict == kdocs_api::Verdict::pause && !error.retry_after &&
+         !(entry.pause && entry.pause->quota) && !may_be_yesterdays(entry, paid_day, now);
+}
+
+void AppGate::quota_refused(Door& entry, const std::string& sentence, const std::string& paid_day,
+                            SteadyTime sent_at, Moment now) {
+  const bool known = entry.pause && entry.pause->quota;
+  if (known && sent_at <= entry.pause->since)
     return; // another one of the same burst
+  const bool again = known || may_be_yesterdays(entry, paid_day, now.wall);
   const SteadyTime until = again ? now.steady + retry_after_roll : now.steady;
   close(entry.pause, now.steady, until, sentence);
   entry.pause->quota = true;
@@ -130,7 +143,8 @@ void AppGate::quota_refused(Door& entry, const std::string& sentence, SteadyTime
 }
 
 void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
-                      const std::string& token, SteadyTime sent_at, Moment now) {
+                      const std::string& token, const std::string& paid_day,
+                      SteadyTime sent_at, Moment now) {
   using kdocs_api::Verdict;
   Door& entry = door(endpoint);
   switch (error.verdict) {
@@ -138,7 +152,7 @@ void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
     if (error.retry_after)
       close(entry.pause, now.steady, now.steady + *error.retry_after, asked_to_wait(error, now));
     else
-      quota_refused(entry, error.sentence, sent_at, now);
+      quota_refused(entry, error.sentence, paid_day, sent_at, now);
     break;
   case Verdict::later:
     if (error.retry_after) {
@@ -177,7 +191,8 @@ void AppGate::unreachable(const std::string& reason, SteadyTime now) {
         "no answer from KDocs: " + reason);
 }
 
-void AppGate::worked(Endpoint endpoint, SteadyTime sent_at) {
+void AppGate::worked(Endpoint endpoint, SteadyTime sent_at, WallTime now) {
+  door(endpoint).worked_day = day(now).name;
   if (closed_ && sent_at > closed_->since) {
     closed_.reset();
     refused_token_.clear();

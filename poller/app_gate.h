@@ -51,16 +51,18 @@ public:
   void quota_spent(Endpoint endpoint, WallTime now);
   /// Whether a refusal says that the day's requests are used up, by others then, because the ledger
   /// had granted this one. Not if the first request of a new day is refused: its roll is elsewhere.
-  bool spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error) const;
+  bool spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error,
+                       const std::string& paid_day, WallTime now) const;
   /// A reply, or its failure, of a request that was sent then; before what follows.
   void replied(SteadyTime sent_at);
-  /// The service refused a request; closes what the verdict is about. `token`: what was sent.
+  /// The service refused a request; closes what the verdict is about. `token`: what was sent;
+  /// `paid_day`: the quota day it was paid from.
   void refused(Endpoint endpoint, const kdocs_api::ServiceError& error, const std::string& token,
-               SteadyTime sent_at, Moment now);
+               const std::string& paid_day, SteadyTime sent_at, Moment now);
   /// No connection or no reply came about: both endpoints wait, up to 1 s doubled up to 60 s.
   void unreachable(const std::string& reason, SteadyTime now);
   /// The service answered as it should. Ends the waits that began before the request was sent.
-  void worked(Endpoint endpoint, SteadyTime sent_at);
+  void worked(Endpoint endpoint, SteadyTime sent_at, WallTime now);
   /// Whether a token may be used: not the one that the service refused.
   bool accepts_token(const std::string& token);
   /// There is no usable token: both endpoints wait a moment, then the file is looked at again.
@@ -83,6 +85,7 @@ private:
   struct Door {
     std::optional<Barrier> pause;
     std::string spent_day; ///< the quota day of which nothing is left; empty: none
+    std::string worked_day; ///< the last quota day on which something was accepted
     int pauses = 0;        ///< in a row, without a hint of the service how long
   };
   static void close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
@@ -91,7 +94,9 @@ private:
   Door& door(Endpoint endpoint) { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
   const Door& door(Endpoint endpoint) const { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
   bool is_spent(const Door& door, WallTime now) const;
-  void quota_refused(Door& door, const std::string& sentence, SteadyTime sent_at, Moment now);
+  bool may_be_yesterdays(const Door& door, const std::string& paid_day, WallTime now) const;
+  void quota_refused(Door& door, const std::string& sentence, const std::string& paid_day,
+                     SteadyTime sent_at, Moment now);
 
   std::string name_;
   AppSettings settings_;

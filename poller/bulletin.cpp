@@ -138,6 +138,9 @@ void Bulletin::write(Moment now) {
 }
 
 void Bulletin::ride_along(Moment now) {
+  next_.clear(); // of a write() that was not committed
+  next_log_ = shown_log_;
+  next_at_ = shown_at_;
   if (now.steady - shown_at_ >= fresh)
     write(now);
 }

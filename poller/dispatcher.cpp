@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace kdq {
 namespace {
@@ -20,6 +21,8 @@ constexpr std::chrono::milliseconds pause_between_scans{10};
 constexpr std::int64_t polls_of_a_start = 2;
 // With so many left no look at the script is needed: at the highest price none costs as many.
 constexpr double ample_polls = 50;
+// The tasks may need less than was reserved for them.
+constexpr std::chrono::milliseconds look_for_polls_again{30'000};
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 } // namespace
@@ -159,10 +162,11 @@ std::size_t Dispatcher::slots_on(const std::string& file_token) const {
 }
 
 void Dispatcher::plan_starts(Plan& plan, Moment now) {
-  for (auto& [name, app] : state_.apps)
-    app.no_polls_left.reset();
-  if (state_.queue.count(JobState::queued) == 0)
+  if (state_.queue.count(JobState::queued) == 0) {
+    for (auto& [name, app] : state_.apps)
+      app.no_polls_left.reset();
     return;
+  }
   plan.expired = state_.queue.expired(now.wall);
   if (const auto next = state_.queue.next_time()) {
     plan.promote = *next <= now.wall;
@@ -178,19 +182,25 @@ void Dispatcher::plan_starts(Plan& plan, Moment now) {
 std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t free, Moment now) {
   std::vector<QueueScan::Entry> found;
   const auto slots = [this](const std::string& file) { return slots_on(file); };
+  if (state_.pauses.all)
+    return found; // the change of pauses wakes us
   for (const std::string& app : state_.queue.queued_apps()) {
+    if (state_.pauses.apps.contains(app))
+      continue;
     const auto configured = state_.apps.find(app);
     if (configured == state_.apps.end()) {
       const auto any = [](const std::string&) { return no_limit; };
       QueueScan scan = state_.queue.scan(app, now.wall, batch_starts, 0, any);
       plan.unstartable.insert(plan.unstartable.end(), scan.startable.begin(), scan.startable.end());
-      if (scan.more || !scan.startable.empty())
+      if (!scan.startable.empty())
         wake_at(now.steady);
+      scan.startable.clear();
+      if (scan.more || !scan.early.empty() || !scan.behind.empty())
+        plan.scans.push_back(std::move(scan));
       continue;
     }
-    // A task's end wakes us, or the change of pauses.
-    if (free == 0 || state_.pauses.all || state_.pauses.apps.contains(app))
-      continue;
+    if (free == 0)
+      continue; // a task's end wakes us
     const SteadyTime opens = configured->second.gate.opens_at(Endpoint::submit, now);
     if (opens > now.steady) {
       wake_at(opens);
@@ -213,13 +223,14 @@ void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, 
                                Moment now) {
   std::map<std::string, std::size_t> chosen_on; // one file may be queued for under two apps
   std::map<std::string, std::size_t> chosen_of;
+  std::set<std::string> held; ///< apps without polls for another start
   for (QueueScan::Entry& entry : found) {
     if (plan.starts.size() == std::min(free, batch_starts))
       break;
     AppState& app = state_.apps.find(entry.app)->second;
     AppGate& gate = app.gate;
     std::size_t& chosen = chosen_on[entry.file_token];
-    if (chosen >= slots_on(entry.file_token) || app.no_polls_left)
+    if (chosen >= slots_on(entry.file_token) || held.contains(entry.app))
       continue;
     if (!usable_token(gate, now)) {
       wake_at(gate.opens_at(Endpoint::submit, now));
@@ -233,8 +244,10 @@ void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, 
       wake_at(ready);
       continue;
     }
-    if (!has_polls_for(app, entry.id, chosen_of[entry.app], now))
+    if (!has_polls_for(app, entry.id, chosen_of[entry.app], now)) {
+      held.insert(entry.app);
       continue;
+    }
     gate.take(Endpoint::submit, now.steady);
     ++chosen_of[entry.app];
     ++chosen;
@@ -257,8 +270,10 @@ bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Mom
   budget.status_reserve = polls_of_a_start * static_cast<std::int64_t>(starting);
   // The script needs to be read only where it matters.
   if (app.schedule.has_room_for(ample_polls, budget) ||
-      app.schedule.admits(keys_of(state_.queue.identity(job)), budget))
+      app.schedule.admits(keys_of(state_.queue.identity(job)), budget)) {
+    app.no_polls_left.reset();
     return true;
+  }
   const std::size_t running = app.schedule.open() + starting;
   const WallTime roll = app.gate.day(now.wall).ends;
   app.no_polls_left =
@@ -268,7 +283,7 @@ bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Mom
                                std::to_string(running) + " running tasks") +
                "; starts go on at " + to_text(roll).substr(0, 19) + " UTC at the latest",
            roll};
-  wake_at(now.steady + (roll - now.wall)); // earlier when the tasks need less than was reserved
+  wake_at(now.steady + std::min<std::chrono::milliseconds>(roll - now.wall, look_for_polls_again));
   return false;
 }
 
@@ -311,8 +326,11 @@ void Dispatcher::begin_starts(const Plan& plan, Begun& begun, WallTime now) {
       begun.spent.push_back(key);
       continue;
     }
-    auto job = state_.queue.begin_submit(entry.id);
+    std::optional<ClaimedJob> job;
+    if (state_.queue.still_startable(entry, now))
+      job = state_.queue.begin_submit(entry.id);
     if (!job) {
+      begun.missed = true;
       state_.ledger.give_back(key); // cancelled since the scan
       state_.queue.drop_orphan(entry.id);
       continue;
@@ -325,9 +343,14 @@ void Dispatcher::begin_starts(const Plan& plan, Begun& begun, WallTime now) {
 
 void Dispatcher::refuse(const Plan& plan, Begun& begun, WallTime now) {
   for (const JobId id : plan.expired)
-    end_unsent(id, JobState::timed_out, "expires_at passed before it could be started", begun, now);
+    if (state_.queue.still_expired(id, now))
+      end_unsent(id, JobState::timed_out, "expires_at passed before it could be started", begun,
+                 now);
   for (const QueueScan::Entry& entry : plan.unstartable)
-    end_unsent(entry.id, JobState::failed, unknown_app_sentence(entry.app), begun, now);
+    if (state_.queue.still_startable(entry, now))
+      end_unsent(entry.id, JobState::failed, unknown_app_sentence(entry.app), begun, now);
+    else
+      state_.queue.drop_orphan(entry.id);
 }
 
 void Dispatcher::end_unsent(JobId id, JobState end, const std::string& error, Begun& begun,
@@ -371,6 +394,7 @@ void Dispatcher::hold_start(Begun::Start& start, Moment now) {
   task.script = {script_digest(job.script), job.file_token, job.script_name};
   task.submitted = now.steady;
   task.timeout = job.timeout.value_or(state_.settings.job_timeout);
+  state_.remove_task(task.id); // of an attempt that was cancelled a moment ago
   state_.tasks.add(std::move(task));
   InFlight request{
       start.request, job.id, job.attempt, Endpoint::submit, std::move(start.paid_from), now.wall,
@@ -400,8 +424,8 @@ void Dispatcher::follow_up(const Begun& begun, Moment now) {
     state_.apps.at(key.app).gate.quota_spent(key.endpoint, now.wall);
   for (std::size_t i = 0; i < begun.refused.size(); ++i)
     state_.events.settled(begun.refused[i].first, begun.refused[i].second, begun.reasons[i]);
-  if (!begun.spent.empty())
-    wake_at(now.steady); // plans the wake-up at the roll
+  if (!begun.spent.empty() || begun.missed || !begun.gone.empty())
+    wake_at(now.steady); // what was planned for these is free, or the roll is to be waited for
 }
 
 } // namespace kdq

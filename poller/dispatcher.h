@@ -56,6 +56,7 @@ private:
     std::vector<Poll> polls;
     std::vector<Start> starts;
     std::vector<JobId> gone;                         ///< not running any more
+    bool missed = false; ///< some start is not to be made any more
     std::vector<JobId> unpaid;                       ///< polls without budget
     std::vector<QuotaKey> spent;                     ///< budgets with nothing left
     std::vector<std::pair<JobId, JobState>> refused; ///< ended without a request

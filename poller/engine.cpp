@@ -46,6 +46,7 @@ struct Engine::Impl {
   SpillFile spill;
   bool stopping = false;
   bool foreign_change = false;
+  bool unread_change = false; ///< seen, and not looked into: the database was locked
   bool place_freed = false; ///< by a job that could not be sent: there may be another to start
   int store_failures = 0;   ///< in a row
   std::string store_trouble;
@@ -232,8 +233,9 @@ void Engine::Impl::work() {
 /// What users did to jobs that are in our hands.
 void Engine::Impl::notice() {
   foreign_change = state.database.foreign_change();
-  if (!foreign_change)
+  if (!foreign_change && !unread_change)
     return;
+  unread_change = true;
   std::vector<JobId> held;
   bool same = false;
   const Moment now = state.now();
@@ -244,6 +246,7 @@ void Engine::Impl::notice() {
     if (!same)
       held = state.queue.held();
   });
+  unread_change = false;
   if (same)
     return; // users can only take jobs out of these states: the counts would differ
   std::sort(held.begin(), held.end());
@@ -257,6 +260,10 @@ void Engine::Impl::notice() {
 /// Pauses, and whose log is being followed.
 void Engine::Impl::read_wishes(Moment now) {
   state.pauses = state.board.pauses();
+  for (const auto& [job, until] : state.watches) // those that are there still are told again below
+    if (const Task* task = state.tasks.find(job))
+      if (AppState* app = state.app_of(*task))
+        app->schedule.watch(job, state.plan_time(now.steady));
   state.watches.clear();
   for (const Watch& watch : state.board.watches(now.wall)) {
     state.watches[watch.job] = watch.until;
@@ -274,7 +281,7 @@ void Engine::Impl::drop_silent() {
   std::vector<JobId> silent;
   for (const JobId id : state.tasks.ids()) {
     const Task& task = *state.tasks.find(id);
-    const SteadyTime asked = std::max(task.submitted + task.last_poll, started);
+    const SteadyTime asked = std::max({task.submitted, task.heard, started});
     if (!task.task.value.empty() && now >= task.deadline() && now - asked >= longest_silence)
       silent.push_back(id);
   }

@@ -178,7 +178,8 @@ Settlement::Step Settlement::apply(const Unsaved& unsaved, StatusChange change, 
     state_.ledger.give_back(request.paid_from);
   if (const auto app = state_.apps.find(request.paid_from.app);
       judgement.refusal && app != state_.apps.end() &&
-      app->second.gate.spent_by_others(request.endpoint, *judgement.refusal))
+      app->second.gate.spent_by_others(request.endpoint, *judgement.refusal, request.paid_from.day,
+                                       now.wall))
     state_.ledger.spent_by_others(request.paid_from, app->second.gate.allowed(request.endpoint));
   store_learnt(unsaved, now);
   // What becomes rows of ours in this transaction need not be kept a second time as received.
@@ -192,9 +193,12 @@ Settlement::Step Settlement::apply(const Unsaved& unsaved, StatusChange change, 
                   : apply_poll(judgement, std::move(change), now.wall);
   if (in_rows && !step.state) // the user has cancelled the job: its row takes no task id, no result
     state_.log.keep_body(judgement.end);
-  // What was never sent would fail again.
+  // What was never sent would fail again, and of what KDocs does not know any more nobody has seen
+  // that it failed.
+  const auto* missing = std::get_if<NoReport>(&judgement.meaning);
   if (step.state == JobState::failed && judgement.sent &&
       !std::holds_alternative<NotConfirmed>(judgement.meaning) &&
+      !(missing && missing->verdict == Verdict::task_gone) &&
       state_.queue.try_again(request.job, request.attempt, unsaved.try_again_at))
     step.state = JobState::queued;
   return step;
@@ -278,7 +282,8 @@ void Settlement::tell_gate(const Judgement& judgement, Moment now) {
   AppGate& gate = app->second.gate;
   gate.replied(request.sent_steady);
   if (judgement.refusal)
-    gate.refused(request.endpoint, *judgement.refusal, request.token, request.sent_steady, now);
+    gate.refused(request.endpoint, *judgement.refusal, request.token, request.paid_from.day,
+                 request.sent_steady, now);
   else if (const auto* lost = std::get_if<NotConfirmed>(&judgement.meaning))
     gate.unreachable(lost->reason, now.steady);
   else if (const auto* back = std::get_if<PutBack>(&judgement.meaning); back && !judgement.sent)
@@ -288,7 +293,7 @@ void Settlement::tell_gate(const Judgement& judgement, Moment now) {
     gate.unreachable(missing->reason, now.steady);
   else if (std::holds_alternative<Started>(judgement.meaning) ||
            std::holds_alternative<Reported>(judgement.meaning))
-    gate.worked(request.endpoint, request.sent_steady);
+    gate.worked(request.endpoint, request.sent_steady, now.wall);
 }
 
 void Settlement::follow_up_start(const Judgement& judgement) {
@@ -301,6 +306,7 @@ void Settlement::follow_up_start(const Judgement& judgement) {
 void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
   Task& task = *state_.tasks.find(judgement.request.job);
   if (const auto* reported = std::get_if<Reported>(&judgement.meaning)) {
+    task.heard = now.steady;
     task.failures = 0;
     task.gone = 0;
     task.unknown_codes = 0;

@@ -203,12 +203,12 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   if (db.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal")
     throw StoreBroken(file.string() + " cannot be put into WAL mode: another program has it open "
                                       "in another journal mode; close that program");
+  db.exec("PRAGMA foreign_keys = OFF");
   // NORMAL and an explicit durable(): the disk works while nobody waits for the lock. But each new
   // round of the log syncs its header under the lock: few rounds, yet always well before the 1000
   // pages at which other programs would begin to checkpoint, too (SQLite before 3.51.3 can lose rows
   // with two who do).
   db.exec("PRAGMA synchronous = NORMAL;"
-          "PRAGMA foreign_keys = ON;"
           "PRAGMA wal_autocheckpoint = 600;"
           "PRAGMA journal_size_limit = 16777216;"
           "PRAGMA temp_store = MEMORY;"
@@ -216,6 +216,9 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           "PRAGMA secure_delete = FAST;"
           "PRAGMA mmap_size = 0;");
   migrate(db, file.string());
+  // Not earlier: with it, a migration that builds a table anew would delete the rows of a user's own
+  // table that refer to it.
+  db.exec("PRAGMA foreign_keys = ON");
   check_if_suspect();
   // Not earlier: a migration and a check may take their time.
   sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);

@@ -80,6 +80,11 @@ struct JobQueue::Impl {
   Statement postpone{db, "UPDATE queue SET lane = 'future' WHERE job_id = ?1 AND lane = 'ready'"};
   Statement promote{db, "UPDATE queue SET lane = 'ready' WHERE job_id IN (SELECT job_id FROM queue "
                         "WHERE lane = 'future' AND due <= ?1 ORDER BY due LIMIT ?2)"};
+  Statement still_startable{db, "SELECT 1 FROM queue WHERE job_id = ?1 AND app = ?2 "
+                                "AND file_token = ?3 AND lane = 'ready' "
+                                "AND (timed = 0 OR due <= ?4)"};
+  Statement still_expired{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued' "
+                              "AND expires_at <= ?2"};
   // Not one statement with RETURNING: that makes a table of its own for what it returns.
   Statement claimed{db, "SELECT attempt + 1, app, file_token, CAST(script AS BLOB), "
                         "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), timeout_s "
@@ -126,7 +131,8 @@ struct JobQueue::Impl {
       db, same_size_update({{"remote_status", "coalesce(?3, remote_status)"}, {"error", "?4"}},
                            "id = ?1 AND attempt = ?2 AND state = 'running'")};
   Statement try_again{db, "UPDATE jobs SET state = 'queued', run_at = ?3 WHERE id = ?1 "
-                          "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts"};
+                          "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts "
+                          "AND (expires_at IS NULL OR expires_at > ?3)"};
   Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
   Statement ended{db, same_size_update({{"state", "?3"},
                                         {"remote_status", "coalesce(?4, remote_status)"},
@@ -269,6 +275,14 @@ void JobQueue::set_aside(const QueueScan& scan) {
 
 int JobQueue::promote(WallTime now) {
   return impl_->promote.run(now, static_cast<int>(max_moved_rows));
+}
+
+bool JobQueue::still_startable(const QueueScan::Entry& entry, WallTime now) {
+  return impl_->still_startable.integer(entry.id, entry.app, entry.file_token, now).has_value();
+}
+
+bool JobQueue::still_expired(JobId job, WallTime now) {
+  return impl_->still_expired.integer(job, now).has_value();
 }
 
 std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {

@@ -84,6 +84,9 @@ public:
   /// Puts jobs whose run_at has come into the scan; returns how many (bounded).
   int promote(WallTime now);
 
+  /// Whether a job that was found is still what it was found as: a user may have changed it since.
+  bool still_startable(const QueueScan::Entry& entry, WallTime now);
+  bool still_expired(JobId job, WallTime now);
   /// queued → submitting. Nothing, if it is not queued any more.
   std::optional<ClaimedJob> begin_submit(JobId job);
   /// The intent row of a request; to be durable before the request is sent.

@@ -41,8 +41,8 @@ struct Fixture {
   void refuse_sent_at(SteadyTime sent_at, Verdict verdict,
                       std::optional<std::chrono::seconds> retry_after, Endpoint endpoint) {
     gate.replied(sent_at);
-    gate.refused(endpoint, ServiceError{verdict, 429, {}, "no", retry_after}, "token", sent_at,
-                 now());
+    gate.refused(endpoint, ServiceError{verdict, 429, {}, "no", retry_after}, "token",
+                 gate.day(clock.wall()).name, sent_at, now());
   }
   std::string hold(Endpoint endpoint) const {
     const auto found = gate.hold(endpoint, now());
@@ -69,7 +69,7 @@ TEST_CASE_FIXTURE(Fixture, "after a wait one request tries it out, all go once i
   const SteadyTime sent = clock.steady();
   clock.advance(1s);
   gate.replied(sent);
-  gate.worked(Endpoint::status, sent);
+  gate.worked(Endpoint::status, sent, clock.wall());
   CHECK(send(Endpoint::status, 10) == 10);
   CHECK(hold(Endpoint::status).empty());
 }
@@ -102,7 +102,7 @@ TEST_CASE_FIXTURE(
   clock.advance(1s);
   refuse(Verdict::pause, 3600s);
   gate.replied(before);
-  gate.worked(Endpoint::status, before);
+  gate.worked(Endpoint::status, before, clock.wall());
   refuse(Verdict::retry);
   clock.advance(3599s);
   CHECK(!open(Endpoint::status));
@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(Fixture, "a limit without an end closes one endpoint until the
   CHECK(hold(Endpoint::status).empty());
   CHECK(send(Endpoint::status, 10) == 1); // whether the service's day has rolled as well
   gate.replied(clock.steady());
-  gate.worked(Endpoint::status, clock.steady());
+  gate.worked(Endpoint::status, clock.steady(), clock.wall());
   CHECK(send(Endpoint::status, 10) == 10);
 }
 
@@ -158,7 +158,7 @@ TEST_CASE_FIXTURE(Fixture, "refused on the new day as well, it tries one request
   clock.advance(gate.day(clock.wall()).ends - clock.wall());
   CHECK(send(Endpoint::status, 10) == 1);
   const ServiceError refusal{Verdict::pause, 429, {}, "no", {}};
-  CHECK(!gate.spent_by_others(Endpoint::status, refusal)); // the new day's ledger is not touched
+  CHECK(!gate.spent_by_others(Endpoint::status, refusal, gate.day(clock.wall()).name, clock.wall())); // the new day's ledger is not touched
   refuse(Verdict::pause);
   CHECK(!hold(Endpoint::status).empty());
   clock.advance(10min - 1ms);

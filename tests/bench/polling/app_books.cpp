@@ -76,15 +76,15 @@ void AppBooks::refused(Endpoint endpoint, WallTime now) {
   const kdocs_api::ServiceError error{kdocs_api::Verdict::pause, 429, std::nullopt,
                                       "the day's requests are used up", std::nullopt};
   gate_.replied(steady(now));
-  if (gate_.spent_by_others(endpoint, error))
+  if (gate_.spent_by_others(endpoint, error, gate_.day(now).name, now))
     database_.write(
         [&] { ledger_.spent_by_others(gate_.quota_key(endpoint, now), gate_.allowed(endpoint)); });
-  gate_.refused(endpoint, error, "", steady(now), moment(now));
+  gate_.refused(endpoint, error, "", gate_.day(now).name, steady(now), moment(now));
 }
 
 void AppBooks::worked(Endpoint endpoint, WallTime now) {
   gate_.replied(steady(now));
-  gate_.worked(endpoint, steady(now));
+  gate_.worked(endpoint, steady(now), now);
 }
 
 void AppBooks::started(WallTime now) {
