@@ -32,8 +32,8 @@ struct FileReplaced : std::runtime_error {
 
 App::App(const Config& config, const std::filesystem::path& credentials_directory, Log& log)
     : log_(log), database_file_(config.database), lock_(database_file_), watch_(database_file_),
-      database_(database_file_), courtesy_(database_file_), tokens_(config.token_files, credentials_directory),
-      transport_(clock_), events_(log_),
+      database_(database_file_), courtesy_(database_file_),
+      tokens_(config.token_files, credentials_directory), transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
   database_.before_write([this] { courtesy_.give_way(); });
   for (const int fd : watch_.descriptors())

@@ -26,6 +26,9 @@ struct Tier {
 constexpr Tier tiers[] = {{"test", 500, 10'000}, {"production", 100'000, 1'000'000}};
 
 constexpr std::int64_t quota_max = 1'000'000'000;
+// With fewer nothing would ever be started: a task may be asked once too early.
+constexpr std::int64_t fewest_starts = 1;
+constexpr std::int64_t fewest_polls = 2;
 /// A task is believed to stay queryable for a day; a week leaves room for that to be wrong.
 constexpr std::int64_t job_timeout_max_s = std::int64_t{7} * 24 * 3600;
 
@@ -149,8 +152,10 @@ void read_app(const JsonValue& value, const Folders& folders, AppDraft& app) {
   };
   const auto read_quota = [&](const JsonValue& quota) {
     quota.object({
-        {"submit", [&](const JsonValue& v) { app.submit_quota = v.integer(0, quota_max); }},
-        {"status", [&](const JsonValue& v) { app.status_quota = v.integer(0, quota_max); }},
+        {"submit",
+         [&](const JsonValue& v) { app.submit_quota = v.integer(fewest_starts, quota_max); }},
+        {"status",
+         [&](const JsonValue& v) { app.status_quota = v.integer(fewest_polls, quota_max); }},
     });
   };
   value.object({

@@ -143,8 +143,8 @@ void AppGate::quota_refused(Door& entry, const std::string& sentence, const std:
 }
 
 void AppGate::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
-                      const std::string& token, const std::string& paid_day,
-                      SteadyTime sent_at, Moment now) {
+                      const std::string& token, const std::string& paid_day, SteadyTime sent_at,
+                      Moment now) {
   using kdocs_api::Verdict;
   Door& entry = door(endpoint);
   switch (error.verdict) {

@@ -84,9 +84,9 @@ private:
   };
   struct Door {
     std::optional<Barrier> pause;
-    std::string spent_day; ///< the quota day of which nothing is left; empty: none
+    std::string spent_day;  ///< the quota day of which nothing is left; empty: none
     std::string worked_day; ///< the last quota day on which something was accepted
-    int pauses = 0;        ///< in a row, without a hint of the service how long
+    int pauses = 0;         ///< in a row, without a hint of the service how long
   };
   static void close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
                     const std::string& reason);

@@ -9,8 +9,8 @@
 
 namespace kdq {
 
-/// Whether two sentences differ in their numbers only: such a change is not worth a write, or a line
-/// in the log, of its own.
+/// Whether two sentences differ in their numbers only: such a change is not worth a write, or a
+/// line in the log, of its own.
 bool same_but_for_numbers(const std::string& a, const std::string& b);
 
 /// Keeps the rows in step with little writing: a change of state at once, mere figures only along
@@ -39,8 +39,8 @@ private:
   std::optional<std::int64_t> long_log() const;
 
   EngineState& state_;
-  std::map<std::string, AppRow> shown_; ///< by app
-  std::map<std::string, AppRow> next_;  ///< written, but not known to be committed
+  std::map<std::string, AppRow> shown_;   ///< by app
+  std::map<std::string, AppRow> next_;    ///< written, but not known to be committed
   std::optional<std::int64_t> shown_log_; ///< MB
   std::optional<std::int64_t> next_log_;
   SteadyTime shown_at_{};

@@ -257,15 +257,15 @@ void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, 
     wake_at(now.steady); // there may be more to start
 }
 
-/// Whether the day has status requests left to bring one more task to its end, beside those that run
-/// and those that are being started. If not, says so in the app's state.
+/// Whether the day has status requests left to bring one more task to its end, beside those that
+/// run and those that are being started. If not, says so in the app's state.
 bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Moment now) {
   const WallTime plan_now = state_.plan_time(now.steady);
   if (app.schedule.needs_price(plan_now))
     app.schedule.reprice(plan_now, state_.budget_with_queue(app, now));
-  const std::size_t starting =
-      state_.tasks.of_app(app.gate.name()) - std::min(app.schedule.open(),
-                                                      state_.tasks.of_app(app.gate.name())) + chosen;
+  const std::size_t starting = state_.tasks.of_app(app.gate.name()) -
+                               std::min(app.schedule.open(), state_.tasks.of_app(app.gate.name())) +
+                               chosen;
   DayBudget budget = state_.budget(app, now);
   budget.status_reserve = polls_of_a_start * static_cast<std::int64_t>(starting);
   // The script needs to be read only where it matters.
@@ -276,13 +276,14 @@ bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Mom
   }
   const std::size_t running = app.schedule.open() + starting;
   const WallTime roll = app.gate.day(now.wall).ends;
-  app.no_polls_left =
-      Hold{(running == 0 ? std::string("too few of today's status requests are left to bring another script to "
-                           "its end")
-                         : "the rest of today's status requests is reserved for " +
-                               std::to_string(running) + " running tasks") +
-               "; starts go on at " + to_text(roll).substr(0, 19) + " UTC at the latest",
-           roll};
+  app.no_polls_left = Hold{
+      (running == 0
+           ? std::string("too few of today's status requests are left to bring another script to "
+                         "its end")
+           : "the rest of today's status requests is reserved for " + std::to_string(running) +
+                 " running tasks") +
+          "; starts go on at " + to_text(roll).substr(0, 19) + " UTC at the latest",
+      roll};
   wake_at(now.steady + std::min<std::chrono::milliseconds>(roll - now.wall, look_for_polls_again));
   return false;
 }
@@ -380,8 +381,9 @@ void Dispatcher::hold_poll(Begun::Poll& poll, Moment now) {
                                                   Endpoint::status, std::move(poll.paid_from),
                                                   now.wall, now.steady, token, task.task});
   state_.apps.at(task.app).gate.sent(Endpoint::status, now.steady);
-  outgoing_.emplace_back(poll.request, kdocs_api::task_status(
-                                           state_.apps.at(task.app).gate.settings(), token, task.task));
+  outgoing_.emplace_back(
+      poll.request,
+      kdocs_api::task_status(state_.apps.at(task.app).gate.settings(), token, task.task));
 }
 
 void Dispatcher::hold_start(Begun::Start& start, Moment now) {

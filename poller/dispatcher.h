@@ -56,7 +56,7 @@ private:
     std::vector<Poll> polls;
     std::vector<Start> starts;
     std::vector<JobId> gone;                         ///< not running any more
-    bool missed = false; ///< some start is not to be made any more
+    bool missed = false;                             ///< some start is not to be made any more
     std::vector<JobId> unpaid;                       ///< polls without budget
     std::vector<QuotaKey> spent;                     ///< budgets with nothing left
     std::vector<std::pair<JobId, JobState>> refused; ///< ended without a request
@@ -90,7 +90,7 @@ private:
   Transport& transport_;
   Tokens& tokens_;
   SteadyTime wake_ = SteadyTime::max();
-  std::map<std::string, std::string> token_; ///< of this dispatch, by app
+  std::map<std::string, std::string> token_;                ///< of this dispatch, by app
   std::vector<std::pair<RequestId, HttpRequest>> outgoing_; ///< begun, not sent
 };
 

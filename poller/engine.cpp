@@ -34,8 +34,8 @@ struct Engine::Impl {
   Impl(EngineSettings settings, Database& database, Transport& wire, Clock& clock, Tokens& tokens,
        Events& events)
       : state(std::move(settings), database, clock, events), transport(wire), settlement(state),
-        bulletin(state), dispatcher(state, settlement, bulletin, wire, tokens),
-        housekeeping(state), spill(database.file()) {}
+        bulletin(state), dispatcher(state, settlement, bulletin, wire, tokens), housekeeping(state),
+        spill(database.file()) {}
 
   EngineState state;
   Transport& transport;
@@ -47,8 +47,8 @@ struct Engine::Impl {
   bool stopping = false;
   bool foreign_change = false;
   bool unread_change = false; ///< seen, and not looked into: the database was locked
-  bool place_freed = false; ///< by a job that could not be sent: there may be another to start
-  int store_failures = 0;   ///< in a row
+  bool place_freed = false;   ///< by a job that could not be sent: there may be another to start
+  int store_failures = 0;     ///< in a row
   std::string store_trouble;
   std::map<std::string, std::string> told_trouble; ///< by app
   SteadyTime started{};                            ///< of this run
@@ -180,7 +180,8 @@ void Engine::Impl::resume(std::vector<RunningTask> running, Moment now) {
     open[added.app].push_back(state.open_task(added));
   }
   for (auto& [name, app] : state.apps) {
-    app.schedule = PriceSchedule(PriceSchedule::Options{}); // a first try of recover() may have come here
+    app.schedule =
+        PriceSchedule(PriceSchedule::Options{}); // a first try of recover() may have come here
     app.schedule.restore(std::move(learnt[name]), starts[name], std::move(open[name]),
                          state.plan_time(now.steady), budgets[name]);
   }
@@ -269,8 +270,8 @@ void Engine::Impl::read_wishes(Moment now) {
     state.watches[watch.job] = watch.until;
     const Task* task = state.tasks.find(watch.job);
     if (AppState* app = task ? state.app_of(*task) : nullptr)
-      app->schedule.watch(
-          watch.job, EngineState::planned(watch.until, state.plan_time(now.steady), now));
+      app->schedule.watch(watch.job,
+                          EngineState::planned(watch.until, state.plan_time(now.steady), now));
   }
 }
 
@@ -377,8 +378,7 @@ EngineStatus Engine::status() const {
         status.polls_allowed += allowed;
         status.polls_left +=
             allowed -
-            std::min(allowed,
-                     state.ledger.used(app.gate.quota_key(Endpoint::status, now.wall)));
+            std::min(allowed, state.ledger.used(app.gate.quota_key(Endpoint::status, now.wall)));
       }
     });
   } catch (const StoreUnavailable& error) {

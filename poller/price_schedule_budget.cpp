@@ -80,7 +80,8 @@ int PriceSchedule::target_rung(const DayBudget& budget, int steps_down) {
 }
 
 void PriceSchedule::reprice(WallTime now, const DayBudget& budget) {
-  const bool new_day = !priced_at_ || !is_same_day(day_begins_, day_ends_, budget.day_begins, budget.day_ends);
+  const bool new_day =
+      !priced_at_ || !is_same_day(day_begins_, day_ends_, budget.day_begins, budget.day_ends);
   const bool free = new_day || now < *priced_at_ || now - *priced_at_ > stale_price;
   if (new_day)
     watch_polls_left_ =

@@ -8,8 +8,8 @@
 namespace kdq {
 
 namespace {
-// One more of many runs moves a plan by less than it costs to make it again. (With 16 instead of 100
-// here, the mean wait on simulated days is 1 % longer.)
+// One more of many runs moves a plan by less than it costs to make it again. (With 16 instead of
+// 100 here, the mean wait on simulated days is 1 % longer.)
 constexpr std::uint64_t well_known = 100;
 std::uint64_t redraw_every(std::uint64_t runs) {
   return std::min<std::uint64_t>(8, 1 + runs / well_known);

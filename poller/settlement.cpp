@@ -183,9 +183,9 @@ Settlement::Step Settlement::apply(const Unsaved& unsaved, StatusChange change, 
     state_.ledger.spent_by_others(request.paid_from, app->second.gate.allowed(request.endpoint));
   store_learnt(unsaved, now);
   // What becomes rows of ours in this transaction need not be kept a second time as received.
-  const bool in_rows = !state_.settings.keep_raw &&
-                       (std::holds_alternative<Started>(judgement.meaning) ||
-                        std::holds_alternative<Reported>(judgement.meaning));
+  const bool in_rows =
+      !state_.settings.keep_raw && (std::holds_alternative<Started>(judgement.meaning) ||
+                                    std::holds_alternative<Reported>(judgement.meaning));
   if (!state_.log.answered(judgement.end, now.wall, in_rows ? RawBody::dropped : RawBody::kept))
     return {}; // the user deleted the job, and with it the right to its lines
   Step step = request.endpoint == Endpoint::submit
@@ -320,10 +320,10 @@ void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
   ++task.failures;
   task.gone = missing.verdict == Verdict::task_gone ? task.gone + 1 : 0;
   task.unknown_codes = missing.verdict == Verdict::unknown_code ? task.unknown_codes + 1 : 0;
-  const auto gap = task.unknown_codes >= replies_until_held
-                       ? held_gap
-                       : state_.jitter.within(
-                             backoff(first_retry, task.failures - 1, longest_retry));
+  const auto gap =
+      task.unknown_codes >= replies_until_held
+          ? held_gap
+          : state_.jitter.within(backoff(first_retry, task.failures - 1, longest_retry));
   state_.postpone(task, now.steady + gap);
 }
 

@@ -32,8 +32,9 @@ public:
 private:
   struct Unsaved {
     Judgement judgement;
-    std::optional<Learnt> learnt; ///< from it; asked of the schedule once, however often it is saved
-    WallTime try_again_at;        ///< when the job runs again, if the script failed and it may
+    std::optional<Learnt>
+        learnt;            ///< from it; asked of the schedule once, however often it is saved
+    WallTime try_again_at; ///< when the job runs again, if the script failed and it may
   };
   struct Step {
     /// What the job is after it; nothing: the user has cancelled or deleted it meanwhile.

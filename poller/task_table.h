@@ -22,7 +22,7 @@ struct Task {
   SteadyTime submitted{}; ///< when its start was sent
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds last_poll{0}; ///< age at the last status request, 0: none
-  SteadyTime heard{};                     ///< when the last report of it came, as far as this run goes
+  SteadyTime heard{};    ///< when the last report of it came, as far as this run goes
   int failures = 0;      ///< status requests in a row that gave no report
   int gone = 0;          ///< replies in a row that the task does not exist
   int unknown_codes = 0; ///< replies in a row with a code that is not in the API

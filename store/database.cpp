@@ -151,7 +151,8 @@ void configure_sqlite() {
   static std::once_flag once;
   std::call_once(once, [] {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    // The undo log of a statement with triggers is allocated anew for each, by default 64 KiB of it.
+    // The undo log of a statement with triggers is allocated anew for each, by default 64 KiB of
+    // it.
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
   });
 }
@@ -206,8 +207,8 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   db.exec("PRAGMA foreign_keys = OFF");
   // NORMAL and an explicit durable(): the disk works while nobody waits for the lock. But each new
   // round of the log syncs its header under the lock: few rounds, yet always well before the 1000
-  // pages at which other programs would begin to checkpoint, too (SQLite before 3.51.3 can lose rows
-  // with two who do).
+  // pages at which other programs would begin to checkpoint, too (SQLite before 3.51.3 can lose
+  // rows with two who do).
   db.exec("PRAGMA synchronous = NORMAL;"
           "PRAGMA wal_autocheckpoint = 600;"
           "PRAGMA journal_size_limit = 16777216;"
@@ -216,8 +217,8 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           "PRAGMA secure_delete = FAST;"
           "PRAGMA mmap_size = 0;");
   migrate(db, file.string());
-  // Not earlier: with it, a migration that builds a table anew would delete the rows of a user's own
-  // table that refer to it.
+  // Not earlier: with it, a migration that builds a table anew would delete the rows of a user's
+  // own table that refer to it.
   db.exec("PRAGMA foreign_keys = ON");
   check_if_suspect();
   // Not earlier: a migration and a check may take their time.

@@ -51,9 +51,9 @@ public:
   /// Runs `look` on one state of the database, with the errors of write().
   void read(const std::function<void()>& look);
 
-  /// Returns when all commits of write() so far are on disk. Done outside of the transaction, so that nobody
-  /// waits for the lock while the disk works. Throws StoreBroken; a failed sync is never retried,
-  /// because the kernel may have dropped the pages.
+  /// Returns when all commits of write() so far are on disk. Done outside of the transaction, so
+  /// that nobody waits for the lock while the disk works. Throws StoreBroken; a failed sync is
+  /// never retried, because the kernel may have dropped the pages.
   void durable();
 
   /// Whether another connection has committed since the last call; true the first time.

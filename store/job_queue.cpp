@@ -18,8 +18,8 @@ constexpr std::size_t max_moved_rows = 100;
 constexpr std::int64_t max_unconfirmed_retries = 3;
 
 std::string digest_of(const SQLite::Column& script) {
-  return script_digest({static_cast<const char*>(script.getBlob()),
-                        static_cast<std::size_t>(script.getBytes())});
+  return script_digest(
+      {static_cast<const char*>(script.getBlob()), static_cast<std::size_t>(script.getBytes())});
 }
 
 RunningTask read_running(SQLite::Statement& row) {
@@ -89,10 +89,10 @@ struct JobQueue::Impl {
   Statement claimed{db, "SELECT attempt + 1, app, file_token, CAST(script AS BLOB), "
                         "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), timeout_s "
                         "FROM jobs WHERE id = ?1 AND state = 'queued'"};
-  Statement claim{db, same_size_update({{"state", "'submitting'"},
-                                        {"attempt", "attempt + 1", number},
-                                        {"error", "NULL"}},
-                                       "id = ?1")};
+  Statement claim{
+      db, same_size_update(
+              {{"state", "'submitting'"}, {"attempt", "attempt + 1", number}, {"error", "NULL"}},
+              "id = ?1")};
   Statement add_request{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
                             "VALUES (?1, ?2, ?3, ?4)"};
   Statement begin_poll{db, same_size_update({{"polls", "polls + 1", number}},
@@ -117,9 +117,9 @@ struct JobQueue::Impl {
                     "ELSE (SELECT count(*) FROM jobs INDEXED BY jobs_busy WHERE "
                     "       state IN ('submitting', 'running') AND state = job_counts.state) END "
                     "WHERE state IN ('queued', 'submitting', 'running')"};
-  Statement submit_ended{
-      db, same_size_update({{"state", "?3"}, {"error", "?4"}, {"finished_at", "?5"}},
-                           "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
+  Statement submit_ended{db,
+                         same_size_update({{"state", "?3"}, {"error", "?4"}, {"finished_at", "?5"}},
+                                          "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
   Statement requeue{db, "UPDATE jobs SET state = 'queued' WHERE id = ?1"};
   Statement unconfirmed_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
                                    "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "

@@ -42,7 +42,7 @@ struct RunTimes::Impl {
   Statement forget_starts{db, "DELETE FROM start_counts WHERE app = ?1 AND at < ?2"};
 
   std::unordered_map<std::string, WallTime> counted; ///< the last slot, by app
-  std::unordered_map<std::string, int> untrimmed; ///< rows added, by app and key
+  std::unordered_map<std::string, int> untrimmed;    ///< rows added, by app and key
 };
 
 RunTimes::RunTimes(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}

@@ -26,7 +26,7 @@ CREATE TABLE jobs (
   depends_on  INTEGER,             -- id of a job that must have succeeded first
   unique_key  TEXT,                -- at most one job that has not ended may have it
   max_attempts INTEGER NOT NULL DEFAULT 1,  -- how often a script that fails is started in all; the
-                                   -- daemon sets run_at between: 30 s later, doubled up to 1 h
+                                   -- daemon sets run_at between: up to 30 s later, doubled up to 1 h
   timeout_s   INTEGER,             -- give up this long after the start; NULL: the daemon's setting
   on_unconfirmed TEXT NOT NULL DEFAULT 'hold',  -- if the reply to a start is lost: hold it as
                                    -- unconfirmed for you to decide, retry (the script may then run

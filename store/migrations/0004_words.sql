@@ -65,7 +65,7 @@ CREATE TABLE daemon (
   version              TEXT,
   started_at           TEXT,
   stopped_at           TEXT,       -- NULL: it runs (or was killed)
-  max_running          INTEGER,    -- settings: how many at once in all (0: no limit),
+  max_running          INTEGER,    -- settings: how many at once in all,
   max_running_per_file INTEGER,    -- and of one file
   log_mb               INTEGER,    -- if the file beside the database that ends in -wal does not stop
                                    -- growing: its size; NULL: it does
@@ -220,7 +220,7 @@ SELECT 'daemon', stopped_at, 'the daemon is stopped: start kdocs-queued'
 FROM daemon WHERE stopped_at IS NOT NULL
 UNION ALL
 SELECT 'database', NULL,
-  'the file that ends in -wal has grown to ' || log_mb || ' MB, because some program has been reading in one transaction ever since; it shrinks when that one is done (lsof on the database shows who has it open)'
+  'the file that ends in -wal has grown to ' || log_mb || ' MB, because some program has had one read transaction open for a long time: it shrinks when that one is closed (lsof on the database shows who has it open)'
 FROM daemon WHERE log_mb IS NOT NULL AND stopped_at IS NULL
 UNION ALL
 SELECT 'app ' || name, since,

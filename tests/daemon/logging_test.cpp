@@ -116,5 +116,6 @@ TEST_CASE("what the engine tells becomes log lines with fitting levels") {
   CHECK(text.find(
             "\n<7>job 7 was sent, attempt 1\n<6>job 7 succeeded\n<4>job 8 failed: no such file\n"
             "<4>job 9, attempt 2: log lines may be missing: the reply was cut off\n"
-            "<3>the disk is full\n<6>the disk has room again\n<4>no start is left today\n") != std::string::npos);
+            "<3>the disk is full\n<6>the disk has room again\n<4>no start is left today\n") !=
+        std::string::npos);
 }

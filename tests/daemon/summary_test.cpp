@@ -35,9 +35,10 @@ TEST_CASE("the summary says what is deleted when") {
   config.engine.retention.days_ended = Days(90);
   config.engine.retention.days_logs = Days(0.5);
   config.engine.retention.max_bytes = 2'000'000;
-  CHECK(last_line() == "ended jobs are deleted after 90 days, their log lines and requests after "
-                       "0.5 days, the oldest ended jobs are deleted while more than 2 000 000 bytes "
-                       "are in use; replies are kept as received, too");
+  CHECK(last_line() ==
+        "ended jobs are deleted after 90 days, their log lines and requests after "
+        "0.5 days, the oldest ended jobs are deleted while more than 2 000 000 bytes "
+        "are in use; replies are kept as received, too");
   config.engine.retention = {};
   config.engine.retention.days_logs = Days(1);
   CHECK(last_line().starts_with("log lines and requests of ended jobs are deleted after 1 day;"));

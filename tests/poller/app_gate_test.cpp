@@ -158,7 +158,8 @@ TEST_CASE_FIXTURE(Fixture, "refused on the new day as well, it tries one request
   clock.advance(gate.day(clock.wall()).ends - clock.wall());
   CHECK(send(Endpoint::status, 10) == 1);
   const ServiceError refusal{Verdict::pause, 429, {}, "no", {}};
-  CHECK(!gate.spent_by_others(Endpoint::status, refusal, gate.day(clock.wall()).name, clock.wall())); // the new day's ledger is not touched
+  CHECK(!gate.spent_by_others(Endpoint::status, refusal, gate.day(clock.wall()).name,
+                              clock.wall())); // the new day's ledger is not touched
   refuse(Verdict::pause);
   CHECK(!hold(Endpoint::status).empty());
   clock.advance(10min - 1ms);
@@ -207,4 +208,18 @@ TEST_CASE_FIXTURE(Fixture, "waits after failures are drawn anew, within their bo
     clock.advance(wait);
   }
   CHECK(waits.size() > 10);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a refusal just after the roll does not close the new day") {
+  const ServiceError refusal{Verdict::pause, 429, {}, "no", {}};
+  clock.advance(gate.day(clock.wall()).ends - clock.wall());
+  const std::string today = gate.day(clock.wall()).name;
+  CHECK(!gate.spent_by_others(Endpoint::submit, refusal, today, clock.wall()));
+  refuse(Verdict::pause, {}, Endpoint::submit);
+  clock.advance(10min);
+  CHECK(send(Endpoint::submit, 10) == 1);
+  gate.replied(clock.steady());
+  gate.worked(Endpoint::submit, clock.steady(), clock.wall());
+  CHECK(gate.spent_by_others(Endpoint::submit, refusal, today, clock.wall()));
+  CHECK(!gate.spent_by_others(Endpoint::submit, refusal, "yesterday", clock.wall()));
 }

@@ -120,6 +120,64 @@ TEST_CASE("a script that fails once and then works has succeeded") {
   CHECK(world.user->number("SELECT attempt FROM jobs") == 2);
 }
 
+TEST_CASE("a task that KDocs does not know any more is not started again unasked") {
+  EngineWorld world;
+  world.kdocs.faults = [](Endpoint endpoint, std::size_t) {
+    return endpoint == Endpoint::status ? Fault{.kind = Fault::Kind::code, .number = 10001}
+                                        : Fault{};
+  };
+  world.user->exec("INSERT INTO jobs(file_token, script, max_attempts) VALUES ('a', 'x', 3)");
+  REQUIRE(world.run_until_idle());
+  CHECK(world.state(1) == "failed");
+  CHECK(world.kdocs.received(Endpoint::submit) == 1);
+}
+
+TEST_CASE("a script that may not start any more by then keeps its own reason") {
+  EngineWorld world;
+  world.user->exec("INSERT INTO jobs(file_token, script, max_attempts, expires_at) VALUES "
+                   "('a', '{\"ms\": 1000, \"error\": \"TypeError: x\"}', 3, "
+                   "'2126-03-02 09:00:02')");
+  REQUIRE(world.run_until_idle());
+  CHECK(world.error(1) == "TypeError: x");
+  CHECK(world.user->number("SELECT attempt FROM jobs") == 1);
+}
+
+TEST_CASE("a job that is changed at the last moment is not started as it was found") {
+  EngineSettings settings = one_app();
+  settings.apps["second"] = settings.apps["default"];
+  for (const char* change : {"app = 'second'", "app = 'unknown'", "file_token = 'b'",
+                             "run_at = '2126-03-02 10:00:00'", "state = 'cancelled'"}) {
+    CAPTURE(change);
+    EngineWorld world(settings);
+    const auto job = world.user->enqueue("a", two_seconds, "n");
+    bool changed = false;
+    world.database->before_write([&] {
+      if (!changed)
+        world.user->exec("UPDATE jobs SET " + std::string(change) +
+                         " WHERE id = " + std::to_string(job));
+      changed = true;
+    });
+    world.engine->tick();
+    REQUIRE(changed);
+    CHECK(world.engine->in_flight() == 0);
+    world.database->before_write([] {});
+    REQUIRE(world.run_until_idle(24h));
+  }
+}
+
+TEST_CASE("future jobs of an app that is not configured do not keep the engine busy") {
+  EngineWorld world;
+  for (int i = 0; i < 150; ++i)
+    world.user->exec("INSERT INTO jobs(file_token, script, run_at) VALUES ('f', 'x', "
+                     "'2126-03-03 10:00:00')");
+  world.user->exec("UPDATE jobs SET app = 'typo'");
+  world.run_for(1min);
+  CHECK(world.engine->tick() > world.clock.steady());
+  CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'queued'") == 150);
+  REQUIRE(world.run_until_idle(48h));
+  CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'failed'") == 150);
+}
+
 TEST_CASE("waiting for the service costs a job no attempt") {
   EngineWorld world;
   world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {

@@ -21,7 +21,8 @@ struct QuotaWorld : EngineWorld {
   void enqueue_many(int count, int ms) {
     for (int i = 0; i < count; ++i, ++last_) {
       const int runs = ms / 2 + (last_ * 7919) % ms;
-      user->enqueue("f" + std::to_string(last_), "{\"ms\": " + std::to_string(runs) + "}", "script");
+      user->enqueue("f" + std::to_string(last_), "{\"ms\": " + std::to_string(runs) + "}",
+                    "script");
     }
   }
   std::int64_t count(const std::string& state) {
@@ -71,7 +72,8 @@ TEST_CASE("a burst of scripts that run long does not use up the day in its first
   world.enqueue_many(30, 1'200'000);
   world.run_for(10min);
   CHECK(world.count("running") > 20);
-  CHECK(world.ledger("used", "status") < 2'700); // no start is left for today: all polls are for these
+  CHECK(world.ledger("used", "status") <
+        2'700); // no start is left for today: all polls are for these
   REQUIRE(world.run_until_idle(1h));
   CHECK(world.count("succeeded") + world.count("timed_out") == 30);
   CHECK(world.kdocs.refused_by_quota() == 0);

@@ -147,6 +147,20 @@ TEST_CASE_FIXTURE(OldFile, "the triggers of an older file work after it") {
   CHECK(user.number("SELECT count(*) FROM logs") == 0);
 }
 
+TEST_CASE_FIXTURE(OldFile, "a user's own table that refers to the jobs keeps its rows") {
+  {
+    User user(file);
+    user.exec("INSERT INTO jobs(file_token, script) VALUES ('a', 'x');"
+              "CREATE TABLE mine(job_id INTEGER REFERENCES jobs(id) ON DELETE CASCADE);"
+              "INSERT INTO mine VALUES (1)");
+  }
+  Database database(file);
+  User user(file);
+  CHECK(user.number("SELECT job_id FROM mine") == 1);
+  user.exec("PRAGMA foreign_keys = ON; DELETE FROM jobs");
+  CHECK(user.number("SELECT count(*) FROM mine") == 0);
+}
+
 TEST_CASE_FIXTURE(OldFile, "views and triggers that users made elsewhere still mean the jobs") {
   {
     User user(file);
