@@ -1,10 +1,11 @@
 #include "daemon/change_watch.h"
 
+#include "daemon/inotify_events.h"
+
 #include <sys/inotify.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -86,22 +87,12 @@ bool ChangeWatch::read_events() {
   if (!inotify_)
     return false;
   bool relevant = false;
-  alignas(inotify_event) std::array<char, 4096> buffer;
-  for (;;) {
-    const ssize_t got = ::read(inotify_.get(), buffer.data(), buffer.size());
-    if (got <= 0)
-      return relevant;
-    for (ssize_t at = 0; at < got;) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      const char* name_begins = buffer.data() + at + sizeof event;
-      const std::string_view name(name_begins, ::strnlen(name_begins, event.len));
-      at += static_cast<ssize_t>(sizeof event + event.len);
-      const bool any_name = (event.mask & (IN_Q_OVERFLOW | folder_gone)) != 0;
-      if (any_name || name == database_name_ || name == wal_name_)
-        relevant = true;
-    }
-  }
+  read_inotify_events(inotify_.get(), [&](std::uint32_t mask, std::string_view name) {
+    const bool any_name = (mask & (IN_Q_OVERFLOW | folder_gone)) != 0;
+    if (any_name || name == database_name_ || name == wal_name_)
+      relevant = true;
+  });
+  return relevant;
 }
 
 void ChangeWatch::begin_series(std::chrono::microseconds first, int factor) {

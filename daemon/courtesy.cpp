@@ -1,12 +1,11 @@
 #include "daemon/courtesy.h"
 
+#include "daemon/inotify_events.h"
+
 #include <poll.h>
 #include <sys/inotify.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 namespace kdq {
 namespace {
@@ -42,19 +41,11 @@ void Courtesy::give_way() {
 
 /// Reads what has happened; true if the file was opened and is not known to be closed.
 bool Courtesy::someone_came() {
-  alignas(inotify_event) std::array<char, 4096> buffer;
-  for (;;) {
-    const ssize_t got = ::read(inotify_.get(), buffer.data(), buffer.size());
-    if (got <= 0)
-      return open_ > 0;
-    for (ssize_t at = 0; at < got;) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      at += static_cast<ssize_t>(sizeof event + event.len);
-      // Who opened it before the last call and closes it now is nobody to wait for.
-      open_ = (event.mask & IN_OPEN) != 0 ? open_ + 1 : std::max(0, open_ - 1);
-    }
-  }
+  read_inotify_events(inotify_.get(), [this](std::uint32_t mask, std::string_view) {
+    // Who opened it before the last call and closes it now is nobody to wait for.
+    open_ = (mask & IN_OPEN) != 0 ? open_ + 1 : std::max(0, open_ - 1);
+  });
+  return open_ > 0;
 }
 
 } // namespace kdq

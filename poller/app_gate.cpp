@@ -1,5 +1,7 @@
 #include "poller/app_gate.h"
 
+#include "store/timestamp.h"
+
 #include <algorithm>
 
 namespace kdq {
@@ -9,8 +11,8 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds first_backoff = 1s;
 constexpr std::chrono::milliseconds longest_backoff = 60s;
-// How long an endpoint rests after a rate limit without Retry-After, or when the service is busy:
-// doubled as long as it goes on.
+// How long an endpoint rests when the service is busy and does not say for how long: doubled as
+// long as it goes on. (A rate limit without a Retry-After closes the rest of the day.)
 constexpr std::chrono::milliseconds first_pause = 60s;
 constexpr std::chrono::milliseconds longest_pause = 1h;
 // An app that an operator has to unblock is tried again with one request, in case it was done at
@@ -33,9 +35,11 @@ std::string plural(Endpoint endpoint) {
   return endpoint == Endpoint::submit ? "starts" : "status requests";
 }
 
-/// `2026-01-31 16:00:00 UTC`
-std::string utc_second(WallTime moment) {
-  return to_text(moment).substr(0, 19) + " UTC";
+/// `500 starts are used up`
+std::string budget_used_up(Endpoint endpoint, std::int64_t allowed) {
+  if (allowed == 1)
+    return endpoint == Endpoint::submit ? "one start is used up" : "one status request is used up";
+  return std::to_string(allowed) + " " + plural(endpoint) + " are used up";
 }
 
 std::string asked_to_wait(const kdocs_api::ServiceError& error, Moment now) {
@@ -234,8 +238,8 @@ std::optional<Hold> AppGate::hold(Endpoint endpoint, Moment now) const {
                                 ", although some are left by the count here: others use this "
                                 "app (" +
                                 entry.pause->reason + ")"
-                          : "today's " + std::to_string(allowed(endpoint)) + " " +
-                                plural(endpoint) + " are used up until " + utc_second(ends);
+                          : "today's " + budget_used_up(endpoint, allowed(endpoint)) + " until " +
+                                utc_second(ends);
     return Hold{reason, ends};
   }
   if (closed_)

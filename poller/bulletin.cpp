@@ -67,8 +67,7 @@ bool same_but_for_numbers(const std::string& a, const std::string& b) {
 }
 
 std::string Bulletin::trouble(const AppState& app, Moment now) const {
-  const std::size_t running = state_.tasks.of_app(app.gate.name());
-  return sentence(hold_of_starts(app, now), hold_of_polls(app, running, now));
+  return row(app, now).reason;
 }
 
 AppRow Bulletin::row(const AppState& app, Moment now) const {

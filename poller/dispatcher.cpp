@@ -1,10 +1,12 @@
 #include "poller/dispatcher.h"
 
+#include "poller/quota_purse.h"
 #include "store/script_digest.h"
+#include "store/timestamp.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
-#include <set>
 
 namespace kdq {
 namespace {
@@ -114,17 +116,23 @@ const std::string* Dispatcher::usable_token(AppGate& gate, Moment now) {
   return &slot;
 }
 
+/// Fits the app's price to its day; `planned`: its polls in this plan, which the ledger lacks.
+void Dispatcher::reprice_if_needed(AppState& app, std::size_t planned, Moment now) {
+  const WallTime plan_now = state_.plan_time(now.steady);
+  if (!app.schedule.needs_price(plan_now))
+    return;
+  DayBudget budget = state_.budget_with_queue(app, now);
+  budget.status_used += static_cast<std::int64_t>(planned);
+  app.schedule.reprice(plan_now, budget);
+}
+
 void Dispatcher::plan_polls(AppState& app, Plan& plan, Moment now) {
   AppGate& gate = app.gate;
   PriceSchedule& schedule = app.schedule;
   const WallTime plan_now = state_.plan_time(now.steady);
   const std::size_t before = plan.polls.size();
   while (schedule.open() > 0) {
-    if (schedule.needs_price(plan_now)) {
-      DayBudget budget = state_.budget_with_queue(app, now);
-      budget.status_used += static_cast<std::int64_t>(plan.polls.size() - before);
-      schedule.reprice(plan_now, budget);
-    }
+    reprice_if_needed(app, plan.polls.size() - before, now);
     const auto next = schedule.next_wakeup();
     if (*next > plan_now) {
       wake_at(state_.steady_time(*next));
@@ -162,7 +170,7 @@ std::size_t Dispatcher::slots_on(const std::string& file_token) const {
 }
 
 void Dispatcher::plan_starts(Plan& plan, Moment now) {
-  if (state_.queue.count(JobState::queued) == 0) {
+  if (state_.queue.queued() == 0) {
     for (auto& [name, app] : state_.apps)
       app.no_polls_left.reset();
     return;
@@ -181,22 +189,26 @@ void Dispatcher::plan_starts(Plan& plan, Moment now) {
 /// Scans the queues of all apps that may start something; in claim order over all of them.
 std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t free, Moment now) {
   std::vector<QueueScan::Entry> found;
-  const auto slots = [this](const std::string& file) { return slots_on(file); };
   if (state_.pauses.all)
     return found; // the change of pauses wakes us
+  const auto slots = [this](const std::string& file) { return slots_on(file); };
+  // Hands the startable rows to `taker`; what the scan found beside them is to be set aside.
+  const auto take_over = [&plan](QueueScan scan, std::vector<QueueScan::Entry>& taker) {
+    std::move(scan.startable.begin(), scan.startable.end(), std::back_inserter(taker));
+    scan.startable.clear();
+    if (scan.more || !scan.early.empty() || !scan.behind.empty())
+      plan.scans.push_back(std::move(scan));
+  };
   for (const std::string& app : state_.queue.queued_apps()) {
     if (state_.pauses.apps.contains(app))
       continue;
     const auto configured = state_.apps.find(app);
     if (configured == state_.apps.end()) {
       const auto any = [](const std::string&) { return no_limit; };
-      QueueScan scan = state_.queue.scan(app, now.wall, batch_starts, 0, any);
-      plan.unstartable.insert(plan.unstartable.end(), scan.startable.begin(), scan.startable.end());
-      if (!scan.startable.empty())
+      const std::size_t before = plan.unstartable.size();
+      take_over(state_.queue.scan(app, now.wall, batch_starts, 0, any), plan.unstartable);
+      if (plan.unstartable.size() > before)
         wake_at(now.steady);
-      scan.startable.clear();
-      if (scan.more || !scan.early.empty() || !scan.behind.empty())
-        plan.scans.push_back(std::move(scan));
       continue;
     }
     if (free == 0)
@@ -206,13 +218,9 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
       wake_at(opens);
       continue;
     }
-    QueueScan scan =
-        state_.queue.scan(app, now.wall, std::min(free, batch_starts),
-                          state_.tasks.taken_files() + state_.pauses.files.size(), slots);
-    std::move(scan.startable.begin(), scan.startable.end(), std::back_inserter(found));
-    scan.startable.clear();
-    if (scan.more || !scan.early.empty() || !scan.behind.empty())
-      plan.scans.push_back(std::move(scan));
+    take_over(state_.queue.scan(app, now.wall, std::min(free, batch_starts),
+                                state_.tasks.taken_files() + state_.pauses.files.size(), slots),
+              found);
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.order() < b.order(); });
@@ -222,15 +230,15 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
 void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, std::size_t free,
                                Moment now) {
   std::map<std::string, std::size_t> chosen_on; // one file may be queued for under two apps
-  std::map<std::string, std::size_t> chosen_of;
-  std::set<std::string> held; ///< apps without polls for another start
+  std::map<std::string, AppStarts> starts_of;
   for (QueueScan::Entry& entry : found) {
     if (plan.starts.size() == std::min(free, batch_starts))
       break;
     AppState& app = state_.apps.find(entry.app)->second;
     AppGate& gate = app.gate;
     std::size_t& chosen = chosen_on[entry.file_token];
-    if (chosen >= slots_on(entry.file_token) || held.contains(entry.app))
+    AppStarts& starts = starts_of[entry.app];
+    if (chosen >= slots_on(entry.file_token) || starts.held)
       continue;
     if (!usable_token(gate, now)) {
       wake_at(gate.opens_at(Endpoint::submit, now));
@@ -244,12 +252,12 @@ void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, 
       wake_at(ready);
       continue;
     }
-    if (!has_polls_for(app, entry.id, chosen_of[entry.app], now)) {
-      held.insert(entry.app);
+    if (!has_polls_for(app, entry.id, starts, now)) {
+      starts.held = true;
       continue;
     }
     gate.take(Endpoint::submit, now.steady);
-    ++chosen_of[entry.app];
+    ++starts.chosen;
     ++chosen;
     plan.starts.push_back(std::move(entry));
   }
@@ -259,14 +267,14 @@ void Dispatcher::choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, 
 
 /// Whether the day has status requests left to bring one more task to its end, beside those that
 /// run and those that are being started. If not, says so in the app's state.
-bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Moment now) {
-  const WallTime plan_now = state_.plan_time(now.steady);
-  if (app.schedule.needs_price(plan_now))
-    app.schedule.reprice(plan_now, state_.budget_with_queue(app, now));
+bool Dispatcher::has_polls_for(AppState& app, JobId job, AppStarts& starts, Moment now) {
+  reprice_if_needed(app, 0, now); // with a task to be asked, plan_polls() has done so
   const std::size_t starting = state_.tasks.of_app(app.gate.name()) -
                                std::min(app.schedule.open(), state_.tasks.of_app(app.gate.name())) +
-                               chosen;
-  DayBudget budget = state_.budget(app, now);
+                               starts.chosen;
+  if (!starts.budget)
+    starts.budget = state_.budget(app, now);
+  DayBudget& budget = *starts.budget;
   budget.status_reserve = polls_of_a_start * static_cast<std::int64_t>(starting);
   // The script needs to be read only where it matters.
   if (app.schedule.has_room_for(ample_polls, budget) ||
@@ -282,7 +290,7 @@ bool Dispatcher::has_polls_for(AppState& app, JobId job, std::size_t chosen, Mom
                          "its end")
            : "the rest of today's status requests is reserved for " + std::to_string(running) +
                  " running tasks") +
-          "; starts go on at " + to_text(roll).substr(0, 19) + " UTC at the latest",
+          "; starts go on at " + utc_second(roll) + " at the latest",
       roll};
   wake_at(now.steady + std::min<std::chrono::milliseconds>(roll - now.wall, look_for_polls_again));
   return false;
@@ -302,29 +310,33 @@ void Dispatcher::begin(const Plan& plan, Begun& begun, Moment now) {
 }
 
 void Dispatcher::begin_polls(const Plan& plan, Begun& begun, WallTime now) {
+  QuotaPurse purse(state_, Endpoint::status, now);
+  for (const JobId id : plan.polls)
+    purse.want(state_.tasks.find(id)->app);
+  purse.fill();
   for (const JobId id : plan.polls) {
     const Task& task = *state_.tasks.find(id);
-    AppGate& gate = state_.apps.find(task.app)->second.gate;
-    const QuotaKey key = gate.quota_key(Endpoint::status, now);
-    if (!state_.ledger.take(key, gate.allowed(Endpoint::status))) {
+    if (!purse.pay(task.app)) {
       begun.unpaid.push_back(id);
-      begun.spent.push_back(key);
-    } else if (!state_.queue.begin_poll(id, task.attempt)) {
-      state_.ledger.give_back(key);
-      begun.gone.push_back(id);
+      begun.spent.push_back(purse.key(task.app));
+    } else if (const auto request = state_.queue.begin_poll(id, task.attempt, now)) {
+      begun.polls.push_back({*request, id, purse.key(task.app)});
     } else {
-      begun.polls.push_back(
-          {state_.queue.add_request(id, task.attempt, Endpoint::status, now), id, key});
+      purse.unpay(task.app);
+      begun.gone.push_back(id);
     }
   }
+  purse.empty();
 }
 
 void Dispatcher::begin_starts(const Plan& plan, Begun& begun, WallTime now) {
+  QuotaPurse purse(state_, Endpoint::submit, now);
+  for (const QueueScan::Entry& entry : plan.starts)
+    purse.want(entry.app);
+  purse.fill();
   for (const QueueScan::Entry& entry : plan.starts) {
-    AppGate& gate = state_.apps.find(entry.app)->second.gate;
-    const QuotaKey key = gate.quota_key(Endpoint::submit, now);
-    if (!state_.ledger.take(key, gate.allowed(Endpoint::submit))) {
-      begun.spent.push_back(key);
+    if (!purse.pay(entry.app)) {
+      begun.spent.push_back(purse.key(entry.app));
       continue;
     }
     std::optional<ClaimedJob> job;
@@ -332,14 +344,14 @@ void Dispatcher::begin_starts(const Plan& plan, Begun& begun, WallTime now) {
       job = state_.queue.begin_submit(entry.id);
     if (!job) {
       begun.missed = true;
-      state_.ledger.give_back(key); // cancelled since the scan
+      purse.unpay(entry.app); // cancelled since the scan
       state_.queue.drop_orphan(entry.id);
       continue;
     }
-    const RequestId request =
-        state_.queue.add_request(job->id, job->attempt, Endpoint::submit, now);
-    begun.starts.push_back({request, std::move(*job), key});
+    const RequestId request = state_.queue.add_start(job->id, job->attempt, now);
+    begun.starts.push_back({request, std::move(*job), purse.key(entry.app)});
   }
+  purse.empty();
 }
 
 void Dispatcher::refuse(const Plan& plan, Begun& begun, WallTime now) {

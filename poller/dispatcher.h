@@ -62,17 +62,24 @@ private:
     std::vector<std::pair<JobId, JobState>> refused; ///< ended without a request
     std::vector<std::string> reasons;                ///< of refused
   };
+  /// One app's part in the choice of starts.
+  struct AppStarts {
+    std::size_t chosen = 0;
+    bool held = false;               ///< no polls are left for another one
+    std::optional<DayBudget> budget; ///< once it was needed; without what is being chosen
+  };
 
   bool dispatch_batch(Moment now);
   void take_in_hand(Begun& begun, Moment now);
   void send_all();
   void wake_at(SteadyTime moment) { wake_ = std::min(wake_, moment); }
   const std::string* usable_token(AppGate& gate, Moment now);
+  void reprice_if_needed(AppState& app, std::size_t planned, Moment now);
   void plan_polls(AppState& app, Plan& plan, Moment now);
   void plan_starts(Plan& plan, Moment now);
   std::vector<QueueScan::Entry> find_startable(Plan& plan, std::size_t free, Moment now);
   void choose_starts(Plan& plan, std::vector<QueueScan::Entry> found, std::size_t free, Moment now);
-  bool has_polls_for(AppState& app, JobId job, std::size_t chosen, Moment now);
+  bool has_polls_for(AppState& app, JobId job, AppStarts& starts, Moment now);
   void begin(const Plan& plan, Begun& begun, Moment now);
   void begin_polls(const Plan& plan, Begun& begun, WallTime now);
   void begin_starts(const Plan& plan, Begun& begun, WallTime now);

@@ -242,8 +242,7 @@ void Engine::Impl::notice() {
   const Moment now = state.now();
   state.database.read([&] {
     read_wishes(now);
-    same = state.queue.count(JobState::submitting) + state.queue.count(JobState::running) ==
-           state.tasks.size();
+    same = state.queue.busy() == state.tasks.size();
     if (!same)
       held = state.queue.held();
   });
@@ -263,15 +262,12 @@ void Engine::Impl::read_wishes(Moment now) {
   state.pauses = state.board.pauses();
   for (const auto& [job, until] : state.watches) // those that are there still are told again below
     if (const Task* task = state.tasks.find(job))
-      if (AppState* app = state.app_of(*task))
-        app->schedule.watch(job, state.plan_time(now.steady));
+      state.watch(*task, now.wall, now);
   state.watches.clear();
   for (const Watch& watch : state.board.watches(now.wall)) {
     state.watches[watch.job] = watch.until;
-    const Task* task = state.tasks.find(watch.job);
-    if (AppState* app = task ? state.app_of(*task) : nullptr)
-      app->schedule.watch(watch.job,
-                          EngineState::planned(watch.until, state.plan_time(now.steady), now));
+    if (const Task* task = state.tasks.find(watch.job))
+      state.watch(*task, watch.until, now);
   }
 }
 
@@ -372,7 +368,7 @@ EngineStatus Engine::status() const {
   const Moment now = state.now();
   try {
     state.database.read([&] {
-      status.queued = state.queue.count(JobState::queued);
+      status.queued = state.queue.queued();
       for (const auto& [name, app] : state.apps) {
         const std::int64_t allowed = app.gate.allowed(Endpoint::status);
         status.polls_allowed += allowed;

@@ -66,8 +66,13 @@ void EngineState::follow(const Task& task) {
   if (!app)
     return;
   app->schedule.submitted(open_task(task));
-  if (const auto watch = watches.find(task.id); watch != watches.end())
-    app->schedule.watch(task.id, planned(watch->second, plan_time(clock.steady()), now()));
+  if (const auto found = watches.find(task.id); found != watches.end())
+    watch(task, found->second, now());
+}
+
+void EngineState::watch(const Task& task, WallTime until, Moment now) {
+  if (AppState* app = app_of(task))
+    app->schedule.watch(task.id, planned(until, plan_time(now.steady), now));
 }
 
 void EngineState::remove_task(JobId id) {

@@ -62,6 +62,8 @@ struct EngineState {
   /// A task runs: it will be asked.
   OpenTask open_task(const Task& task) const;
   void follow(const Task& task);
+  /// Someone follows the task's log until then.
+  void watch(const Task& task, WallTime until, Moment now);
   /// The task is out of our hands.
   void remove_task(JobId id);
   /// Asks again, not before `at`.

@@ -19,6 +19,9 @@ namespace kdq::kdocs_api {
 inline constexpr const char* opening_line = "已开始执行";
 inline constexpr const char* closing_line = "执行完毕";
 
+/// The word for a task that has not ended.
+inline constexpr std::string_view running_word = "running";
+
 /// The longest task id that is accepted, in bytes.
 inline constexpr std::size_t max_task_id_bytes = 4096;
 

@@ -203,7 +203,7 @@ StatusOutcome read_status(const Answered& reply) {
     return Damaged{"log lines came with an error: " + judge(failure).sentence,
                    std::move(parts.logs)};
   // Gateways put a word of their own into `status` of their error bodies.
-  const bool credible = !http_error || !parts.logs.empty() || parts.status == "running" ||
+  const bool credible = !http_error || !parts.logs.empty() || parts.status == running_word ||
                         means_end(parts.status.value_or(""));
   if (parts.status && credible) {
     const bool ended = means_end(*parts.status);

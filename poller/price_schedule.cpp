@@ -239,8 +239,7 @@ std::optional<DuePoll> PriceSchedule::next_due(WallTime now) {
 std::optional<WallTime> PriceSchedule::next_wakeup() const {
   if (tasks_.empty())
     return std::nullopt;
-  if (!priced_at_ || starts_since_priced_ > most_starts_since_priced_ ||
-      polls_since_priced_ > most_polls_since_priced_)
+  if (!priced_at_ || price_is_outrun())
     return WallTime::min();
   const WallTime price_due = std::min(*priced_at_ + options_.reprice_every, day_ends_);
   return heap_.empty() ? price_due : std::min(price_due, heap_.front().due);
@@ -248,7 +247,12 @@ std::optional<WallTime> PriceSchedule::next_wakeup() const {
 
 bool PriceSchedule::needs_price(WallTime now) const {
   return !priced_at_ || now < *priced_at_ || now >= *priced_at_ + options_.reprice_every ||
-         now >= day_ends_ || starts_since_priced_ > most_starts_since_priced_ ||
+         now >= day_ends_ || price_is_outrun();
+}
+
+/// More was started or asked than it was made for.
+bool PriceSchedule::price_is_outrun() const {
+  return starts_since_priced_ > most_starts_since_priced_ ||
          polls_since_priced_ > most_polls_since_priced_;
 }
 

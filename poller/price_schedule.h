@@ -104,6 +104,7 @@ private:
   void remember_submission(ScriptRecord& script);
   void forget_task(JobId job);
   void learn(ScriptRecord& script, const std::vector<RunTime>& runs);
+  bool price_is_outrun() const;
   int task_rung(const Task& task) const;
   WallTime planned(const Task& task);
   WallTime due_at(const Task& task);

@@ -27,7 +27,6 @@ constexpr std::chrono::milliseconds patience_after_deadline = 10min;
 constexpr std::chrono::milliseconds first_retry = 1s;
 constexpr std::chrono::milliseconds longest_retry = 60s;
 
-constexpr std::string_view running_word = "running";
 // A status word that the API does not have is no end: ask slowly until the deadline.
 constexpr std::chrono::milliseconds gap_of_unknown_status = 1min;
 // Between the attempts of a script that failed.
@@ -159,9 +158,8 @@ void Settlement::prepare(Unsaved& unsaved, const StatusChange& change, Moment no
   unsaved.learnt = app->schedule.ended(request.job, plan_now, ended_at);
 }
 
+/// After prepare().
 void Settlement::store_learnt(const Unsaved& unsaved, Moment now) {
-  if (!unsaved.learnt)
-    return;
   const std::string& app = unsaved.judgement.request.paid_from.app;
   for (RunRow row : unsaved.learnt->rows) {
     row.submitted_at = now.wall + (row.submitted_at - state_.plan_time(now.steady));
@@ -175,7 +173,7 @@ Settlement::Step Settlement::apply(const Unsaved& unsaved, StatusChange change, 
   const Judgement& judgement = unsaved.judgement;
   const InFlight& request = judgement.request;
   if (!judgement.sent)
-    state_.ledger.give_back(request.paid_from);
+    state_.ledger.give_back(request.paid_from, 1);
   if (const auto app = state_.apps.find(request.paid_from.app);
       judgement.refusal && app != state_.apps.end() &&
       app->second.gate.spent_by_others(request.endpoint, *judgement.refusal, request.paid_from.day,
@@ -210,11 +208,11 @@ Settlement::Step Settlement::apply_start(const Judgement& judgement, WallTime no
   const auto step = [](bool applied, JobState state, const std::string& error) {
     return applied ? Step{state, error} : Step{};
   };
-  if (std::holds_alternative<Started>(judgement.meaning))
+  if (const auto* started = std::get_if<Started>(&judgement.meaning)) {
     state_.run_times.count_start(request.paid_from.app, request.sent_at);
-  if (const auto* started = std::get_if<Started>(&judgement.meaning))
     return step(queue.submitted(request.job, request.attempt, started->task, request.sent_at),
                 JobState::running, {});
+  }
   if (const auto* back = std::get_if<PutBack>(&judgement.meaning))
     return step(queue.put_back(request.job, request.attempt, back->reason), JobState::queued,
                 back->reason);
@@ -247,8 +245,7 @@ Settlement::Step Settlement::apply_poll(const Judgement& judgement, StatusChange
     state_.log.gap(request.job, request.attempt, gap, from.value_or(request.sent_at),
                    lines_taken_until(judgement, now), now);
   }
-  if (!judgement.sent)
-    state_.queue.undo_poll(request.job, request.attempt);
+  change.polls = judgement.sent ? 1 : 0;
   if (!state_.queue.status_seen(request.job, request.attempt, change, now))
     return {};
   return {change.end.value_or(JobState::running), change.error};
@@ -312,7 +309,7 @@ void Settlement::follow_up_poll(const Judgement& judgement, Moment now) {
     task.unknown_codes = 0;
     if (AppState* app = state_.app_of(task))
       app->schedule.found_running(task.id, state_.plan_time(judgement.request.sent_steady));
-    if (reported->report.status != running_word) // no end: ask slowly
+    if (reported->report.status != kdocs_api::running_word) // no end: ask slowly
       state_.postpone(task, now.steady + gap_of_unknown_status);
     return;
   }
@@ -333,6 +330,7 @@ void Settlement::give_up(const std::vector<JobId>& jobs, const std::string& erro
   change.end = JobState::timed_out;
   change.error = error;
   change.new_gaps = 1;
+  change.polls = 0;
   state_.database.write([&] {
     for (const JobId id : jobs) {
       const int attempt = state_.tasks.find(id)->attempt;

@@ -60,7 +60,8 @@ struct JobQueue::Impl {
                         "LIMIT ?3) WHERE timed = 0 OR due < ?2"};
   Statement identity{db, "SELECT file_token, coalesce(script_name, ''), CAST(script AS BLOB) "
                          "FROM jobs WHERE id = ?1"};
-  Statement count{db, "SELECT jobs FROM job_counts WHERE state = ?1"};
+  Statement queued{db, "SELECT jobs FROM job_counts WHERE state = 'queued'"};
+  Statement busy{db, "SELECT jobs FROM job_counts WHERE state = 'running'"};
   Statement running{db, "SELECT id, attempt, app, file_token, coalesce(task_id, ''), "
                         "coalesce(submitted_at, created_at), timeout_s, "
                         "(SELECT max(sent_at) FROM requests r WHERE r.job_id = jobs.id "
@@ -93,12 +94,11 @@ struct JobQueue::Impl {
       db, same_size_update(
               {{"state", "'submitting'"}, {"attempt", "attempt + 1", number}, {"error", "NULL"}},
               "id = ?1")};
-  Statement add_request{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
-                            "VALUES (?1, ?2, ?3, ?4)"};
-  Statement begin_poll{db, same_size_update({{"polls", "polls + 1", number}},
-                                            "id = ?1 AND attempt = ?2 AND state = 'running'")};
-  Statement undo_poll{db, same_size_update({{"polls", "polls - 1", number}},
-                                           "id = ?1 AND attempt = ?2 AND polls > 0")};
+  Statement add_start{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
+                          "VALUES (?1, ?2, 'submit', ?3)"};
+  Statement begin_poll{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
+                           "SELECT id, attempt, 'status', ?3 FROM jobs "
+                           "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
   Statement submitted{
       db, same_size_update({{"state", "'running'"}, {"task_id", "?3"}, {"submitted_at", "?4"}},
                            "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
@@ -111,12 +111,11 @@ struct JobQueue::Impl {
                            "AND r.attempt = jobs.attempt AND r.outcome IS NULL)"};
   Statement drop_orphan{db, "DELETE FROM queue WHERE job_id = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued')"};
-  Statement recount{db,
-                    "UPDATE job_counts SET jobs = CASE state "
-                    "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
-                    "ELSE (SELECT count(*) FROM jobs INDEXED BY jobs_busy WHERE "
-                    "       state IN ('submitting', 'running') AND state = job_counts.state) END "
-                    "WHERE state IN ('queued', 'submitting', 'running')"};
+  Statement recount{db, "UPDATE job_counts SET jobs = CASE state "
+                        "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
+                        "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_busy "
+                        "                     WHERE state IN ('submitting', 'running')) "
+                        "ELSE (SELECT count(*) FROM jobs WHERE state = 'unconfirmed') END"};
   Statement submit_ended{db,
                          same_size_update({{"state", "?3"}, {"error", "?4"}, {"finished_at", "?5"}},
                                           "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
@@ -127,18 +126,22 @@ struct JobQueue::Impl {
                                    "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement not_confirmed{db, "UPDATE jobs SET state = ?2, error = ?3, "
                               "finished_at = iif(?2 = 'failed', ?4, NULL) WHERE id = ?1"};
-  Statement still_running{
-      db, same_size_update({{"remote_status", "coalesce(?3, remote_status)"}, {"error", "?4"}},
-                           "id = ?1 AND attempt = ?2 AND state = 'running'")};
+  Statement still_running{db, same_size_update({{"remote_status", "coalesce(?3, remote_status)"},
+                                                {"error", "?4"},
+                                                {"polls", "polls + ?5", number}},
+                                               "id = ?1 AND attempt = ?2 AND state = 'running'")};
   Statement try_again{db, "UPDATE jobs SET state = 'queued', run_at = ?3 WHERE id = ?1 "
                           "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts "
                           "AND (expires_at IS NULL OR expires_at > ?3)"};
+  Statement cancelled_poll{db, "UPDATE jobs SET polls = polls + ?3 "
+                               "WHERE id = ?1 AND attempt = ?2 AND state = 'cancelled'"};
   Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
   Statement ended{db, same_size_update({{"state", "?3"},
                                         {"remote_status", "coalesce(?4, remote_status)"},
                                         {"result", "?5"},
                                         {"error", "?6"},
-                                        {"finished_at", "?7"}},
+                                        {"finished_at", "?7"},
+                                        {"polls", "polls + ?8", number}},
                                        "id = ?1 AND attempt = ?2 AND state = 'running'")};
 };
 
@@ -211,8 +214,12 @@ std::optional<WallTime> JobQueue::next_time() {
   return next;
 }
 
-std::size_t JobQueue::count(JobState state) {
-  return static_cast<std::size_t>(impl_->count.integer(state).value_or(0));
+std::size_t JobQueue::queued() {
+  return static_cast<std::size_t>(impl_->queued.integer().value_or(0));
+}
+
+std::size_t JobQueue::busy() {
+  return static_cast<std::size_t>(impl_->busy.integer().value_or(0));
 }
 
 std::int64_t JobQueue::waiting(const std::string& app, WallTime until, std::int64_t at_most) {
@@ -307,17 +314,15 @@ std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
   return claimed;
 }
 
-RequestId JobQueue::add_request(JobId job, int attempt, Endpoint endpoint, WallTime now) {
-  impl_->add_request.run(job, attempt, endpoint, now);
+RequestId JobQueue::add_start(JobId job, int attempt, WallTime now) {
+  impl_->add_start.run(job, attempt, now);
   return RequestId{impl_->db.getLastInsertRowid()};
 }
 
-bool JobQueue::begin_poll(JobId job, int attempt) {
-  return impl_->begin_poll.run(job, attempt) == 1;
-}
-
-void JobQueue::undo_poll(JobId job, int attempt) {
-  impl_->undo_poll.run(job, attempt);
+std::optional<RequestId> JobQueue::begin_poll(JobId job, int attempt, WallTime now) {
+  if (impl_->begin_poll.run(job, attempt, now) == 0)
+    return std::nullopt;
+  return RequestId{impl_->db.getLastInsertRowid()};
 }
 
 bool JobQueue::submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at) {
@@ -390,15 +395,18 @@ bool JobQueue::try_again(JobId job, int attempt, WallTime at) {
 bool JobQueue::status_seen(JobId job, int attempt, const StatusChange& change, WallTime now) {
   const auto word = change.remote_status.empty() ? std::nullopt
                                                  : std::optional<std::string>(change.remote_status);
-  // A gap belongs to the attempt even if the user has cancelled the job meanwhile.
+  // A gap belongs to the attempt even if the user has cancelled the job meanwhile; a poll, too.
   if (change.new_gaps > 0)
     impl_->add_gaps.run(job, attempt, change.new_gaps);
   const auto error = change.error.empty() ? std::nullopt : std::optional<std::string>(change.error);
-  if (!change.end)
-    return impl_->still_running.run(job, attempt, word, error) == 1;
   const auto result =
       change.result.empty() ? std::nullopt : std::optional<std::string>(change.result);
-  return impl_->ended.run(job, attempt, *change.end, word, result, error, now) == 1;
+  const int seen = change.end ? impl_->ended.run(job, attempt, *change.end, word, result, error,
+                                                 now, change.polls)
+                              : impl_->still_running.run(job, attempt, word, error, change.polls);
+  if (seen == 0)
+    impl_->cancelled_poll.run(job, attempt, change.polls);
+  return seen == 1;
 }
 
 } // namespace kdq

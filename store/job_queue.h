@@ -48,6 +48,7 @@ struct StatusChange {
   std::string result;          ///< JSON text, with an end
   std::string error;           ///< sentence; without an end: why it is not heard of
   int new_gaps = 0;
+  int polls = 1; ///< status requests spent: none, if it was never sent
 };
 
 /// Single-threaded; must not outlive the Database.
@@ -68,7 +69,9 @@ public:
   std::vector<JobId> expired(WallTime now);
   /// When the next run_at or expires_at comes.
   std::optional<WallTime> next_time();
-  std::size_t count(JobState state);
+  /// How many jobs are queued, and how many are being started or running; kept counters.
+  std::size_t queued();
+  std::size_t busy();
   /// How many of an app's jobs may be started before `until`, looking at no more than `at_most`.
   std::int64_t waiting(const std::string& app, WallTime until, std::int64_t at_most);
   ScriptIdentity identity(JobId job);
@@ -89,12 +92,10 @@ public:
   bool still_expired(JobId job, WallTime now);
   /// queued → submitting. Nothing, if it is not queued any more.
   std::optional<ClaimedJob> begin_submit(JobId job);
-  /// The intent row of a request; to be durable before the request is sent.
-  RequestId add_request(JobId job, int attempt, Endpoint endpoint, WallTime now);
-  /// Counts a status request; false if the job is not running any more.
-  bool begin_poll(JobId job, int attempt);
-  /// The request did not leave: the count of begin_poll() is taken back.
-  void undo_poll(JobId job, int attempt);
+  /// The intent row of a start; to be durable before the request is sent.
+  RequestId add_start(JobId job, int attempt, WallTime now);
+  /// The intent row of a status request; nothing if the job is not running any more.
+  std::optional<RequestId> begin_poll(JobId job, int attempt, WallTime now);
 
   /// submitting → running.
   bool submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at);
@@ -106,7 +107,7 @@ public:
   /// After INSERT OR REPLACE, which fires no DELETE trigger: takes a row without a queued job out
   /// of the queue.
   void drop_orphan(JobId job);
-  /// The kept counters of the states that have few jobs or a queue row each, counted afresh.
+  /// The kept counters, counted afresh.
   void recount();
   /// submitting → what the job's on_unconfirmed says: unconfirmed, queued or failed. Returns it, or
   /// nothing if the job is not submitting any more.
@@ -116,7 +117,7 @@ public:
   bool submit_ended(JobId job, int attempt, JobState end, const std::string& error, WallTime now);
   /// failed → queued, not to be started before `at`, if the job's max_attempts allows one more.
   bool try_again(JobId job, int attempt, WallTime at);
-  /// running → running or its end.
+  /// running → running or its end. Counts the polls of a cancelled job, too.
   bool status_seen(JobId job, int attempt, const StatusChange& change, WallTime now);
 
 private:

@@ -3,6 +3,8 @@
 #include "store/database.h"
 #include "store/statement.h"
 
+#include <algorithm>
+
 namespace kdq {
 
 struct QuotaLedger::Impl {
@@ -10,11 +12,10 @@ struct QuotaLedger::Impl {
 
   SQLite::Database& db;
   Statement take{db, "INSERT INTO quota(app, endpoint, day, allowed, used) "
-                     "SELECT ?1, ?2, ?3, ?4, 1 WHERE ?4 > 0 "
-                     "ON CONFLICT DO UPDATE SET used = used + 1, allowed = excluded.allowed "
-                     "WHERE used < excluded.allowed"};
-  Statement give_back{db, "UPDATE quota SET used = used - 1 "
-                          "WHERE app = ?1 AND endpoint = ?2 AND day = ?3 AND used > 0"};
+                     "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
+                     "DO UPDATE SET used = used + excluded.used, allowed = excluded.allowed"};
+  Statement give_back{db, "UPDATE quota SET used = max(0, used - ?4) "
+                          "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
   Statement spent_by_others{db, "UPDATE quota SET others = others + max(0, ?4 - used), "
                                 "used = max(used, ?4) "
                                 "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
@@ -25,12 +26,17 @@ QuotaLedger::QuotaLedger(Database& database)
     : impl_(std::make_unique<Impl>(database.connection())) {}
 QuotaLedger::~QuotaLedger() = default;
 
-bool QuotaLedger::take(const QuotaKey& key, std::int64_t allowed) {
-  return impl_->take.run(key.app, key.endpoint, key.day, allowed) == 1;
+std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::int64_t wanted) {
+  const std::int64_t granted = std::min(wanted, allowed - used(key));
+  if (granted <= 0)
+    return 0;
+  impl_->take.run(key.app, key.endpoint, key.day, allowed, granted);
+  return granted;
 }
 
-void QuotaLedger::give_back(const QuotaKey& key) {
-  impl_->give_back.run(key.app, key.endpoint, key.day);
+void QuotaLedger::give_back(const QuotaKey& key, std::int64_t requests) {
+  if (requests > 0)
+    impl_->give_back.run(key.app, key.endpoint, key.day, requests);
 }
 
 void QuotaLedger::spent_by_others(const QuotaKey& key, std::int64_t allowed) {

@@ -25,11 +25,11 @@ public:
   explicit QuotaLedger(Database& database);
   ~QuotaLedger();
 
-  /// Spends one request of `allowed`; false, and nothing is spent, if none is left. Inside of
+  /// Spends up to `wanted` requests of `allowed`; returns how many: what is left at most. Inside of
   /// Database::write().
-  bool take(const QuotaKey& key, std::int64_t allowed);
-  /// Gives one back that was never sent. Inside of Database::write().
-  void give_back(const QuotaKey& key);
+  std::int64_t take(const QuotaKey& key, std::int64_t allowed, std::int64_t wanted);
+  /// Gives some back that were never sent. Inside of Database::write().
+  void give_back(const QuotaKey& key, std::int64_t requests);
   /// The service refused although requests were left: others use the app. Counts the rest of
   /// `allowed` as theirs. Inside of Database::write().
   void spent_by_others(const QuotaKey& key, std::int64_t allowed);

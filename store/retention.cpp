@@ -48,13 +48,13 @@ struct Retention::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
 
   SQLite::Database& db;
-  Statement together{db, ended_jobs("finished_at = ?1 AND id > ?2").c_str()};
-  Statement later{db, ended_jobs("finished_at > ?1 AND ?2 IS NOT NULL").c_str()};
+  Statement together{db, ended_jobs("finished_at = ?1 AND id > ?2")};
+  Statement later{db, ended_jobs("finished_at > ?1 AND ?2 IS NOT NULL")};
   Statement page_size{db, "PRAGMA page_size"};
   Statement page_count{db, "PRAGMA page_count"};
   Statement free_pages{db, "PRAGMA freelist_count"};
   // Users may have changed the job since it was found.
-  Statement still_ended{db, job_if_still_ended().c_str()};
+  Statement still_ended{db, job_if_still_ended()};
   Statement delete_lines{db, "DELETE FROM logs WHERE job_id = ?1 AND (attempt, seq) IN (SELECT "
                              "attempt, seq FROM logs WHERE job_id = ?1 ORDER BY attempt, seq "
                              "LIMIT ?2)"};

@@ -38,6 +38,10 @@ std::string to_text(WallTime time) {
   return {text, static_cast<std::size_t>(length)};
 }
 
+std::string utc_second(WallTime time) {
+  return to_text(time).substr(0, 19) + " UTC";
+}
+
 std::optional<WallTime> parse_time(std::string_view text) {
   std::size_t at = 0;
   unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, milli = 0;

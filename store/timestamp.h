@@ -14,6 +14,9 @@ using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 /// `2026-01-31 09:05:00.250`, what `strftime('%Y-%m-%d %H:%M:%f')` gives; it sorts as text.
 std::string to_text(WallTime time);
 
+/// `2026-01-31 09:05:00 UTC`, for sentences; a fraction is cut off.
+std::string utc_second(WallTime time);
+
 /// Reads to_text()'s form, and the same without a fraction. Nothing else is a time.
 std::optional<WallTime> parse_time(std::string_view text);
 

@@ -3,6 +3,7 @@
 // REQUEUED: a file with the id of a job for each time that a user set one to 'queued' again.
 // Prints the counts and what is wrong; exit code 0: nothing is.
 #include "store/timestamp.h"
+#include "tests/support/wrong_counters.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <nlohmann/json.hpp>
@@ -279,12 +280,11 @@ void check_rows(const Ledger& ledger, SQLite::Database& database, Findings& find
   if (const auto mute = number(database, "SELECT count(*) FROM jobs WHERE error IS NULL AND "
                                          "state IN ('failed', 'timed_out', 'unconfirmed')"))
     findings.wrong(std::to_string(mute) + " jobs do not say why they failed");
-  if (number(database, "SELECT count(*) FROM job_counts c WHERE jobs <> "
-                       "(SELECT count(*) FROM jobs j WHERE j.state = c.state)") != 0)
+  if (number(database, test::wrong_counters) != 0)
     findings.wrong("job_counts differs from jobs");
   for (const auto& [endpoint, received] : ledger.received)
-    if (number(database, "SELECT coalesce(sum(used - others), 0) FROM quota WHERE endpoint = '" + endpoint +
-                             "'") < received)
+    if (number(database, "SELECT coalesce(sum(used - others), 0) FROM quota WHERE endpoint = '" +
+                             endpoint + "'") < received)
       findings.wrong("more " + endpoint + " requests arrived than the quota counts");
 }
 

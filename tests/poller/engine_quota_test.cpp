@@ -26,7 +26,7 @@ struct QuotaWorld : EngineWorld {
     }
   }
   std::int64_t count(const std::string& state) {
-    return user->number("SELECT jobs FROM job_counts WHERE state = '" + state + "'");
+    return user->number("SELECT count(*) FROM jobs WHERE state = '" + state + "'");
   }
   /// Today's row of the ledger.
   std::int64_t ledger(const std::string& column, const std::string& endpoint,

@@ -1,6 +1,7 @@
 #include "tests/sim/invariants.h"
 
 #include "tests/sim/log_check.h"
+#include "tests/support/wrong_counters.h"
 
 #include <SQLiteCpp/Statement.h>
 
@@ -37,9 +38,8 @@ struct Checker {
     while (query.executeStep())
       if (query.getColumn(0).getString() != "ok")
         complain("integrity_check: " + query.getColumn(0).getString());
-    nothing("job_counts differs from the rows of",
-            "SELECT c.state || ' ' || c.jobs FROM job_counts c WHERE c.jobs <> "
-            "(SELECT count(*) FROM jobs j WHERE j.state = c.state)");
+    if (number(test::wrong_counters) != 0)
+      complain("job_counts differs from jobs");
     nothing("queue lacks queued job", "SELECT id FROM jobs WHERE state = 'queued' EXCEPT "
                                       "SELECT job_id FROM queue");
     nothing("queue has a job that is not queued",

@@ -1,8 +1,6 @@
 // Finding the next job to start: the order, and what stands in the way.
-#include "store/database.h"
 #include "store/job_queue.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/user.h"
+#include "tests/store/sql_fixture.h"
 
 #include <doctest/doctest.h>
 
@@ -13,11 +11,7 @@ using namespace kdq::test;
 
 namespace {
 
-struct Fixture {
-  TempDir dir;
-  std::filesystem::path file = dir.path() / "queue.db";
-  Database database{file};
-  User user{file};
+struct Fixture : SqlFixture {
   JobQueue queue{database};
   std::set<std::string> busy;
   WallTime now = *parse_time("2126-01-01 00:00:00"); // after every created_at
@@ -34,7 +28,7 @@ struct Fixture {
       ids.push_back(entry.id.value);
     return ids;
   }
-  std::int64_t lane(const std::string& name) {
+  std::int64_t in_lane(const std::string& name) {
     return user.number("SELECT count(*) FROM queue WHERE lane = '" + name + "'");
   }
 };
@@ -47,7 +41,7 @@ TEST_CASE_FIXTURE(Fixture, "the scan gives one job a file, in order, and parks t
   for (int i = 0; i < 6; ++i)
     user.enqueue(i % 2 ? "b" : "a", "x", "");
   CHECK(startable() == Ids{1, 2});
-  CHECK(lane("parked") == 4);
+  CHECK(in_lane("parked") == 4);
   CHECK(startable() == Ids{1, 2});
 }
 
@@ -73,7 +67,7 @@ TEST_CASE_FIXTURE(Fixture, "when a file's first job leaves, its next one is foun
   }
   CHECK(startable() == Ids{2});
   CHECK(startable() == Ids{2});
-  CHECK(lane("parked") == 2);
+  CHECK(in_lane("parked") == 2);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a job of higher priority overtakes the parked ones of its file") {
@@ -93,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture, "a busy file's jobs are passed over once, not at each
   for (int scans = 0; found.empty() && scans < 10; ++scans)
     found = startable();
   CHECK(found == Ids{351});
-  CHECK(lane("ready") == 2);
+  CHECK(in_lane("ready") == 2);
   busy.clear();
   CHECK(startable() == Ids{1, 351});
 }
@@ -101,7 +95,7 @@ TEST_CASE_FIXTURE(Fixture, "a busy file's jobs are passed over once, not at each
 TEST_CASE_FIXTURE(Fixture, "jobs with a later run_at leave the way and come back when it is time") {
   user.exec("INSERT INTO jobs(file_token, script, priority, run_at) VALUES "
             "('a', 'x', -9, '2126-01-01 00:00:01'), ('b', 'x', 0, '2126-01-01 00:00:00')");
-  CHECK(lane("future") == 2); // they do not pass through the way of the scan
+  CHECK(in_lane("future") == 2); // they do not pass through the way of the scan
   database.write([&] { CHECK(queue.promote(now) == 1); });
   CHECK(startable() == Ids{2});
   CHECK(queue.next_time() == parse_time("2126-01-01 00:00:01"));
@@ -115,12 +109,12 @@ TEST_CASE_FIXTURE(Fixture,
   user.exec("INSERT INTO jobs(file_token, script, run_at) VALUES "
             "('a', 'x', '2025-01-01 00:00:00'), ('a', 'x', '2025-01-01 00:00:00')");
   CHECK(startable() == Ids{1});
-  CHECK(lane("parked") == 1);
+  CHECK(in_lane("parked") == 1);
   // The clock is set back: job 1 is early now, and so is job 2, once it is looked at.
   now = *parse_time("2020-01-01 00:00:00");
   CHECK(startable().empty());
   CHECK(startable().empty());
-  CHECK(lane("future") == 2);
+  CHECK(in_lane("future") == 2);
   now = *parse_time("2126-01-01 00:00:00");
   database.write([&] { queue.promote(now); });
   CHECK(startable() == Ids{1});
@@ -169,11 +163,31 @@ TEST_CASE_FIXTURE(Fixture, "verbs apply to the attempt they are about, and to no
     queue.begin_submit(JobId{1});
     CHECK(!queue.submitted(JobId{1}, 1, TaskId{"old"}, now));
     CHECK(queue.submitted(JobId{1}, 2, TaskId{"new"}, now));
-    CHECK(!queue.begin_poll(JobId{1}, 1));
+    CHECK(!queue.begin_poll(JobId{1}, 1, WallTime{}));
     StatusChange change;
     change.end = JobState::succeeded;
     CHECK(!queue.status_seen(JobId{1}, 1, change, now));
     CHECK(queue.status_seen(JobId{1}, 2, change, now));
   });
   CHECK(user.text("SELECT task_id FROM jobs") == "new");
+}
+
+TEST_CASE_FIXTURE(Fixture, "each request that was sent counts as a poll, also of a cancelled job") {
+  user.enqueue("a", "x", "");
+  StatusChange sent;
+  StatusChange not_sent;
+  not_sent.polls = 0;
+  database.write([&] {
+    queue.begin_submit(JobId{1});
+    queue.submitted(JobId{1}, 1, TaskId{"t"}, now);
+    queue.status_seen(JobId{1}, 1, sent, now);
+    queue.status_seen(JobId{1}, 1, not_sent, now);
+  });
+  CHECK(user.number("SELECT polls FROM jobs") == 1);
+  user.exec("UPDATE jobs SET state = 'cancelled'");
+  database.write([&] { CHECK(!queue.status_seen(JobId{1}, 1, sent, now)); });
+  CHECK(user.number("SELECT polls FROM jobs") == 2);
+  user.exec("UPDATE jobs SET state = 'queued'");
+  database.write([&] { CHECK(!queue.status_seen(JobId{1}, 1, sent, now)); });
+  CHECK(user.number("SELECT polls FROM jobs") == 0); // the next attempt begins at none
 }

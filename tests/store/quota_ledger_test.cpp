@@ -14,12 +14,12 @@ TEST_CASE("the ledger grants what is left of a day's budget and not one more") {
   const QuotaKey tuesday{"default", Endpoint::status, "2026-03-03"};
   const QuotaKey starts{"default", Endpoint::submit, "2026-03-02"};
   database.write([&] {
-    CHECK(ledger.take(monday, 2));
-    CHECK(ledger.take(monday, 2));
-    CHECK(!ledger.take(monday, 2));
-    CHECK(ledger.take(tuesday, 2));
-    CHECK(ledger.take(starts, 2));
-    CHECK(!ledger.take({"other", Endpoint::submit, "2026-03-02"}, 0));
+    CHECK(ledger.take(monday, 2, 1) == 1);
+    CHECK(ledger.take(monday, 2, 1) == 1);
+    CHECK(ledger.take(monday, 2, 1) == 0);
+    CHECK(ledger.take(tuesday, 2, 1) == 1);
+    CHECK(ledger.take(starts, 2, 1) == 1);
+    CHECK(ledger.take({"other", Endpoint::submit, "2026-03-02"}, 0, 1) == 0);
   });
   CHECK(ledger.used(monday) == 2);
   CHECK(ledger.used(tuesday) == 1);
@@ -32,12 +32,28 @@ TEST_CASE("what was not sent is given back, a changed quota counts from the next
   QuotaLedger ledger(database);
   const QuotaKey key{"default", Endpoint::submit, "2026-03-02"};
   database.write([&] {
-    CHECK(ledger.take(key, 1));
-    CHECK(!ledger.take(key, 1));
-    ledger.give_back(key);
-    CHECK(ledger.take(key, 1));
-    CHECK(ledger.take(key, 5));
-    CHECK(!ledger.take(key, 1));
+    CHECK(ledger.take(key, 1, 1) == 1);
+    CHECK(ledger.take(key, 1, 1) == 0);
+    ledger.give_back(key, 1);
+    CHECK(ledger.take(key, 1, 1) == 1);
+    CHECK(ledger.take(key, 5, 1) == 1);
+    CHECK(ledger.take(key, 1, 1) == 0);
   });
   CHECK(ledger.used(key) == 2);
+}
+
+TEST_CASE("several requests are granted at once, as far as the budget goes") {
+  test::TempDir dir;
+  Database database(dir.path() / "q.db");
+  QuotaLedger ledger(database);
+  const QuotaKey key{"default", Endpoint::status, "2026-03-02"};
+  database.write([&] {
+    CHECK(ledger.take(key, 10, 7) == 7);
+    CHECK(ledger.take(key, 10, 7) == 3);
+    CHECK(ledger.take(key, 10, 7) == 0);
+    ledger.give_back(key, 4);
+    CHECK(ledger.take(key, 8, 7) == 2);
+    ledger.give_back(key, 0);
+  });
+  CHECK(ledger.used(key) == 8);
 }

@@ -1,19 +1,23 @@
-#include "store/database.h"
 #include "store/job_queue.h"
 #include "store/result_log.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/user.h"
+#include "tests/store/sql_fixture.h"
 
 #include <doctest/doctest.h>
 
 using namespace kdq;
 using namespace kdq::test;
 
-TEST_CASE("lines and gaps are numbered in the order they were stored, each attempt by itself") {
-  TempDir dir;
-  Database database(dir.path() / "q.db");
-  User user(dir.path() / "q.db");
-  ResultLog log(database);
+namespace {
+
+struct Fixture : SqlFixture {
+  JobQueue queue{database};
+  ResultLog log{database};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(
+    Fixture, "lines and gaps are numbered in the order they were stored, each attempt by itself") {
   const WallTime now = *parse_time("2026-03-02 09:00:00");
   const LogLine line{"info", "a.ks:1:1", std::int64_t{1772442000}, "17:00:00.000", "[\"x\"]", "x"};
   database.write([&] {
@@ -31,11 +35,7 @@ TEST_CASE("lines and gaps are numbered in the order they were stored, each attem
         "2026-03-02 09:00:02.000");
 }
 
-TEST_CASE("unix_time keeps the type it was received with") {
-  TempDir dir;
-  Database database(dir.path() / "q.db");
-  User user(dir.path() / "q.db");
-  ResultLog log(database);
+TEST_CASE_FIXTURE(Fixture, "unix_time keeps the type it was received with") {
   LogLine line{"info", "", std::int64_t{1772442000123}, "", "[]", ""};
   database.write([&] {
     log.append(JobId{1}, 1, {line}, WallTime{});
@@ -48,14 +48,9 @@ TEST_CASE("unix_time keeps the type it was received with") {
         std::vector<std::string>{"integer", "real", "null"});
 }
 
-TEST_CASE("the raw body is kept byte for byte") {
-  TempDir dir;
-  Database database(dir.path() / "q.db");
-  User user(dir.path() / "q.db");
-  JobQueue queue(database);
-  ResultLog log(database);
+TEST_CASE_FIXTURE(Fixture, "the raw body is kept byte for byte") {
   database.write([&] {
-    const RequestId id = queue.add_request(JobId{1}, 1, Endpoint::status, WallTime{});
+    const RequestId id = queue.add_start(JobId{1}, 1, WallTime{});
     CHECK(log.answered({id, "damaged", 200, std::string("a\0\xff", 3)}, WallTime{}));
     CHECK(!log.answered({RequestId{99}, "report", 200, "x"}, WallTime{}));
   });
@@ -63,14 +58,10 @@ TEST_CASE("the raw body is kept byte for byte") {
   CHECK(user.number("SELECT http_status FROM requests") == 200);
 }
 
-TEST_CASE("a body whose content is in rows is left out, and can be kept after all") {
-  TempDir dir;
-  Database database(dir.path() / "q.db");
-  User user(dir.path() / "q.db");
-  JobQueue queue(database);
-  ResultLog log(database);
+TEST_CASE_FIXTURE(Fixture,
+                  "a body whose content is in rows is left out, and can be kept after all") {
   database.write([&] {
-    const RequestId id = queue.add_request(JobId{1}, 1, Endpoint::status, WallTime{});
+    const RequestId id = queue.add_start(JobId{1}, 1, WallTime{});
     const RequestEnd end{id, "report", 200, "body"};
     CHECK(log.answered(end, WallTime{}, RawBody::dropped));
   });

@@ -3,6 +3,7 @@
 
 #include "store/job_queue.h"
 #include "tests/store/sql_fixture.h"
+#include "tests/support/wrong_counters.h"
 
 #include <doctest/doctest.h>
 
@@ -73,10 +74,7 @@ struct RetentionFixture : SqlFixture {
   std::int64_t rows(const std::string& table) {
     return user.number("SELECT count(*) FROM " + table);
   }
-  std::int64_t wrong_counters() {
-    return user.number("SELECT count(*) FROM job_counts c WHERE jobs <> "
-                       "(SELECT count(*) FROM jobs j WHERE j.state = c.state)");
-  }
+  std::int64_t wrong_counters() { return user.number(test::wrong_counters); }
 };
 
 using Ids = std::vector<std::string>;

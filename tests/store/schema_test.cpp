@@ -1,7 +1,6 @@
 // What the database itself refuses, read as a user of sqlite3 reads it.
-#include "store/database.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/user.h"
+#include "tests/store/sql_fixture.h"
+#include "tests/support/wrong_counters.h"
 
 #include <doctest/doctest.h>
 
@@ -11,22 +10,7 @@
 using namespace kdq;
 using namespace kdq::test;
 
-namespace {
-
-struct Fixture {
-  TempDir dir;
-  std::filesystem::path file = dir.path() / "queue.db";
-  Database database{file};
-  User user{file};
-};
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-} // namespace
-
-TEST_CASE_FIXTURE(Fixture, "a bad INSERT is refused with a sentence") {
+TEST_CASE_FIXTURE(SqlFixture, "a bad INSERT is refused with a sentence") {
   struct Row {
     const char* columns;
     const char* values;
@@ -82,7 +66,7 @@ TEST_CASE_FIXTURE(Fixture, "a bad INSERT is refused with a sentence") {
   CHECK(user.number("SELECT count(*) FROM queue") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "good INSERTs are taken in all their forms") {
+TEST_CASE_FIXTURE(SqlFixture, "good INSERTs are taken in all their forms") {
   for (const char* sql :
        {"INSERT INTO jobs(file_token, script) VALUES ('G_xvUrobayOMXvA4IJFVq19n6epm0T7PjYphWo', "
         "'x')",
@@ -99,7 +83,7 @@ TEST_CASE_FIXTURE(Fixture, "good INSERTs are taken in all their forms") {
   CHECK(user.number("SELECT jobs FROM job_counts WHERE state = 'queued'") == 7);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(SqlFixture,
                   "every pair of states: allowed as in the picture, refused with both names") {
   const std::map<std::string, std::set<std::string>> allowed = {
       {"queued", {"submitting", "cancelled"}},
@@ -127,27 +111,27 @@ TEST_CASE_FIXTURE(Fixture,
         user.exec("UPDATE jobs SET state = '" + step + "'" + last);
       const std::string refusal = user.attempt("UPDATE jobs SET state = '" + to + "'" + last);
       if (from == to || targets.contains(to)) {
-        CHECK_MESSAGE(refusal == "", from, " -> ", to);
+        const std::string pair = from + " -> " + to;
+        CHECK_MESSAGE(refusal == "", pair);
       } else {
         CHECK_MESSAGE(contains(refusal, "is " + from + " and cannot become " + to), refusal);
         CHECK(user.text("SELECT state FROM jobs" + last) == from);
       }
     }
   // The kept counters agree with the rows.
-  CHECK(user.number("SELECT count(*) FROM job_counts c WHERE jobs <> "
-                    "(SELECT count(*) FROM jobs j WHERE j.state = c.state)") == 0);
+  CHECK(user.number(test::wrong_counters) == 0);
   CHECK(user.number("SELECT count(*) FROM queue") == user.number("SELECT count(*) FROM jobs "
                                                                  "WHERE state = 'queued'"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a start on its way goes back to the queue only with its attempt") {
+TEST_CASE_FIXTURE(SqlFixture, "a start on its way goes back to the queue only with its attempt") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
   user.exec("UPDATE jobs SET state = 'submitting', attempt = 1");
   CHECK(contains(user.attempt("UPDATE jobs SET state = 'queued'"), "its start is on its way"));
   CHECK(user.attempt("UPDATE jobs SET state = 'queued', attempt = 0") == "");
 }
 
-TEST_CASE_FIXTURE(Fixture, "requests on their way cannot be deleted, others can") {
+TEST_CASE_FIXTURE(SqlFixture, "requests on their way cannot be deleted, others can") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x');"
             "UPDATE jobs SET state = 'submitting';"
             "INSERT INTO requests(job_id, attempt, endpoint, sent_at, outcome) VALUES "
@@ -158,13 +142,13 @@ TEST_CASE_FIXTURE(Fixture, "requests on their way cannot be deleted, others can"
   CHECK(user.number("SELECT count(*) FROM requests") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a word that is no state is refused") {
+TEST_CASE_FIXTURE(SqlFixture, "a word that is no state is refused") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
-  CHECK(contains(user.attempt("UPDATE jobs SET state = 'done'"), "this job is queued"));
+  CHECK(contains(user.attempt("UPDATE jobs SET state = 'done'"), "state must be queued, submitting"));
   CHECK(contains(user.attempt("UPDATE jobs SET state = NULL"), "NOT NULL constraint"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "unique_key admits one live job") {
+TEST_CASE_FIXTURE(SqlFixture, "unique_key admits one live job") {
   const std::string insert = "INTO jobs(file_token, script, unique_key) VALUES ('f', 'x', 'daily')";
   user.exec("INSERT " + insert);
   CHECK(contains(user.attempt("INSERT " + insert), "unique_key"));
@@ -175,7 +159,7 @@ TEST_CASE_FIXTURE(Fixture, "unique_key admits one live job") {
   CHECK(user.number("SELECT count(*) FROM queue") == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(SqlFixture,
                   "what runs cannot be changed or deleted, and the sentence says what to do") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
   user.exec("UPDATE jobs SET script = 'y', priority = 3");
@@ -190,7 +174,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(user.number("SELECT sum(jobs) FROM job_counts") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, ".schema jobs explains every column") {
+TEST_CASE_FIXTURE(SqlFixture, ".schema jobs explains every column") {
   const std::string schema = user.text("SELECT sql FROM sqlite_schema WHERE name = 'jobs'");
   for (const char* word : {"-- the file's open_id", "-- not before this time", "a JSON object",
                            "smaller runs first", "-- what to run"})

@@ -11,6 +11,11 @@ TEST_CASE("a time is written as SQLite's strftime writes it, and read back") {
   CHECK(to_text(*parse_time("2026-01-31 09:00:00")) == "2026-01-31 09:00:00.000");
 }
 
+TEST_CASE("in a sentence a time is whole seconds of UTC, never later than it is") {
+  CHECK(utc_second(*parse_time("2026-01-31 16:00:00")) == "2026-01-31 16:00:00 UTC");
+  CHECK(utc_second(*parse_time("2026-01-31 16:00:00.999")) == "2026-01-31 16:00:00 UTC");
+}
+
 TEST_CASE("what is no time is not read") {
   for (const char* text : {"", "now", "2026-01-31", "2026-01-31T09:00:00", "2026-02-30 09:00:00",
                            "2026-01-31 24:00:00", "2026-01-31 09:60:00", "2026-01-31 09:00:00.5",

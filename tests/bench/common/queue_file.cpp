@@ -25,7 +25,9 @@ QueueFile::QueueFile(const std::filesystem::path& database)
       insert_(database_, "INSERT INTO jobs(file_token, script, script_name, priority, run_at) "
                          "VALUES (?1, ?2, ?3, ?4, CASE WHEN ?5 >= 0 THEN "
                          "strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || ?5 || ' seconds') END)"),
-      count_(database_, "SELECT jobs FROM job_counts WHERE state = ?1"),
+      queued_(database_, "SELECT jobs FROM job_counts WHERE state = 'queued'"),
+      ended_(database_, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'jobs'), 0) "
+                        "- (SELECT sum(jobs) FROM job_counts)"),
       requests_(database_, "SELECT coalesce((SELECT max(id) FROM requests), 0)") {
   database_.exec("PRAGMA synchronous = FULL");
 }
@@ -73,19 +75,10 @@ void QueueFile::insert_one(std::int64_t marker) {
   insert_.reset();
 }
 
-std::int64_t QueueFile::jobs_in(const std::string& state) {
-  count_.reset();
-  count_.bind(1, state);
-  const std::int64_t jobs = count_.executeStep() ? count_.getColumn(0).getInt64() : 0;
-  count_.reset(); // an open SELECT would pin the log
+std::int64_t QueueFile::look(SQLite::Statement& query) {
+  const std::int64_t jobs = query.executeStep() ? query.getColumn(0).getInt64() : 0;
+  query.reset(); // an open SELECT would pin the log
   return jobs;
-}
-
-std::int64_t QueueFile::requests() {
-  requests_.executeStep();
-  const std::int64_t last = requests_.getColumn(0).getInt64();
-  requests_.reset();
-  return last;
 }
 
 double QueueFile::number(const std::string& sql) {

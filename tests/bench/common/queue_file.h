@@ -30,17 +30,21 @@ public:
   /// One INSERT that commits by itself, of a job with this marker.
   void insert_one(std::int64_t marker);
 
-  /// From the counters that the database keeps.
-  std::int64_t jobs_in(const std::string& state);
+  /// Jobs that wait, and jobs that have ended (where none was deleted): from kept counters.
+  std::int64_t queued() { return look(queued_); }
+  std::int64_t ended() { return look(ended_); }
   /// Requests whose intent was written so far.
-  std::int64_t requests();
+  std::int64_t requests() { return look(requests_); }
   double number(const std::string& sql);
   SQLite::Database& connection() { return database_; }
 
 private:
+  static std::int64_t look(SQLite::Statement& query);
+
   SQLite::Database database_;
   SQLite::Statement insert_;
-  SQLite::Statement count_;
+  SQLite::Statement queued_;
+  SQLite::Statement ended_;
   SQLite::Statement requests_;
 };
 

@@ -116,7 +116,7 @@ nlohmann::json measure(const Options& options) {
   }
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
   const double all_commits = commits(stage.database()) - before;
-  const auto waiting = QueueFile(stage.database()).jobs_in("queued") - (tried - locked) - 1;
+  const auto waiting = QueueFile(stage.database()).queued() - (tried - locked) - 1;
   stage.stop_daemon();
   if (options.load != "none" && waiting <= 0)
     throw std::runtime_error("the daemon ran out of work before the end: give it more");

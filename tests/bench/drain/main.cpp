@@ -35,7 +35,7 @@ nlohmann::json measure(const Options& options) {
   stage.start_daemon(service.base_url());
   QueueFile queue(stage.database());
   wait_for(
-      "the jobs to end", [&] { return queue.jobs_in("succeeded") >= options.jobs; }, 5ms);
+      "the jobs to end", [&] { return queue.ended() >= options.jobs; }, 5ms);
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
   const Usage usage = stage.daemon().usage();
   const EndedProcess ended = stage.stop_daemon();

@@ -60,8 +60,9 @@ WallTime AppBooks::ready_at(Endpoint endpoint, WallTime now) const {
 
 bool AppBooks::pay(Endpoint endpoint, WallTime now) {
   bool granted = false;
-  database_.write(
-      [&] { granted = ledger_.take(gate_.quota_key(endpoint, now), gate_.allowed(endpoint)); });
+  database_.write([&] {
+    granted = ledger_.take(gate_.quota_key(endpoint, now), gate_.allowed(endpoint), 1) == 1;
+  });
   if (!granted)
     gate_.quota_spent(endpoint, now);
   return granted;

@@ -58,7 +58,7 @@ void add_jobs(QueueFile& queue, std::int64_t count) {
 
 /// Work is counted in requests, two a job: jobs that are half done count for half.
 nlohmann::json run_waves(const Options& options, Stage& stage, QueueFile& queue, bool refill) {
-  const auto succeeded = [&] { return queue.jobs_in("succeeded"); };
+  const auto succeeded = [&] { return queue.ended(); };
   const std::int64_t behind = succeeded();
   if (refill)
     add_jobs(queue, wave);
@@ -130,7 +130,7 @@ nlohmann::json future(const Options& options) {
   const double first_ms = static_cast<double>(monotonic_ns() - begin) / 1e6;
   wait_until_settled(stage.daemon());
   const auto settling = stage.daemon().usage().cpu;
-  wait_for("its end", [&] { return queue.jobs_in("succeeded") == 1; });
+  wait_for("its end", [&] { return queue.ended() == 1; });
   nlohmann::json result = run_waves(options, stage, queue, true);
   stage.stop_daemon();
   result["future"] = options.future;
@@ -187,7 +187,7 @@ double script_bytes_written(const Options& options, bool beforehand, const char*
   }
   wait_for("the jobs with long scripts", [&] {
     look();
-    return queue.jobs_in("succeeded") == options.scripts;
+    return queue.ended() == options.scripts;
   });
   const Usage used = stage.daemon().usage() - before;
   stage.stop_daemon();
