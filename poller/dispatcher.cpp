@@ -13,7 +13,14 @@ namespace {
 
 // Bounds of one transaction: with them it holds the write lock for well under a millisecond.
 constexpr std::size_t batch_polls = 32;
-constexpr std::size_t batch_starts = 16;
+constexpr std::size_t batch_starts = 32;
+// What is begun and has no answer would be lost by a crash, as a gap in a log or a start that is
+// not confirmed: no more is begun than about what goes out at once (daemon/curl_transport.h). And a
+// burst of starts must not hold up the polls of what runs: it pauses while many of them are under
+// way.
+constexpr std::size_t most_polls_under_way = 128;
+constexpr std::size_t most_starts_under_way = 64;
+constexpr std::size_t polls_that_pause_starts = 48;
 // Transactions of one dispatch.
 constexpr int most_batches = 8;
 // Between transactions that only set rows aside: a queue of 100,000 rows must not keep the write
@@ -51,7 +58,7 @@ void Dispatcher::dispatch() {
 /// One transaction; whether there may be more to do at once.
 bool Dispatcher::dispatch_batch(Moment now) {
   wake_ = SteadyTime::max();
-  Plan plan;
+  Plan plan = empty_plan();
   Begun begun;
   try {
     state_.database.read([&] {
@@ -77,6 +84,20 @@ bool Dispatcher::dispatch_batch(Moment now) {
   if (!begun.starts.empty() || !plan.scans.empty())
     wake_at(sent ? now.steady : now.steady + pause_between_scans);
   return sent && wake_ <= now.steady;
+}
+
+/// With the room that the requests under way leave.
+Dispatcher::Plan Dispatcher::empty_plan() const {
+  std::size_t polls = 0;
+  for (const auto& [id, request] : state_.in_flight)
+    polls += request.endpoint == Endpoint::status ? 1 : 0;
+  const std::size_t starts = state_.in_flight.size() - polls;
+  Plan plan;
+  plan.poll_room =
+      std::min(batch_polls, most_polls_under_way - std::min(polls, most_polls_under_way));
+  if (polls < polls_that_pause_starts)
+    plan.start_room = most_starts_under_way - std::min(starts, most_starts_under_way);
+  return plan;
 }
 
 void Dispatcher::take_in_hand(Begun& begun, Moment now) {
@@ -142,8 +163,9 @@ void Dispatcher::plan_polls(AppState& app, Plan& plan, Moment now) {
       wake_at(opens);
       return;
     }
-    if (plan.polls.size() == batch_polls) {
-      wake_at(now.steady);
+    if (plan.polls.size() == plan.poll_room) {
+      if (plan.poll_room == batch_polls) // else an answer wakes us
+        wake_at(now.steady);
       return;
     }
     if (!usable_token(gate, now))
@@ -182,7 +204,8 @@ void Dispatcher::plan_starts(Plan& plan, Moment now) {
   }
   const std::size_t running = state_.tasks.size();
   const std::size_t free =
-      state_.settings.max_running > running ? state_.settings.max_running - running : 0;
+      std::min(plan.start_room,
+               state_.settings.max_running - std::min(running, state_.settings.max_running));
   choose_starts(plan, find_startable(plan, free, now), free, now);
 }
 
@@ -212,7 +235,7 @@ std::vector<QueueScan::Entry> Dispatcher::find_startable(Plan& plan, std::size_t
       continue;
     }
     if (free == 0)
-      continue; // a task's end wakes us
+      continue; // a task's end or an answer wakes us
     const SteadyTime opens = configured->second.gate.opens_at(Endpoint::submit, now);
     if (opens > now.steady) {
       wake_at(opens);

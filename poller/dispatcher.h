@@ -39,6 +39,8 @@ private:
     std::vector<QueueScan::Entry> unstartable; ///< their app is not configured
     std::vector<JobId> expired;
     bool promote = false;
+    std::size_t poll_room = 0; ///< how many polls and starts it may have
+    std::size_t start_room = 0;
     bool empty() const;
   };
   /// What the transaction did begin.
@@ -70,6 +72,7 @@ private:
   };
 
   bool dispatch_batch(Moment now);
+  Plan empty_plan() const;
   void take_in_hand(Begun& begun, Moment now);
   void send_all();
   void wake_at(SteadyTime moment) { wake_ = std::min(wake_, moment); }

@@ -192,6 +192,9 @@ void Engine::Impl::resume(std::vector<RunningTask> running, Moment now) {
 SteadyTime Engine::tick() {
   Impl& impl = *impl_;
   impl.foreign_change = false;
+  // Here, and not at the end of the last tick: what that one sent is on its way meanwhile.
+  if (impl.state.database.log_is_long())
+    impl.state.database.checkpoint();
   impl.collect();
   try {
     impl.work();
@@ -204,7 +207,8 @@ SteadyTime Engine::tick() {
   impl.state.database.durable();
   const Moment now = impl.state.now();
   impl.tell_troubles(now);
-  if (impl.settlement.unsaved() > 0 || std::exchange(impl.place_freed, false))
+  if (impl.settlement.unsaved() > 0 || std::exchange(impl.place_freed, false) ||
+      impl.state.database.log_is_long())
     return now.steady;
   if (impl.stopping)
     return now.steady + longest_store_retry;

@@ -29,18 +29,25 @@ constexpr std::uint64_t weigh_every = 4;
 constexpr double narrowing =
     -0.2; // kernel width falls as runs^-1/5, the optimal rate for a density
 
-/// Convolves with a two-sided exponential of the given standard deviation in buckets.
-void smooth(RunTimeShares& shares, double deviation) {
+/// By how much of itself each bucket is carried on to the next, for smooth(): `deviation` is the
+/// standard deviation in buckets.
+double decay_of(double deviation) {
   const double variance = deviation * deviation;
-  if (variance < 1e-6)
-    return;
-  const double decay = ((variance + 1) - std::sqrt(2 * variance + 1)) / variance;
-  double carried = 0;
-  for (double& share : shares)
-    share = carried = (1 - decay) * share + decay * carried;
-  carried = 0;
-  for (auto share = shares.rbegin(); share != shares.rend(); ++share)
-    *share = carried = (1 - decay) * *share + decay * carried;
+  return variance < 1e-6 ? 0 : ((variance + 1) - std::sqrt(2 * variance + 1)) / variance;
+}
+
+/// Convolves each column with a two-sided exponential.
+template <std::size_t Columns>
+void smooth(std::array<std::array<double, Columns>, buckets>& shares,
+            const std::array<double, Columns>& decay) {
+  std::array<double, Columns> carried{};
+  const auto step = [&](std::array<double, Columns>& row) {
+    for (std::size_t j = 0; j < Columns; ++j)
+      row[j] = carried[j] = (1 - decay[j]) * row[j] + decay[j] * carried[j];
+  };
+  std::for_each(shares.begin(), shares.end(), step);
+  carried.fill(0);
+  std::for_each(shares.rbegin(), shares.rend(), step);
 }
 
 void normalise(RunTimeShares& shares) {
@@ -96,13 +103,6 @@ Span span_of(const RunTime& run) {
   return span;
 }
 
-double mass(const RunTimeShares& shares, const Span& span) {
-  double sum = 0;
-  for (std::size_t i = span.first; i <= span.last; ++i)
-    sum += span.part(i) * shares[i];
-  return sum;
-}
-
 } // namespace
 
 RunTimePool::RunTimePool() : expectation_(base_expectation()) {}
@@ -115,12 +115,14 @@ void RunTimePool::learn(const RunTimeShares& shares) {
     return;
   next_refresh_ = std::max(runs_ + 1, runs_ * 1.05);
   ++version_;
-  expectation_ = counts_;
-  smooth(expectation_,
-         pool_width_octaves * std::pow(runs_, narrowing) * run_time_grid::buckets_per_octave);
+  std::array<std::array<double, 1>, buckets> smoothed;
+  for (std::size_t i = 0; i < buckets; ++i)
+    smoothed[i][0] = counts_[i];
+  smooth(smoothed, {decay_of(pool_width_octaves * std::pow(runs_, narrowing) *
+                             run_time_grid::buckets_per_octave)});
   const auto base = base_expectation();
   for (std::size_t i = 0; i < buckets; ++i)
-    expectation_[i] += base_weight * base[i];
+    expectation_[i] = smoothed[i][0] + base_weight * base[i];
   normalise(expectation_);
 }
 
@@ -128,27 +130,36 @@ RunTimeModel::RunTimeModel() {
   weight_.fill(1.0 / double{views});
 }
 
-RunTimeShares RunTimeModel::view(std::size_t index, const RunTimePool& pool) const {
-  const Memory& memory = memory_[index / widths];
-  RunTimeShares shares;
-  std::copy(memory.counts.begin(), memory.counts.end(), shares.begin());
-  smooth(shares, width_octaves[index % widths] * std::pow(std::max(1.0, memory.runs), narrowing) *
-                     run_time_grid::buckets_per_octave);
+RunTimeModel::Views RunTimeModel::look(const RunTimePool& pool) const {
+  Views shares;
+  std::array<double, views> decay{};
+  for (std::size_t j = 0; j < views; ++j) {
+    const Memory& memory = memory_[j / widths];
+    decay[j] =
+        decay_of(width_octaves[j % widths] * std::pow(std::max(1.0, memory.runs), narrowing) *
+                 run_time_grid::buckets_per_octave);
+    for (std::size_t i = 0; i < buckets; ++i)
+      shares[i][j] = static_cast<double>(memory.counts[i]);
+  }
+  smooth(shares, decay);
+  std::array<double, views> sum{};
   for (std::size_t i = 0; i < buckets; ++i)
-    shares[i] += prior_weight * pool.expectation()[i];
-  normalise(shares);
+    for (std::size_t j = 0; j < views; ++j)
+      sum[j] += shares[i][j] += prior_weight * pool.expectation()[i];
+  for (auto& row : shares)
+    for (std::size_t j = 0; j < views; ++j)
+      row[j] /= sum[j]; // not zero: no run time is impossible for the pool
   return shares;
 }
 
 RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
   if (runs_ == 0)
     return pool.expectation();
+  const Views shares = look(pool);
   RunTimeShares mixture{};
-  for (std::size_t j = 0; j < views; ++j) {
-    const auto shares = view(j, pool);
-    for (std::size_t i = 0; i < buckets; ++i)
-      mixture[i] += weight_[j] * shares[i];
-  }
+  for (std::size_t i = 0; i < buckets; ++i)
+    for (std::size_t j = 0; j < views; ++j)
+      mixture[i] += weight_[j] * shares[i][j];
   normalise(mixture);
   return mixture;
 }
@@ -169,12 +180,15 @@ void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {
   const bool weigh = runs_ < runs_for_every_weighing || runs_ % weigh_every == 0;
   std::array<double, views> likelihood{};
   if (weigh) {
-    outlook_.fill(0);
-    for (std::size_t j = 0; j < views; ++j) {
-      const auto shares = view(j, pool);
-      likelihood[j] = mass(shares, span);
-      for (std::size_t i = 0; i < buckets; ++i)
-        outlook_[i] += static_cast<float>(weight_[j] * shares[i]);
+    const Views shares = look(pool);
+    for (std::size_t i = span.first; i <= span.last; ++i)
+      for (std::size_t j = 0; j < views; ++j)
+        likelihood[j] += span.part(i) * shares[i][j];
+    for (std::size_t i = 0; i < buckets; ++i) {
+      double share = 0;
+      for (std::size_t j = 0; j < views; ++j)
+        share += weight_[j] * shares[i][j];
+      outlook_[i] = static_cast<float>(share);
     }
   }
   // An interval's mass is spread as the estimate so far has it.

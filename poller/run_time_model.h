@@ -54,8 +54,12 @@ private:
     double runs = 0;
   };
 
+  /// A share of each view, bucket by bucket: smoothing is a chain from bucket to bucket, and nine
+  /// chains side by side take little longer than one.
+  using Views = std::array<std::array<double, views>, run_time_grid::buckets>;
+
   void remember(const RunTimeShares& shares);
-  RunTimeShares view(std::size_t index, const RunTimePool& pool) const;
+  Views look(const RunTimePool& pool) const;
 
   std::array<Memory, memories> memory_;
   std::array<double, views> weight_;

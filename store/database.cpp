@@ -21,6 +21,7 @@
 #include <fstream>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 namespace kdq {
 namespace {
@@ -31,6 +32,13 @@ constexpr int instructions_per_check = 1'000'000;
 constexpr int checks_per_transaction = 200;
 constexpr int write_attempts = 3;
 constexpr int start_busy_timeout_ms = 5000;
+// Between two tries for a lock: SQLite's own handler pauses up to 25 ms, and a request that is due
+// would wait as long after the lock is free.
+constexpr std::chrono::milliseconds lock_retry{1};
+// Each new round of the log syncs its header under the lock: few rounds, yet always well before the
+// 1000 pages at which other programs would begin to checkpoint, too (SQLite before 3.51.3 can lose
+// rows with two who do).
+constexpr int long_log_pages = 600;
 
 // linux/magic.h: file systems on which the locks or the shared memory of WAL do not work.
 constexpr std::array<long, 7> network_file_systems = {
@@ -184,8 +192,21 @@ struct Database::Impl {
   std::function<void()> give_way = [] {};
   int checks_left = 0;
   bool undurable = false; ///< something was committed since the last sync
+  int log_pages = 0;      ///< of the log at our last commit; 0: checkpointed since
+  int lock_tries = 0;     ///< of one attempt at a transaction
 
   static int on_progress(void* self) { return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0; }
+
+  static int on_busy(void* self, int tries) {
+    if (tries >= static_cast<Impl*>(self)->lock_tries)
+      return 0;
+    std::this_thread::sleep_for(lock_retry);
+    return 1;
+  }
+  static int on_commit(void* self, sqlite3*, const char*, int pages) {
+    static_cast<Impl*>(self)->log_pages = pages;
+    return SQLITE_OK;
+  }
 
   void open(std::chrono::milliseconds busy_timeout);
   void check_if_suspect();
@@ -205,12 +226,8 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
     throw StoreBroken(file.string() + " cannot be put into WAL mode: another program has it open "
                                       "in another journal mode; close that program");
   db.exec("PRAGMA foreign_keys = OFF");
-  // NORMAL and an explicit durable(): the disk works while nobody waits for the lock. But each new
-  // round of the log syncs its header under the lock: few rounds, yet always well before the 1000
-  // pages at which other programs would begin to checkpoint, too (SQLite before 3.51.3 can lose
-  // rows with two who do).
+  // NORMAL and an explicit durable(): the disk works while nobody waits for the lock.
   db.exec("PRAGMA synchronous = NORMAL;"
-          "PRAGMA wal_autocheckpoint = 600;"
           "PRAGMA journal_size_limit = 16777216;"
           "PRAGMA temp_store = MEMORY;"
           // Freed pages are not overwritten: a long script would keep the lock five times as long.
@@ -228,7 +245,9 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   look = std::make_unique<Statement>(db, "BEGIN");
   begin = std::make_unique<Statement>(db, "BEGIN IMMEDIATE");
   commit = std::make_unique<Statement>(db, "COMMIT");
-  db.setBusyTimeout(static_cast<int>(busy_timeout.count()));
+  lock_tries = static_cast<int>(busy_timeout / lock_retry);
+  sqlite3_busy_handler(handle, on_busy, this);
+  sqlite3_wal_hook(handle, on_commit, this); // in the place of an automatic checkpoint
 }
 
 void Database::Impl::check_if_suspect() {
@@ -341,6 +360,16 @@ void Database::durable() {
     throw StoreBroken(impl_->file.string() + ": the disk did not confirm a write (code " +
                       std::to_string(code) + ")");
   impl_->undurable = false;
+}
+
+bool Database::log_is_long() const {
+  return impl_->log_pages >= long_log_pages;
+}
+
+void Database::checkpoint() {
+  sqlite3_wal_checkpoint_v2(impl_->connection->getHandle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
+                            nullptr, nullptr);
+  impl_->log_pages = 0;
 }
 
 bool Database::foreign_change() {

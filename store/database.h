@@ -56,6 +56,13 @@ public:
   /// never retried, because the kernel may have dropped the pages.
   void durable();
 
+  /// Whether commits of write() have made the write-ahead log so long that checkpoint() is due.
+  bool log_is_long() const;
+  /// Takes the log into the database file as far as readers allow, so that it is begun anew. Takes
+  /// the disk's time, without the write lock: to be called where nothing else is due. What fails is
+  /// tried again after a later write().
+  void checkpoint();
+
   /// Whether another connection has committed since the last call; true the first time.
   bool foreign_change();
 

@@ -1,7 +1,7 @@
 #include "store/timestamp.h"
 
+#include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 namespace kdq {
 namespace {
@@ -29,13 +29,20 @@ std::string to_text(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{time - day};
-  char text[64];
-  const int length = std::snprintf(
-      text, sizeof text, "%04d-%02u-%02u %02d:%02d:%02d.%03d", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return {text, static_cast<std::size_t>(length)};
+  std::string text = "0000-00-00 00:00:00.000";
+  // Digit by digit: a dozen of these for each job, and printf took 3 % of the processor's time.
+  const auto put = [&text](std::size_t last, auto number) {
+    for (; number > 0; number /= 10, --last)
+      text[last] = static_cast<char>('0' + number % 10);
+  };
+  put(3, std::clamp(static_cast<int>(date.year()), 0, 9999));
+  put(6, static_cast<unsigned>(date.month()));
+  put(9, static_cast<unsigned>(date.day()));
+  put(12, clock.hours().count());
+  put(15, clock.minutes().count());
+  put(18, clock.seconds().count());
+  put(22, clock.subseconds().count());
+  return text;
 }
 
 std::string utc_second(WallTime time) {

@@ -12,6 +12,7 @@ namespace kdq {
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
 /// `2026-01-31 09:05:00.250`, what `strftime('%Y-%m-%d %H:%M:%f')` gives; it sorts as text.
+/// Years 0 to 9999.
 std::string to_text(WallTime time);
 
 /// `2026-01-31 09:05:00 UTC`, for sentences; a fraction is cut off.

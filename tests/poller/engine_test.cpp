@@ -320,3 +320,30 @@ TEST_CASE("many jobs queued for one busy file do not hide those of other files")
   CHECK(world.state(5001) == "succeeded");
   CHECK(world.state(1) == "running");
 }
+
+TEST_CASE("no more is begun than goes out at once: a crash would lose what waits for its reply") {
+  EngineSettings settings = one_app();
+  settings.max_running = 1000;
+  EngineWorld world(settings);
+  const auto open_requests = [&](const std::string& endpoint) {
+    return world.user->number(
+        "SELECT count(*) FROM requests WHERE outcome IS NULL AND endpoint = '" + endpoint + "'");
+  };
+  for (int i = 0; i < 400; ++i)
+    world.user->enqueue("f" + std::to_string(i), R"({"ms": 3600000})", "n");
+  world.kdocs.latency = 10s;
+  world.run_for(1s);
+  CHECK(open_requests("submit") == 64);
+  std::int64_t most_polls = 0;
+  const bool all_run = world.run_until([&] {
+    CHECK(open_requests("submit") <= 64);
+    most_polls = std::max(most_polls, open_requests("status"));
+    return world.user->number("SELECT count(*) FROM jobs WHERE state = 'running'") == 400;
+  });
+  CHECK(all_run);
+  for (int second = 0; second < 200; ++second) {
+    world.run_for(1s);
+    most_polls = std::max(most_polls, open_requests("status"));
+  }
+  CHECK(most_polls == 128);
+}

@@ -3,6 +3,8 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/user.h"
 
+#include <SQLiteCpp/Database.h>
+
 #include <doctest/doctest.h>
 
 #include <sys/stat.h>
@@ -191,4 +193,44 @@ TEST_CASE("a planted trigger that never ends is interrupted") {
   }),
                   StoreUnavailable);
   CHECK(user.attempt("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')") == "");
+}
+
+TEST_CASE("a log that has become long is begun anew after a checkpoint") {
+  TempDir dir;
+  Database database(dir.path() / "queue.db");
+  User user(database.file());
+  user.enqueue("file", std::string(100'000, 'x'), "");
+  const auto change = [&](int number) {
+    database.write([&] {
+      // All pages of the script change with its text's length.
+      database.connection().exec("UPDATE jobs SET script = script || '" + std::to_string(number) +
+                                 std::string(5000, 'y') + "'");
+    });
+  };
+  int changes = 0;
+  for (; !database.log_is_long(); ++changes) {
+    REQUIRE(changes < 1000);
+    change(changes);
+  }
+  const auto long_log = database.log_bytes();
+  for (int i = 0; i < 10 * changes; ++i) {
+    if (database.log_is_long())
+      database.checkpoint();
+    CHECK(!database.log_is_long()); // until the next commit
+    database.write([&] { database.connection().exec("UPDATE jobs SET priority = priority + 1"); });
+  }
+  CHECK(database.log_bytes() <= long_log);
+}
+
+TEST_CASE("a reader that keeps the log does not make a checkpoint due again and again") {
+  TempDir dir;
+  Database database(dir.path() / "queue.db");
+  User user(database.file());
+  user.enqueue("file", std::string(4'000'000, 'x'), "");
+  user.exec("BEGIN; SELECT count(*) FROM jobs");
+  database.write([&] { database.connection().exec("UPDATE jobs SET script = script || 'y'"); });
+  REQUIRE(database.log_is_long());
+  database.checkpoint();
+  CHECK(!database.log_is_long());
+  user.exec("COMMIT");
 }

@@ -63,6 +63,8 @@ bool AppBooks::pay(Endpoint endpoint, WallTime now) {
   database_.write([&] {
     granted = ledger_.take(gate_.quota_key(endpoint, now), gate_.allowed(endpoint), 1) == 1;
   });
+  if (database_.log_is_long())
+    database_.checkpoint();
   if (!granted)
     gate_.quota_spent(endpoint, now);
   return granted;
