@@ -2,19 +2,26 @@
 
 #include "daemon/base_url.h"
 #include "daemon/version.h"
+#include "daemon/wait_set.h"
 #include "poller/kdocs_api.h"
 
 #include <curl/curl.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <array>
 #include <deque>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace kdq {
 
+using namespace std::chrono_literals;
+
 namespace {
+
+using Method = HttpRequest::Method;
 
 template <auto Free>
 struct Freer {
@@ -85,10 +92,48 @@ bool goes_to_loopback(const std::string& url) {
   return loopback;
 }
 
+/// Scheme and authority of a URL up to and with the `/` after them; empty for other forms, in which
+/// what follows might change the host (`http:///host`) or the verdict.
+std::string_view base_of(std::string_view url) {
+  const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
+  const std::size_t end = url.find_first_of("/?#\\", scheme);
+  if (scheme == 0 || end == url.npos || end == scheme || url[end] != '/')
+    return {};
+  return url.substr(0, end + 1);
+}
+
+/// goes_to_loopback() that remembers the last base: nearly all requests go to one server.
+class LoopbackRule {
+public:
+  bool operator()(const std::string& url) {
+    const std::string_view base = base_of(url);
+    if (!base.empty() && base == base_)
+      return loopback_;
+    const bool loopback = goes_to_loopback(url);
+    base_ = base;
+    loopback_ = loopback;
+    return loopback;
+  }
+
+private:
+  std::string base_;
+  bool loopback_ = false;
+};
+
+/// What decides a transfer's lasting options.
+struct Setup {
+  Method method = Method::get;
+  bool loopback = false;
+  std::string ca_file;
+  bool operator==(const Setup&) const = default;
+};
+
 /// One request on the wire. Used again and again; libcurl holds pointers into it while it runs, so
 /// it does not move.
 struct Transfer {
   Easy easy{curl_easy_init()};
+  std::optional<Setup> setup; ///< its options are set for; none: for nothing
+  std::size_t place = 0;      ///< in Impl::running
   RequestId id;
   std::string body;     ///< of the request
   std::string received; ///< of the reply
@@ -147,25 +192,34 @@ Delivery delivery_of(Transfer& transfer, CURLcode code) {
 } // namespace
 
 struct CurlTransport::Impl {
-  Impl(const Clock& a_clock, CurlLimits a_limits) : clock(a_clock), limits(a_limits) {
-    if (!multi)
-      throw std::runtime_error("libcurl cannot be set up");
-    check(curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS,
-                            static_cast<long>(limits.max_connections)));
-  }
-  ~Impl() {
-    for (const auto& transfer : running)
-      curl_multi_remove_handle(multi.get(), transfer->easy.get());
-  }
+  Impl(const Clock& a_clock, CurlLimits a_limits);
+  ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void start_waiting();
-  void set_options(Transfer& transfer, const HttpRequest& request);
+  static curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept;
+  static int close_socket(void* self, curl_socket_t socket) noexcept;
+  static int follow(CURL*, curl_socket_t socket, int what, void* self, void*) noexcept;
+  void act(curl_socket_t socket, int events);
+  bool wait(std::chrono::milliseconds longest);
   void progress();
   void finish(CURL* easy, CURLcode code);
 
+  bool any_waiting() const { return !gets.waiting.empty() || !posts.waiting.empty(); }
+  bool start_next();
+  void start(RequestId id, HttpRequest& request);
+  std::unique_ptr<Transfer> spare_for(Method method);
+  void set_lasting_options(Transfer& transfer, const Setup& wanted);
+
   using Transfers = std::vector<std::unique_ptr<Transfer>>;
+  /// The requests of one method.
+  struct Kind {
+    std::size_t max_running = 0;
+    std::size_t running = 0;
+    std::deque<std::pair<RequestId, HttpRequest>> waiting; ///< for a connection
+    Transfers spare; ///< used before; keeping them saves their buffers and most of the set-up
+  };
+  Kind& kind_of(Method method) { return method == Method::get ? gets : posts; }
 
   const Clock& clock;
   CurlLimits limits;
@@ -175,33 +229,100 @@ struct CurlTransport::Impl {
   Headers post_headers =
       header_list({"Accept: application/json", "Content-Type: application/json", "Expect:"});
   std::string agent = "kdocs-queued/" + std::string(version);
+  LoopbackRule goes_to_loopback;
+  WaitSet wait_set; ///< before multi, which closes its sockets through it
   Multi multi{curl_multi_init()};
-  std::vector<curl_waitfd> watched;
 
-  std::deque<std::pair<RequestId, HttpRequest>> waiting; ///< beyond max_connections
-  Transfers running;
-  Transfers spare; ///< used before; keeping them saves their buffers and the set-up
+  Kind gets;
+  Kind posts;
+  Transfers running; ///< of both kinds
   std::vector<Reply> replies;
 };
 
-void CurlTransport::Impl::set_options(Transfer& transfer, const HttpRequest& request) {
+CurlTransport::Impl::Impl(const Clock& a_clock, CurlLimits a_limits)
+    : clock(a_clock), limits(a_limits) {
+  if (!multi)
+    throw std::runtime_error("libcurl cannot be set up");
+  gets.max_running = limits.max_connections;
+  posts.max_running = std::min(limits.max_posts, limits.max_connections);
+  const auto max_connections = static_cast<long>(limits.max_connections);
+  check(curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, max_connections));
+  check(curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, &Impl::follow));
+  check(curl_multi_setopt(multi.get(), CURLMOPT_SOCKETDATA, static_cast<void*>(this)));
+}
+
+CurlTransport::Impl::~Impl() {
+  curl_multi_setopt(multi.get(), CURLMOPT_SOCKETFUNCTION, nullptr);
+  for (const auto& transfer : running)
+    curl_multi_remove_handle(multi.get(), transfer->easy.get());
+}
+
+curl_socket_t CurlTransport::Impl::open_socket(void* self, curlsocktype,
+                                               curl_sockaddr* address) noexcept {
+  return static_cast<Impl*>(self)->wait_set.open_socket(address->family, address->socktype,
+                                                        address->protocol);
+}
+
+int CurlTransport::Impl::close_socket(void* self, curl_socket_t socket) noexcept {
+  return static_cast<Impl*>(self)->wait_set.close_socket(socket);
+}
+
+/// CURLMOPT_SOCKETFUNCTION: libcurl says for which events of a socket it wants to be called. After
+/// a failure its current call fails, and check() throws.
+int CurlTransport::Impl::follow(CURL*, curl_socket_t socket, int what, void* self, void*) noexcept {
+  std::uint32_t events = 0;
+  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+    events |= EPOLLIN;
+  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+    events |= EPOLLOUT;
+  return static_cast<Impl*>(self)->wait_set.want(socket, events) ? 0 : -1;
+}
+
+/// `events`: CURL_CSELECT_*; with CURL_SOCKET_TIMEOUT and 0 libcurl does what its timers demand.
+void CurlTransport::Impl::act(curl_socket_t socket, int events) {
+  int still_running = 0;
+  check(curl_multi_socket_action(multi.get(), socket, events, &still_running));
+}
+
+/// Sleeps until something is ready or one of libcurl's timers is due, and lets libcurl handle what
+/// is ready. Whether a watched descriptor is.
+bool CurlTransport::Impl::wait(std::chrono::milliseconds longest) {
+  long timer = -1; // none
+  check(curl_multi_timeout(multi.get(), &timer));
+  if (timer >= 0)
+    longest = std::min(longest, std::chrono::milliseconds(timer));
+  bool watched_ready = false;
+  for (const auto& [fd, events, watched] : wait_set.wait(longest)) {
+    if (watched) {
+      watched_ready = true;
+      continue;
+    }
+    // A closed or broken connection is readable, too: reading tells what happened to it.
+    const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    const bool in = broken || (events & EPOLLIN) != 0;
+    const bool out = (events & EPOLLOUT) != 0;
+    act(fd, (in ? CURL_CSELECT_IN : 0) | (out ? CURL_CSELECT_OUT : 0) |
+                (broken ? CURL_CSELECT_ERR : 0));
+  }
+  return watched_ready;
+}
+
+void CurlTransport::Impl::set_lasting_options(Transfer& transfer, const Setup& wanted) {
   CURL* easy = transfer.easy.get();
-  const bool loopback = goes_to_loopback(request.url);
   curl_easy_reset(easy);
-  set(easy, CURLOPT_URL, request.url.c_str());
   set(easy, CURLOPT_PATH_AS_IS, 1L);
-  set(easy, CURLOPT_PROTOCOLS_STR, loopback ? "http,https" : "https");
+  set(easy, CURLOPT_PROTOCOLS_STR, wanted.loopback ? "http,https" : "https");
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(easy, CURLOPT_USERAGENT, agent.c_str());
-  if (loopback)
+  if (wanted.loopback)
     set(easy, CURLOPT_PROXY, "");
 
   set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!request.ca_file.empty()) {
-    set(easy, CURLOPT_CAINFO, request.ca_file.c_str());
+  if (!wanted.ca_file.empty()) {
+    set(easy, CURLOPT_CAINFO, wanted.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   }
 
@@ -210,6 +331,11 @@ void CurlTransport::Impl::set_options(Transfer& transfer, const HttpRequest& req
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(limits.total.count()));
   set(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(limits.max_idle_age.count()));
 
+  set(easy, CURLOPT_OPENSOCKETFUNCTION, &Impl::open_socket);
+  set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Impl::close_socket);
+  set(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(this));
+
   set(easy, CURLOPT_PRIVATE, static_cast<void*>(&transfer));
   set(easy, CURLOPT_ERRORBUFFER, transfer.error.data());
   set(easy, CURLOPT_WRITEFUNCTION, &Transfer::receive);
@@ -217,70 +343,107 @@ void CurlTransport::Impl::set_options(Transfer& transfer, const HttpRequest& req
   set(easy, CURLOPT_PREREQFUNCTION, &Transfer::before_sending);
   set(easy, CURLOPT_PREREQDATA, static_cast<void*>(&transfer));
 
-  const bool post = request.method == HttpRequest::Method::post;
+  const bool post = wanted.method == Method::post;
   set(easy, CURLOPT_HTTPHEADER, (post ? post_headers : get_headers).get());
-  if (post) {
+  if (post)
     set(easy, CURLOPT_POST, 1L);
-    set(easy, CURLOPT_POSTFIELDS, transfer.body.data());
-    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
-  }
 }
 
-void CurlTransport::Impl::start_waiting() {
-  while (!waiting.empty() && running.size() < limits.max_connections) {
-    auto [id, request] = std::move(waiting.front());
-    waiting.pop_front();
-    if (spare.empty())
-      spare.push_back(std::make_unique<Transfer>());
-    auto transfer = std::move(spare.back());
-    spare.pop_back();
-    transfer->id = id;
-    transfer->body = std::move(request.body);
-    transfer->received.clear();
-    transfer->max_reply_bytes = limits.max_reply_bytes;
-    transfer->attempts = 0;
-    transfer->too_long = false;
-    transfer->error.fill('\0');
+/// One that was used for the same method, if there is; no more are made than can run at once.
+std::unique_ptr<Transfer> CurlTransport::Impl::spare_for(Method method) {
+  const std::size_t made = running.size() + gets.spare.size() + posts.spare.size();
+  auto* spare = &kind_of(method).spare;
+  if (spare->empty() && made >= limits.max_connections)
+    spare = &kind_of(method == Method::get ? Method::post : Method::get).spare;
+  if (spare->empty())
+    spare->push_back(std::make_unique<Transfer>());
+  auto transfer = std::move(spare->back());
+  spare->pop_back();
+  return transfer;
+}
+
+/// Throws std::runtime_error if the request cannot be started; then it is not sent.
+void CurlTransport::Impl::start(RequestId id, HttpRequest& request) {
+  Setup wanted{request.method, goes_to_loopback(request.url), std::move(request.ca_file)};
+  auto transfer = spare_for(request.method);
+  CURL* easy = transfer->easy.get();
+  if (easy == nullptr)
+    throw std::runtime_error("libcurl has no memory");
+  transfer->id = id;
+  transfer->body = std::move(request.body);
+  transfer->received.clear();
+  transfer->max_reply_bytes = limits.max_reply_bytes;
+  transfer->attempts = 0;
+  transfer->too_long = false;
+  transfer->error.front() = '\0';
+  if (transfer->setup != wanted) {
+    set_lasting_options(*transfer, wanted);
+    transfer->setup = std::move(wanted);
+  }
+  set(easy, CURLOPT_URL, request.url.c_str());
+  if (request.method == Method::post) {
+    set(easy, CURLOPT_POSTFIELDS, transfer->body.data());
+    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer->body.size()));
+  }
+  check(curl_multi_add_handle(multi.get(), easy));
+  ++kind_of(request.method).running;
+  transfer->place = running.size();
+  running.push_back(std::move(transfer));
+}
+
+/// Starts one of the waiting requests, a GET if there is; false if none can be started.
+bool CurlTransport::Impl::start_next() {
+  if (running.size() >= limits.max_connections)
+    return false;
+  for (Kind* kind : {&gets, &posts}) {
+    if (kind->waiting.empty() || kind->running >= kind->max_running)
+      continue;
+    auto [id, request] = std::move(kind->waiting.front());
+    kind->waiting.pop_front();
     try {
-      if (!transfer->easy)
-        throw std::runtime_error("libcurl has no memory");
-      set_options(*transfer, request);
-      check(curl_multi_add_handle(multi.get(), transfer->easy.get()));
+      start(id, request);
     } catch (const std::runtime_error& error) {
       replies.push_back({id, NotSent{error.what()}});
-      continue;
     }
-    running.push_back(std::move(transfer));
+    return true;
   }
+  return false;
 }
 
 void CurlTransport::Impl::finish(CURL* easy, CURLcode code) {
-  const auto found = std::find_if(running.begin(), running.end(), [&](const auto& transfer) {
-    return transfer->easy.get() == easy;
-  });
-  auto transfer = std::move(*found);
-  *found = std::move(running.back());
+  char* owner = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+  const std::size_t place = reinterpret_cast<Transfer*>(owner)->place;
+  auto transfer = std::move(running[place]);
+  if (place + 1 < running.size()) {
+    running[place] = std::move(running.back());
+    running[place]->place = place;
+  }
   running.pop_back();
   replies.push_back({transfer->id, delivery_of(*transfer, code)});
   check(curl_multi_remove_handle(multi.get(), easy));
-  spare.push_back(std::move(transfer));
+  Kind& kind = kind_of(transfer->setup->method);
+  --kind.running;
+  kind.spare.push_back(std::move(transfer));
 }
 
 /// Does whatever can be done without waiting.
 void CurlTransport::Impl::progress() {
-  for (bool more = true; more;) {
-    start_waiting();
-    int still_running = 0;
-    check(curl_multi_perform(multi.get(), &still_running));
-    more = false;
+  for (;;) {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi.get(), &left)) {
       if (message->msg != CURLMSG_DONE)
         continue;
       const CURLcode code = message->data.result; // removing the handle frees the message
       finish(message->easy_handle, code);
-      more = !waiting.empty();
     }
+    while (start_next()) {
+    }
+    long timer = -1;
+    check(curl_multi_timeout(multi.get(), &timer));
+    if (timer != 0)
+      return;
+    act(CURL_SOCKET_TIMEOUT, 0); // this sends what was started, too
   }
 }
 
@@ -290,35 +453,31 @@ CurlTransport::CurlTransport(const Clock& clock, CurlLimits limits)
 CurlTransport::~CurlTransport() = default;
 
 void CurlTransport::watch(int fd) {
-  impl_->watched.push_back({fd, CURL_WAIT_POLLIN, 0});
+  impl_->wait_set.watch(fd);
 }
 
 void CurlTransport::send(RequestId id, HttpRequest request) {
-  impl_->waiting.emplace_back(id, std::move(request));
+  impl_->kind_of(request.method).waiting.emplace_back(id, std::move(request));
 }
 
 void CurlTransport::wait_until(SteadyTime wake) {
-  // libcurl takes an int of milliseconds; a long wait is several short ones.
-  constexpr std::chrono::milliseconds longest{600'000};
   auto& self = *impl_;
-  for (;;) {
-    self.progress();
-    if (!self.replies.empty())
-      return;
+  self.progress();
+  // The sockets are looked at once in any case: else a caller in a hurry would never see a reply.
+  for (bool ends = false; !ends;) {
     const SteadyTime now = self.clock.steady();
-    if (now >= wake)
-      return;
-    const auto wait = wake - longest > now ? longest : wake - now;
-    for (auto& fd : self.watched)
-      fd.revents = 0;
-    check(curl_multi_poll(self.multi.get(), self.watched.data(),
-                          static_cast<unsigned>(self.watched.size()),
-                          static_cast<int>(wait.count()), nullptr));
-    const auto ready = [](const curl_waitfd& fd) { return fd.revents != 0; };
-    if (std::any_of(self.watched.begin(), self.watched.end(), ready)) {
-      self.progress();
-      return;
-    }
+    const bool no_time = now >= wake || !self.replies.empty();
+    const auto wait = no_time ? 0ms : wake - now;
+    const bool watched_ready = self.wait(wait);
+    self.progress();
+    ends = no_time || watched_ready || !self.replies.empty();
+  }
+  // As long as replies make room for more requests these go on: the caller gets all at once, and
+  // stores all in one commit.
+  for (std::size_t seen = 0; seen < self.replies.size() && self.any_waiting();) {
+    seen = self.replies.size();
+    self.wait(0ms);
+    self.progress();
   }
 }
 

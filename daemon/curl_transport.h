@@ -21,8 +21,13 @@ struct CurlLimits {
   std::chrono::milliseconds total{60'000};
   std::size_t max_reply_bytes =
       std::size_t{16} * 1024 * 1024; ///< beyond: unanswered, with what fitted
-  /// Requests on the wire at once; further ones wait here, outside of the time limits.
+  /// Requests on the wire at once; further ones wait here, outside of the time limits, GETs before
+  /// POSTs and each in order of send().
   std::size_t max_connections = 64;
+  /// POSTs on the wire at once. The connections beyond are for GETs: a poll that is due finds one
+  /// even while slow starts hold all of theirs. A poll is answered well within a second, so eight
+  /// carry the polls of hundreds of running scripts.
+  std::size_t max_posts = 56;
   /// An idle connection older than this is not used again: servers commonly close theirs after 60 s
   /// or more, and a request on a dying connection would be unanswered.
   std::chrono::seconds max_idle_age{50};
@@ -44,7 +49,8 @@ public:
   CurlTransport(const CurlTransport&) = delete;
   CurlTransport& operator=(const CurlTransport&) = delete;
 
-  /// wait_until() also returns when `fd` is readable. The descriptor must stay open.
+  /// wait_until() also returns when `fd` is readable. The descriptor must stay open. Throws
+  /// std::system_error for what cannot be waited for, such as a regular file.
   void watch(int fd);
 
   void send(RequestId id, HttpRequest request) override;

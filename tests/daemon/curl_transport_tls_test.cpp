@@ -60,14 +60,18 @@ private:
   std::thread thread_;
 };
 
-Delivery exchange(const std::string& url, const std::string& ca_file) {
+Delivery exchange(CurlTransport& transport, const std::string& url, const std::string& ca_file) {
   const SystemClock clock;
-  CurlTransport transport(clock);
   transport.send(RequestId{1}, {HttpRequest::Method::get, url, "", ca_file});
   transport.wait_until(clock.steady() + 60s);
   auto replies = transport.take_replies();
   REQUIRE(replies.size() == 1);
   return replies.front().delivery;
+}
+Delivery exchange(const std::string& url, const std::string& ca_file) {
+  const SystemClock clock;
+  CurlTransport transport(clock);
+  return exchange(transport, url, ca_file);
 }
 
 } // namespace
@@ -102,4 +106,20 @@ TEST_CASE("a certificate for another host name is refused") {
   TlsServer server(own);
   CHECK(std::holds_alternative<NotSent>(exchange(server.url(), own.certificate)));
   CHECK(server.requests == 0);
+}
+
+TEST_CASE("each request is verified with its own certificate file, whatever the one before had") {
+  const TempDir dir;
+  const Certificate own = make_certificate(dir, "own", "IP:127.0.0.1");
+  const Certificate other = make_certificate(dir, "other", "IP:127.0.0.1");
+  TlsServer server(own);
+  const SystemClock clock;
+  CurlTransport transport(clock);
+  const std::string good = own.certificate;
+  for (const std::string& bad : {other.certificate.string(), std::string()}) {
+    CHECK(std::holds_alternative<Answered>(exchange(transport, server.url(), good)));
+    CHECK(std::holds_alternative<NotSent>(exchange(transport, server.url(), bad)));
+  }
+  CHECK(std::holds_alternative<Answered>(exchange(transport, server.url(), good)));
+  CHECK(server.requests == 3);
 }
