@@ -85,7 +85,7 @@ start_daemon() {
   "$queued" run --database "$db" --base-url "$base_url" --token-file "$work/token" "$@" \
     >> "$work/daemon.log" 2>&1 &
   daemon_pid=$!
-  wait_for 20 "the database" test -f "$db"
+  wait_for 20 "the daemon" grep -qsx "$daemon_pid" "$db.lock" # the database may be older than it
   wait_for 20 "the schema" sql "SELECT 1 FROM jobs LIMIT 1"
 }
 
