@@ -58,12 +58,12 @@ void add_jobs(QueueFile& queue, std::int64_t count) {
 
 /// Work is counted in requests, two a job: jobs that are half done count for half.
 nlohmann::json run_waves(const Options& options, Stage& stage, QueueFile& queue, bool refill) {
-  const auto succeeded = [&] { return queue.ended(); };
-  const std::int64_t behind = succeeded();
+  const auto ended = [&] { return queue.ended(); };
+  const std::int64_t behind = ended();
   if (refill)
     add_jobs(queue, wave);
   wait_for(
-      "the first wave", [&] { return succeeded() >= behind + wave; }, 2ms);
+      "the first wave", [&] { return ended() >= behind + wave; }, 2ms);
   const Usage before = stage.daemon().usage();
   const std::int64_t requests_before = queue.requests();
   const std::int64_t begin = monotonic_ns();
@@ -71,7 +71,7 @@ nlohmann::json run_waves(const Options& options, Stage& stage, QueueFile& queue,
     if (refill)
       add_jobs(queue, wave);
     wait_for(
-        "a wave", [&] { return succeeded() >= behind + i * wave; }, 2ms);
+        "a wave", [&] { return ended() >= behind + i * wave; }, 2ms);
   }
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
   const Usage used = stage.daemon().usage() - before;
