@@ -4,7 +4,7 @@
 #   bash tests/bench/run.sh --rounds 1       fewer rounds
 #   bash tests/bench/run.sh --quick          one round of everything in a small size: minutes
 #   bash tests/bench/run.sh --full           with 1,000,000 queued, 1,000,000 ended, 10,000,000 log rows
-#   bash tests/bench/run.sh --only drain     drain, wakeup, idle, scale, courtesy or bursts
+#   bash tests/bench/run.sh --only drain     drain, wakeup, idle, scale, courtesy, holds or bursts
 # --build FOLDER and --folder FOLDER (where the databases are; a local disk) come on top. What is
 # compared runs in turns (limit, daemon, limit, daemon, …); the tables show medians. Read ratios: the
 # absolute numbers are this machine's, with all that runs beside.
@@ -27,15 +27,17 @@ done
 
 # What one run of each has to do.
 jobs=20000 inserts=300 load=500 seconds=60 waves=12 shell_inserts=5000 shell_drain=2000 drain_jobs=300000
+hold_singles=200 hold_steady=800 hold_drain=100000 hold_bursts=50000
 much=(--queued 100000 --ended 100000 --lines 1000000)
 case $size in
   quick) jobs=5000 inserts=100 seconds=5 waves=4 shell_inserts=300 shell_drain=300 drain_jobs=60000
+         hold_singles=40 hold_steady=160 hold_drain=20000 hold_bursts=15000
          much=(--queued 20000 --ended 20000 --lines 200000) ;;
   full) much=(--queued 1000000 --ended 1000000 --lines 10000000) ;;
 esac
 
 cmake --preset release -B "$build" -DKDQ_BENCH=ON > /dev/null
-programs=(fast_kdocs limit limit_wakeup bench_report drain wakeup idle scale courtesy bursts)
+programs=(fast_kdocs limit limit_wakeup bench_report drain wakeup idle scale courtesy holds bursts)
 cmake --build "$build" --target kdocs-queued "${programs[@]}"
 bin=$build/tests/bench
 daemon=$(realpath "$build/daemon/kdocs-queued")
@@ -89,6 +91,12 @@ for round in $(seq "$rounds"); do
     of courtesy --inserts "$shell_drain" --load drain --drain-jobs "$drain_jobs"
     of courtesy --inserts "$shell_drain" --timeout
     of courtesy --inserts "$shell_drain" --timeout --load drain --drain-jobs "$drain_jobs"
+  fi
+  if wanted holds; then
+    of holds --load idle --jobs "$hold_singles"
+    of holds --load steady --jobs "$hold_steady"
+    of holds --load drain --jobs "$hold_drain"
+    of holds --load burst --jobs "$hold_bursts"
   fi
 done
 

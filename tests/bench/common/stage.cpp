@@ -143,11 +143,13 @@ void Stage::start_daemon(const std::string& base_url) {
   write_configuration(base_url);
   const fs::path socket = folder() / "notify";
   const ReadySocket ready(socket);
+  std::vector<std::string> environment = options_.environment;
+  environment.push_back("NOTIFY_SOCKET=" + socket.string());
   const std::int64_t begin = monotonic_ns();
-  daemon_ = std::make_unique<Process>(
-      std::vector<std::string>{options_.program.string(), "run", "--config",
-                               configuration().string()},
-      folder() / "daemon.log", std::vector<std::string>{"NOTIFY_SOCKET=" + socket.string()});
+  daemon_ =
+      std::make_unique<Process>(std::vector<std::string>{options_.program.string(), "run",
+                                                         "--config", configuration().string()},
+                                folder() / "daemon.log", environment);
   while (!ready.said_ready())
     if (!daemon_->running())
       throw std::runtime_error("the daemon has ended: " + last_words());

@@ -60,7 +60,8 @@ struct DaemonOptions {
   std::size_t max_running_per_file = 1;
   std::int64_t submit_quota = 1'000'000'000;
   std::int64_t status_quota = 1'000'000'000;
-  std::string log_level = "info"; ///< the product's default
+  std::string log_level = "info";         ///< the product's default
+  std::vector<std::string> environment{}; ///< of the daemon, but not of `init`; see Process
 };
 
 /// A folder with a database that the real program created, and the program itself.

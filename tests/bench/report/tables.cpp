@@ -23,6 +23,8 @@ std::string name_of(const nlohmann::json& line) {
   if (name == "courtesy")
     name += " " + line.at("load").get<std::string>() +
             (line.at("timeout").get<bool>() ? " with .timeout" : "");
+  if (name == "holds")
+    name += " " + line.at("load").get<std::string>();
   if (name == "bursts")
     name += line.at("max_running") > line.at("tasks") ? " started" : " waiting";
   return name;
@@ -170,6 +172,13 @@ std::string tables(const std::vector<Measured>& all) {
                       {"locked", "refused"},
                       {"locked_percent", "%"},
                       {"daemon_commits_per_s", "daemon's commits/s"}}) +
+         plain_table(all, "the daemon's write transactions",
+                     {"holds idle", "holds steady", "holds drain", "holds burst"},
+                     {{"holds", "how many"},
+                      {"p50_us", "lock held: p50 µs"},
+                      {"p99_us", "p99 µs"},
+                      {"max_us", "longest µs"},
+                      {"over_1_ms_percent", "over 1 ms: %"}}) +
          plain_table(all, "very many rows in one transaction", {"bursts waiting", "bursts started"},
                      {{"insert_ms", "INSERT ms"},
                       {"late_after_commit_max_ms", "latest poll, from the commit: ms"},
