@@ -85,12 +85,17 @@ void Engine::recover() {
   const bool spilled = impl.take_spilled();
   Impl::Lost lost;
   std::vector<RunningTask> running;
+  bool counted = false;
   state.database.write([&] {
     lost = impl.judge_open_requests(now);
     state.queue.confirm_none(now.wall);
-    state.queue.recount();
-    running = state.queue.running();
   });
+  state.database.read([&] {
+    running = state.queue.running();
+    counted = state.queue.counts_are_right();
+  });
+  if (!counted)
+    state.database.write([&] { state.queue.recount(); });
   state.database.durable();
   if (spilled)
     impl.spill.clear();

@@ -17,6 +17,13 @@ constexpr std::size_t max_moved_rows = 100;
 // on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
 constexpr std::int64_t max_unconfirmed_retries = 3;
 
+/// What a row of job_counts should say.
+constexpr char counted[] = "CASE state "
+                           "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
+                           "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_busy "
+                           "                     WHERE state IN ('submitting', 'running')) "
+                           "ELSE (SELECT count(*) FROM jobs WHERE state = 'unconfirmed') END";
+
 std::string digest_of(const SQLite::Column& script) {
   return script_digest(
       {static_cast<const char*>(script.getBlob()), static_cast<std::size_t>(script.getBytes())});
@@ -111,11 +118,9 @@ struct JobQueue::Impl {
                            "AND r.attempt = jobs.attempt AND r.outcome IS NULL)"};
   Statement drop_orphan{db, "DELETE FROM queue WHERE job_id = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued')"};
-  Statement recount{db, "UPDATE job_counts SET jobs = CASE state "
-                        "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
-                        "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_busy "
-                        "                     WHERE state IN ('submitting', 'running')) "
-                        "ELSE (SELECT count(*) FROM jobs WHERE state = 'unconfirmed') END"};
+  Statement wrong_counts{db,
+                         "SELECT count(*) FROM job_counts WHERE jobs <> " + std::string(counted)};
+  Statement recount{db, "UPDATE job_counts SET jobs = " + std::string(counted)};
   Statement submit_ended{db,
                          same_size_update({{"state", "?3"}, {"error", "?4"}, {"finished_at", "?5"}},
                                           "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
@@ -346,6 +351,10 @@ int JobQueue::confirm_none(WallTime now) {
 
 void JobQueue::drop_orphan(JobId job) {
   impl_->drop_orphan.run(job);
+}
+
+bool JobQueue::counts_are_right() {
+  return impl_->wrong_counts.integer() == 0;
 }
 
 void JobQueue::recount() {
