@@ -183,7 +183,7 @@ std::string tables(const std::vector<Measured>& all) {
                      {{"insert_ms", "INSERT ms"},
                       {"late_after_commit_max_ms", "latest poll, from the commit: ms"},
                       {"late_max_ms", "from its plan: ms"},
-                      {"calm_late_max_ms", "without the burst: ms"}});
+                      {"lock_only_after_commit_max_ms", "after a lock of that length: ms"}});
 }
 
 } // namespace kdq::bench
