@@ -23,6 +23,9 @@ namespace {
 
 using Method = HttpRequest::Method;
 
+// Of replies, before the caller gets the first: what is due meanwhile waits as long.
+constexpr std::chrono::milliseconds longest_gathering{5};
+
 template <auto Free>
 struct Freer {
   template <class Handle>
@@ -472,9 +475,11 @@ void CurlTransport::wait_until(SteadyTime wake) {
     self.progress();
     ends = no_time || watched_ready || !self.replies.empty();
   }
-  // As long as replies make room for more requests these go on: the caller gets all at once, and
-  // stores all in one commit.
-  for (std::size_t seen = 0; seen < self.replies.size() && self.any_waiting();) {
+  // As long as replies make room for more requests these go on: the caller gets many at once, and
+  // stores them with one wait for the disk.
+  const SteadyTime enough = self.clock.steady() + longest_gathering;
+  for (std::size_t seen = 0; seen < self.replies.size() && self.any_waiting() &&
+                             self.clock.steady() < enough;) {
     seen = self.replies.size();
     self.wait(0ms);
     self.progress();

@@ -21,8 +21,6 @@ constexpr std::size_t batch_starts = 24;
 constexpr std::size_t most_polls_under_way = 128;
 constexpr std::size_t most_starts_under_way = 64;
 constexpr std::size_t polls_that_pause_starts = 48;
-// Transactions of one dispatch.
-constexpr int most_batches = 8;
 // Between transactions that only set rows aside: a queue of 100,000 rows must not keep the write
 // lock from those who INSERT.
 constexpr std::chrono::milliseconds pause_between_scans{10};
@@ -41,13 +39,13 @@ bool Dispatcher::Plan::empty() const {
          scans.empty();
 }
 
-void Dispatcher::dispatch() {
+void Dispatcher::dispatch(SteadyTime until) {
   const Moment now = state_.now();
   token_.clear();
   try {
     // Several short transactions, one wait for the disk.
-    for (int batch = 0; batch < most_batches && dispatch_batch(now);)
-      ++batch;
+    while (dispatch_batch(now) && state_.clock.steady() < until) {
+    }
   } catch (const StoreUnavailable&) {
     send_all(); // what was begun before
     throw;

@@ -22,9 +22,10 @@ public:
         tokens_(tokens) {}
 
   /// Sends what is due and allowed, once its intents, and all that was committed before, are on
-  /// disk. Throws StoreUnavailable: what was not begun then is due as before. Call only while no
-  /// reply is unsaved.
-  void dispatch();
+  /// disk; begins with no more after `until`. Throws StoreUnavailable: what was not begun then is
+  /// due as before. Call only while replies can be stored. A job that turns out not to be sendable
+  /// is handed to the settlement.
+  void dispatch(SteadyTime until);
 
   /// When something will be due or allowed that was not at the last dispatch(); far future:
   /// nothing.

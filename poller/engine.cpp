@@ -21,6 +21,10 @@ constexpr std::chrono::milliseconds longest_store_retry = 1s;
 // its app is gone from the configuration or blocked, is not held for ever.
 constexpr std::chrono::milliseconds longest_silence = 24h;
 constexpr std::chrono::milliseconds silence_check = 10min;
+// Replies are stored, and requests begun, for so long in a tick: what becomes due meanwhile waits
+// for both, and a poll shall not be late by more than 50 ms. It is enough for what a transport
+// hands over at once, with one wait for the disk.
+constexpr std::chrono::milliseconds longest_turn = 10ms;
 
 } // namespace
 
@@ -47,7 +51,6 @@ struct Engine::Impl {
   bool stopping = false;
   bool foreign_change = false;
   bool unread_change = false; ///< seen, and not looked into: the database was locked
-  bool place_freed = false;   ///< by a job that could not be sent: there may be another to start
   int store_failures = 0;     ///< in a row
   std::string store_trouble;
   std::map<std::string, std::string> told_trouble; ///< by app
@@ -212,8 +215,7 @@ SteadyTime Engine::tick() {
   impl.state.database.durable();
   const Moment now = impl.state.now();
   impl.tell_troubles(now);
-  if (impl.settlement.unsaved() > 0 || std::exchange(impl.place_freed, false) ||
-      impl.state.database.log_is_long())
+  if (impl.settlement.unsaved() > 0 || impl.state.database.log_is_long())
     return now.steady;
   if (impl.stopping)
     return now.steady + longest_store_retry;
@@ -229,14 +231,12 @@ void Engine::Impl::collect() {
 }
 
 void Engine::Impl::work() {
-  settlement.save();
+  settlement.save(state.clock.steady() + longest_turn);
   notice();
   if (stopping)
     return;
   drop_silent();
-  dispatcher.dispatch();
-  place_freed = settlement.unsaved() > 0;
-  settlement.save(); // jobs that turned out not to be sendable
+  dispatcher.dispatch(state.clock.steady() + longest_turn);
   housekeeping.work();
 }
 

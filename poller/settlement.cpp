@@ -45,9 +45,11 @@ void Settlement::add(Reply reply) {
   add(judge(found->second, std::move(reply.delivery)));
 }
 
-void Settlement::save() {
-  while (!unsaved_.empty()) {
+void Settlement::save(SteadyTime until) {
+  for (bool first = true; !unsaved_.empty(); first = false) {
     const Moment now = state_.now();
+    if (!first && now.steady >= until)
+      return;
     const std::size_t count = next_batch();
     std::vector<StatusChange> changes(count);
     for (std::size_t i = 0; i < count; ++i) {

@@ -19,9 +19,10 @@ public:
   void add(Judgement judgement) { unsaved_.push_back({std::move(judgement), {}, {}}); }
   std::size_t unsaved() const { return unsaved_.size(); }
 
-  /// Commits all of them, in batches; they are on disk after the next Database::durable(), which
-  /// comes before anything is sent. Throws StoreUnavailable: what is not committed stays.
-  void save();
+  /// Commits them in batches until all are or the time has come; one batch in any case. They are on
+  /// disk after the next Database::durable(), which comes before anything is sent. Throws
+  /// StoreUnavailable: what is not committed stays.
+  void save(SteadyTime until = SteadyTime::max());
 
   /// Writes what is not stored to the spill file; nothing is left to be saved then.
   void spill(SpillFile& file);

@@ -347,3 +347,29 @@ TEST_CASE("no more is begun than goes out at once: a crash would lose what waits
   }
   CHECK(most_polls == 128);
 }
+
+TEST_CASE("a poll that is due waits neither for all replies to be stored nor for all starts") {
+  EngineSettings settings = one_app();
+  settings.max_running = 1000;
+  EngineWorld world(settings);
+  const auto polls = [&] { return world.kdocs.received(Endpoint::status); };
+  world.user->enqueue("polled", R"({"ms": 3600000})", "n");
+  REQUIRE(world.run_until([&] { return polls() == 1; }));
+  const SteadyTime due = world.engine->tick();
+  REQUIRE(world.engine->in_flight() == 0);
+  for (int i = 0; i < 400; ++i)
+    world.user->enqueue("f" + std::to_string(i), R"({"ms": 3600000})", "n");
+  world.clock.advance_to(due - world.kdocs.latency);
+  world.engine->tick();
+  world.kdocs.wait_until(due); // to the replies of all starts
+  REQUIRE(world.clock.steady() == due);
+  REQUIRE(polls() == 1);
+  world.clock.each_look = 5ms;
+  world.engine->tick();
+  world.clock.each_look = 0ms;
+  CHECK(world.engine->status().unsaved_replies > 0);
+  world.kdocs.wait_until(world.clock.steady() + world.kdocs.latency);
+  CHECK(polls() == 2);
+  world.run_for(10s);
+  CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'running'") == 401);
+}

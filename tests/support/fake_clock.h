@@ -1,4 +1,4 @@
-// A clock that stands still until a test moves it.
+// A clock that stands still until a test moves it, or lets each look at it take time.
 #pragma once
 
 #include "poller/clock.h"
@@ -11,7 +11,10 @@ public:
       : wall_(start), elsewhere_(start) {}
 
   WallTime wall() const override { return wall_; }
-  SteadyTime steady() const override { return steady_; }
+  SteadyTime steady() const override {
+    steady_ += each_look;
+    return steady_;
+  }
 
   /// Civil time on machines whose clock nobody sets, such as the service's.
   WallTime elsewhere() const { return elsewhere_; }
@@ -26,13 +29,15 @@ public:
     if (moment > steady_)
       advance(moment - steady_);
   }
+  /// A slow machine: so much has gone by at each look at the monotonic clock.
+  std::chrono::milliseconds each_look{0};
   /// Somebody sets the civil clock; the monotonic one does not notice.
   void step_wall(std::chrono::milliseconds by) { wall_ += by; }
 
 private:
   WallTime wall_;
   WallTime elsewhere_;
-  SteadyTime steady_{std::chrono::hours(1)};
+  mutable SteadyTime steady_{std::chrono::hours(1)};
 };
 
 } // namespace kdq::test
