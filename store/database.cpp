@@ -39,6 +39,8 @@ constexpr std::chrono::milliseconds lock_retry{1};
 // 1000 pages at which other programs would begin to checkpoint, too (SQLite before 3.51.3 can lose
 // rows with two who do).
 constexpr int long_log_pages = 600;
+// By which a long log may grow before it cannot wait any more; still below those 1000.
+constexpr int patience_pages = 250;
 
 // linux/magic.h: file systems on which the locks or the shared memory of WAL do not work.
 constexpr std::array<long, 7> network_file_systems = {
@@ -193,6 +195,7 @@ struct Database::Impl {
   int checks_left = 0;
   bool undurable = false; ///< something was committed since the last sync
   int log_pages = 0;      ///< of the log at our last commit; 0: checkpointed since
+  int became_long_at = 0; ///< log_pages when a checkpoint became due; 0: it is not
   int lock_tries = 0;     ///< of one attempt at a transaction
 
   static int on_progress(void* self) { return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0; }
@@ -204,7 +207,12 @@ struct Database::Impl {
     return 1;
   }
   static int on_commit(void* self, sqlite3*, const char*, int pages) {
-    static_cast<Impl*>(self)->log_pages = pages;
+    auto& impl = *static_cast<Impl*>(self);
+    impl.log_pages = pages;
+    if (pages < long_log_pages)
+      impl.became_long_at = 0; // begun anew: another connection has made a checkpoint
+    else if (impl.became_long_at == 0)
+      impl.became_long_at = pages;
     return SQLITE_OK;
   }
 
@@ -363,13 +371,18 @@ void Database::durable() {
 }
 
 bool Database::log_is_long() const {
-  return impl_->log_pages >= long_log_pages;
+  return impl_->became_long_at > 0;
+}
+
+bool Database::log_is_too_long() const {
+  return log_is_long() && impl_->log_pages - impl_->became_long_at >= patience_pages;
 }
 
 void Database::checkpoint() {
   sqlite3_wal_checkpoint_v2(impl_->connection->getHandle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
                             nullptr, nullptr);
   impl_->log_pages = 0;
+  impl_->became_long_at = 0;
 }
 
 bool Database::foreign_change() {

@@ -58,6 +58,8 @@ public:
 
   /// Whether commits of write() have made the write-ahead log so long that checkpoint() is due.
   bool log_is_long() const;
+  /// Whether it has grown on since by so much that the checkpoint should not wait any longer.
+  bool log_is_too_long() const;
   /// Takes the log into the database file as far as readers allow, so that it is begun anew. Takes
   /// the disk's time, without the write lock: to be called where nothing else is due. What fails is
   /// tried again after a later write().

@@ -373,3 +373,38 @@ TEST_CASE("a poll that is due waits neither for all replies to be stored nor for
   world.run_for(10s);
   CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'running'") == 401);
 }
+
+TEST_CASE("a checkpoint waits for a poll that is due soon, unless the log grows on and on") {
+  EngineSettings settings = one_app();
+  settings.max_running = 1000;
+  EngineWorld world(settings);
+  const auto polls = [&] { return world.kdocs.received(Endpoint::status); };
+  const auto megabytes = [](int count) {
+    return R"({"ms": 3600000, "pad": ")" + std::string(static_cast<std::size_t>(count) << 20, 'x') +
+           "\"}";
+  };
+  world.user->exec("PRAGMA wal_autocheckpoint = 0");
+  world.user->enqueue("polled", R"({"ms": 3600000})", "n");
+  REQUIRE(world.run_until([&] { return polls() == 1; }));
+  const SteadyTime due = world.engine->tick();
+  world.clock.advance_to(due - 10ms);
+  SUBCASE("a long log waits until the poll is sent") {
+    world.user->enqueue("f", megabytes(4), "n");
+    CHECK(world.engine->tick() == due);
+    CHECK(polls() == 1);
+    CHECK(world.database->log_is_long());
+    world.run_for(1s);
+    CHECK(polls() > 1);
+    CHECK(!world.database->log_is_long());
+  }
+  SUBCASE("one that has grown since does not") {
+    world.user->enqueue("f", megabytes(4), "n");
+    world.engine->tick();
+    world.user->enqueue("g", megabytes(4), "n");
+    CHECK(world.engine->tick() == world.clock.steady());
+    REQUIRE(world.database->log_is_too_long());
+    world.engine->tick();
+    CHECK(!world.database->log_is_too_long());
+    CHECK(polls() == 1);
+  }
+}

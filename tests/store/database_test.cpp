@@ -230,7 +230,26 @@ TEST_CASE("a reader that keeps the log does not make a checkpoint due again and 
   user.exec("BEGIN; SELECT count(*) FROM jobs");
   database.write([&] { database.connection().exec("UPDATE jobs SET script = script || 'y'"); });
   REQUIRE(database.log_is_long());
+  CHECK(!database.log_is_too_long()); // however long it was at once
   database.checkpoint();
   CHECK(!database.log_is_long());
   user.exec("COMMIT");
+}
+
+TEST_CASE("a long log becomes too long as it grows on") {
+  TempDir dir;
+  Database database(dir.path() / "queue.db");
+  User user(database.file());
+  user.enqueue("file", std::string(4'000'000, 'x'), "");
+  const auto rewrite = [&] {
+    database.write([&] { database.connection().exec("UPDATE jobs SET script = script || 'y'"); });
+  };
+  rewrite();
+  REQUIRE(database.log_is_long());
+  rewrite();
+  CHECK(database.log_is_too_long());
+  database.checkpoint();
+  CHECK(!database.log_is_too_long());
+  rewrite();
+  CHECK(!database.log_is_too_long());
 }
