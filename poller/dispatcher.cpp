@@ -360,9 +360,7 @@ void Dispatcher::begin_starts(const Plan& plan, Begun& begun, WallTime now) {
       begun.spent.push_back(purse.key(entry.app));
       continue;
     }
-    std::optional<ClaimedJob> job;
-    if (state_.queue.still_startable(entry, now))
-      job = state_.queue.begin_submit(entry.id);
+    auto job = state_.queue.begin_submit(entry, now);
     if (!job) {
       begun.missed = true;
       purse.unpay(entry.app); // cancelled since the scan

@@ -229,7 +229,6 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   SQLite::Database& db = *connection;
   sqlite3* handle = db.getHandle();
   sqlite3_extended_result_codes(handle, 1);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   if (db.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal")
     throw StoreBroken(file.string() + " cannot be put into WAL mode: another program has it open "
                                       "in another journal mode; close that program");
@@ -242,6 +241,8 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           "PRAGMA secure_delete = FAST;"
           "PRAGMA mmap_size = 0;");
   migrate(db, file.string());
+  // Not earlier: a migration may change the text of the schema.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   // Not earlier: with it, a migration that builds a table anew would delete the rows of a user's
   // own table that refer to it.
   db.exec("PRAGMA foreign_keys = ON");

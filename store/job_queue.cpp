@@ -93,6 +93,13 @@ struct JobQueue::Impl {
                                 "AND (timed = 0 OR due <= ?4)"};
   Statement still_expired{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued' "
                               "AND expires_at <= ?2"};
+  // The daemon's own steps keep queue and counters in step without a trigger (0007_usual_way.sql).
+  Statement take{db, "DELETE FROM queue WHERE job_id = ?1 AND app = ?2 AND file_token = ?3 "
+                     "AND lane = 'ready' AND (timed = 0 OR due <= ?4)"};
+  Statement queued_job{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued'"};
+  Statement take_any{db, "DELETE FROM queue WHERE job_id = ?1"};
+  Statement count_claim{db, "UPDATE job_counts SET jobs = jobs + iif(state = 'queued', -1, 1) "
+                            "WHERE state = 'queued' OR state = 'running'"};
   // Not one statement with RETURNING: that makes a table of its own for what it returns.
   Statement claimed{db, "SELECT attempt + 1, app, file_token, CAST(script AS BLOB), "
                         "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), timeout_s "
@@ -103,9 +110,9 @@ struct JobQueue::Impl {
               "id = ?1")};
   Statement add_start{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
                           "VALUES (?1, ?2, 'submit', ?3)"};
-  Statement begin_poll{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
-                           "SELECT id, attempt, 'status', ?3 FROM jobs "
-                           "WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+  Statement runs{db, "SELECT 1 FROM jobs WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
+  Statement add_poll{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
+                         "VALUES (?1, ?2, 'status', ?3)"};
   Statement submitted{
       db, same_size_update({{"state", "'running'"}, {"task_id", "?3"}, {"submitted_at", "?4"}},
                            "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
@@ -148,6 +155,8 @@ struct JobQueue::Impl {
                                         {"finished_at", "?7"},
                                         {"polls", "polls + ?8", number}},
                                        "id = ?1 AND attempt = ?2 AND state = 'running'")};
+
+  std::optional<ClaimedJob> claim_job(JobId job);
 };
 
 JobQueue::JobQueue(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
@@ -297,26 +306,42 @@ bool JobQueue::still_expired(JobId job, WallTime now) {
   return impl_->still_expired.integer(job, now).has_value();
 }
 
+std::optional<ClaimedJob> JobQueue::begin_submit(const QueueScan::Entry& entry, WallTime now) {
+  if (impl_->take.run(entry.id, entry.app, entry.file_token, now) == 0)
+    return std::nullopt;
+  return impl_->claim_job(entry.id);
+}
+
 std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
-  std::optional<ClaimedJob> claimed;
-  impl_->claimed.each(
+  if (!impl_->queued_job.integer(job))
+    return std::nullopt;
+  impl_->take_any.run(job);
+  return impl_->claim_job(job);
+}
+
+/// After its row was taken from the queue.
+std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
+  std::optional<ClaimedJob> found;
+  claimed.each(
       [&](SQLite::Statement& row) {
-        claimed.emplace();
-        claimed->id = job;
-        claimed->attempt = row.getColumn(0).getInt();
-        claimed->app = row.getColumn(1).getString();
-        claimed->file_token = row.getColumn(2).getString();
-        claimed->script = row.getColumn(3).getString();
-        claimed->script_name = row.getColumn(4).getString();
-        claimed->argv = row.getColumn(5).getString();
+        found.emplace();
+        found->id = job;
+        found->attempt = row.getColumn(0).getInt();
+        found->app = row.getColumn(1).getString();
+        found->file_token = row.getColumn(2).getString();
+        found->script = row.getColumn(3).getString();
+        found->script_name = row.getColumn(4).getString();
+        found->argv = row.getColumn(5).getString();
         if (!row.getColumn(6).isNull())
-          claimed->timeout = std::chrono::seconds(row.getColumn(6).getInt64());
+          found->timeout = std::chrono::seconds(row.getColumn(6).getInt64());
         return true;
       },
       job);
-  if (claimed)
-    impl_->claim.run(job);
-  return claimed;
+  if (found) {
+    claim.run(job);
+    count_claim.run();
+  }
+  return found;
 }
 
 RequestId JobQueue::add_start(JobId job, int attempt, WallTime now) {
@@ -325,8 +350,9 @@ RequestId JobQueue::add_start(JobId job, int attempt, WallTime now) {
 }
 
 std::optional<RequestId> JobQueue::begin_poll(JobId job, int attempt, WallTime now) {
-  if (impl_->begin_poll.run(job, attempt, now) == 0)
+  if (!impl_->runs.integer(job, attempt))
     return std::nullopt;
+  impl_->add_poll.run(job, attempt, now);
   return RequestId{impl_->db.getLastInsertRowid()};
 }
 
