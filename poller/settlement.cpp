@@ -13,8 +13,8 @@ using kdocs_api::Verdict;
 
 // Replies and lines stored by one transaction: it holds the write lock for well under a
 // millisecond (tests/bench/holds). One reply is never split, however many lines it has.
-constexpr std::size_t batch_replies = 16;
-constexpr std::size_t batch_lines = 75;
+constexpr std::size_t batch_replies = 32;
+constexpr std::size_t batch_lines = 150;
 // kdocs-api §3: three in a row say that the task is expired or wrong.
 constexpr int replies_until_task_is_gone = 3;
 // A code that is not in the table: a bounded number of times, then the job is held for the
@@ -32,6 +32,12 @@ constexpr std::chrono::milliseconds gap_of_unknown_status = 1min;
 // Between the attempts of a script that failed.
 constexpr std::chrono::milliseconds first_rerun = 30s;
 constexpr std::chrono::milliseconds longest_rerun = 1h;
+
+/// Whether the reply that says the end holds the whole log, from its opening to its closing line.
+bool has_frame(const std::vector<LogLine>& lines) {
+  return !lines.empty() && lines.front().message == kdocs_api::opening_line &&
+         lines.back().message == kdocs_api::closing_line;
+}
 
 std::string seconds_text(std::chrono::milliseconds span) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(span).count()) + " s";
@@ -58,8 +64,11 @@ void Settlement::save(SteadyTime until) {
     }
     std::vector<Step> steps(count);
     state_.database.write([&] {
+      starts_.clear();
       for (std::size_t i = 0; i < count; ++i)
         steps[i] = apply(unsaved_[i], changes[i], now);
+      for (const auto& [when, starts] : starts_)
+        state_.run_times.count_starts(when.first, when.second, starts);
     });
     for (std::size_t i = 0; i < count; ++i)
       follow_up(unsaved_[i].judgement, steps[i], now);
@@ -211,7 +220,7 @@ Settlement::Step Settlement::apply_start(const Judgement& judgement, WallTime no
     return applied ? Step{state, error} : Step{};
   };
   if (const auto* started = std::get_if<Started>(&judgement.meaning)) {
-    state_.run_times.count_start(request.paid_from.app, request.sent_at);
+    ++starts_[{request.paid_from.app, RunTimes::half_minute(request.sent_at)}];
     return step(queue.submitted(request.job, request.attempt, started->task, request.sent_at),
                 JobState::running, {});
   }
@@ -236,7 +245,7 @@ Settlement::Step Settlement::apply_poll(const Judgement& judgement, StatusChange
   if (!gap.empty())
     from = state_.log.complete_until(request.job, request.attempt);
   if (gap.empty() && std::holds_alternative<Reported>(judgement.meaning) && change.end &&
-      *change.end != JobState::timed_out &&
+      *change.end != JobState::timed_out && !has_frame(judgement.lines) &&
       state_.log.lacks_frame(request.job, request.attempt, kdocs_api::opening_line,
                              *change.end == JobState::succeeded ? kdocs_api::closing_line : "")) {
     gap = "the log that KDocs gave lacks its opening or its closing line";

@@ -5,6 +5,9 @@
 
 #include <cstddef>
 #include <deque>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace kdq {
@@ -56,6 +59,7 @@ private:
 
   EngineState& state_;
   std::deque<Unsaved> unsaved_;
+  std::map<std::pair<std::string, WallTime>, std::int64_t> starts_; ///< of this transaction
 };
 
 } // namespace kdq

@@ -10,12 +10,15 @@
 namespace kdq {
 namespace {
 
-constexpr auto number = Assignment::Kind::number;
+using enum Assignment::Kind;
 
 // Bounds of one look, so that no transaction or tick grows with the queue.
 constexpr std::size_t max_moved_rows = 100;
 // on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
 constexpr std::int64_t max_unconfirmed_retries = 3;
+
+/// As long as each of the times that are stored.
+constexpr std::string_view a_time = "YYYY-MM-DD HH:MM:SS.SSS";
 
 /// What a row of job_counts should say.
 constexpr char counted[] = "CASE state "
@@ -104,18 +107,20 @@ struct JobQueue::Impl {
   Statement claimed{db, "SELECT attempt + 1, app, file_token, CAST(script AS BLOB), "
                         "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), timeout_s "
                         "FROM jobs WHERE id = ?1 AND state = 'queued'"};
-  Statement claim{
-      db, same_size_update(
-              {{"state", "'submitting'"}, {"attempt", "attempt + 1", number}, {"error", "NULL"}},
-              "id = ?1")};
+  Statement claim{db, same_size_update({{"state", "'submitting'", word},
+                                        {"attempt", "attempt + 1", number},
+                                        {"error", "NULL", text}},
+                                       "?2", "id = ?1")};
   Statement add_start{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
                           "VALUES (?1, ?2, 'submit', ?3)"};
   Statement runs{db, "SELECT 1 FROM jobs WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
   Statement add_poll{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
                          "VALUES (?1, ?2, 'status', ?3)"};
-  Statement submitted{
-      db, same_size_update({{"state", "'running'"}, {"task_id", "?3"}, {"submitted_at", "?4"}},
-                           "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
+  Statement submitted{db,
+                      same_size_update({{"state", "'running'", word},
+                                        {"task_id", "?3", text},
+                                        {"submitted_at", "?4", word}},
+                                       "?5", "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
   Statement put_back{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1, error = ?3 "
                          "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement no_request{db, "SELECT id, attempt FROM jobs INDEXED BY jobs_busy "
@@ -128,9 +133,10 @@ struct JobQueue::Impl {
   Statement wrong_counts{db,
                          "SELECT count(*) FROM job_counts WHERE jobs <> " + std::string(counted)};
   Statement recount{db, "UPDATE job_counts SET jobs = " + std::string(counted)};
-  Statement submit_ended{db,
-                         same_size_update({{"state", "?3"}, {"error", "?4"}, {"finished_at", "?5"}},
-                                          "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
+  Statement submit_ended{
+      db,
+      same_size_update({{"state", "?3", word}, {"error", "?4", text}, {"finished_at", "?5", word}},
+                       "?6", "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
   Statement requeue{db, "UPDATE jobs SET state = 'queued' WHERE id = ?1"};
   Statement unconfirmed_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
                                    "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
@@ -138,23 +144,24 @@ struct JobQueue::Impl {
                                    "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement not_confirmed{db, "UPDATE jobs SET state = ?2, error = ?3, "
                               "finished_at = iif(?2 = 'failed', ?4, NULL) WHERE id = ?1"};
-  Statement still_running{db, same_size_update({{"remote_status", "coalesce(?3, remote_status)"},
-                                                {"error", "?4"},
-                                                {"polls", "polls + ?5", number}},
-                                               "id = ?1 AND attempt = ?2 AND state = 'running'")};
+  Statement still_running{
+      db, same_size_update({{"remote_status", "?3", given},
+                            {"error", "?4", text},
+                            {"polls", "polls + ?5", number}},
+                           "?6", "id = ?1 AND attempt = ?2 AND state = 'running'")};
   Statement try_again{db, "UPDATE jobs SET state = 'queued', run_at = ?3 WHERE id = ?1 "
                           "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts "
                           "AND (expires_at IS NULL OR expires_at > ?3)"};
   Statement cancelled_poll{db, "UPDATE jobs SET polls = polls + ?3 "
                                "WHERE id = ?1 AND attempt = ?2 AND state = 'cancelled'"};
   Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
-  Statement ended{db, same_size_update({{"state", "?3"},
-                                        {"remote_status", "coalesce(?4, remote_status)"},
-                                        {"result", "?5"},
-                                        {"error", "?6"},
-                                        {"finished_at", "?7"},
+  Statement ended{db, same_size_update({{"state", "?3", word},
+                                        {"remote_status", "?4", given},
+                                        {"result", "?5", text},
+                                        {"error", "?6", text},
+                                        {"finished_at", "?7", word},
                                         {"polls", "polls + ?8", number}},
-                                       "id = ?1 AND attempt = ?2 AND state = 'running'")};
+                                       "?9", "id = ?1 AND attempt = ?2 AND state = 'running'")};
 
   std::optional<ClaimedJob> claim_job(JobId job);
 };
@@ -338,7 +345,7 @@ std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
       },
       job);
   if (found) {
-    claim.run(job);
+    claim.run(job, bytes_in_row({to_text(JobState::submitting)}));
     count_claim.run();
   }
   return found;
@@ -357,7 +364,9 @@ std::optional<RequestId> JobQueue::begin_poll(JobId job, int attempt, WallTime n
 }
 
 bool JobQueue::submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at) {
-  return impl_->submitted.run(job, attempt, task.value, submitted_at) == 1;
+  const std::int64_t bytes =
+      bytes_in_row({to_text(JobState::running), task.value, a_time});
+  return impl_->submitted.run(job, attempt, task.value, submitted_at, bytes) == 1;
 }
 
 bool JobQueue::put_back(JobId job, int attempt, const std::string& error) {
@@ -420,7 +429,8 @@ std::optional<JobState> JobQueue::not_confirmed(JobId job, int attempt, const st
 
 bool JobQueue::submit_ended(JobId job, int attempt, JobState end, const std::string& error,
                             WallTime now) {
-  return impl_->submit_ended.run(job, attempt, end, error, now) == 1;
+  const std::int64_t bytes = bytes_in_row({to_text(end), error, a_time});
+  return impl_->submit_ended.run(job, attempt, end, error, now, bytes) == 1;
 }
 
 bool JobQueue::try_again(JobId job, int attempt, WallTime at) {
@@ -428,17 +438,22 @@ bool JobQueue::try_again(JobId job, int attempt, WallTime at) {
 }
 
 bool JobQueue::status_seen(JobId job, int attempt, const StatusChange& change, WallTime now) {
-  const auto word = change.remote_status.empty() ? std::nullopt
-                                                 : std::optional<std::string>(change.remote_status);
   // A gap belongs to the attempt even if the user has cancelled the job meanwhile; a poll, too.
   if (change.new_gaps > 0)
     impl_->add_gaps.run(job, attempt, change.new_gaps);
-  const auto error = change.error.empty() ? std::nullopt : std::optional<std::string>(change.error);
-  const auto result =
-      change.result.empty() ? std::nullopt : std::optional<std::string>(change.result);
-  const int seen = change.end ? impl_->ended.run(job, attempt, *change.end, word, result, error,
-                                                 now, change.polls)
-                              : impl_->still_running.run(job, attempt, word, error, change.polls);
+  const auto given = [](const std::string& text) { return text.empty() ? nullptr : &text; };
+  const std::string* status = given(change.remote_status);
+  const std::string* error = given(change.error);
+  int seen = 0;
+  if (change.end) {
+    const std::int64_t bytes = bytes_in_row(
+        {to_text(*change.end), change.remote_status, change.result, change.error, a_time});
+    seen = impl_->ended.run(job, attempt, *change.end, status, given(change.result), error, now,
+                            change.polls, bytes);
+  } else {
+    const std::int64_t bytes = bytes_in_row({change.remote_status, change.error});
+    seen = impl_->still_running.run(job, attempt, status, error, change.polls, bytes);
+  }
   if (seen == 0)
     impl_->cancelled_poll.run(job, attempt, change.polls);
   return seen == 1;

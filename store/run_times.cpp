@@ -37,8 +37,8 @@ struct RunTimes::Impl {
                      "            ORDER BY seq DESC LIMIT 1 OFFSET 400)"};
   Statement forget{db, "DELETE FROM run_times WHERE app = ?1 AND key = ?2"};
   Statement starts{db, "SELECT at, starts FROM start_counts WHERE app = ?1 ORDER BY at"};
-  Statement count_start{db, "INSERT INTO start_counts(app, at, starts) VALUES (?1, ?2, 1) "
-                            "ON CONFLICT DO UPDATE SET starts = starts + 1"};
+  Statement count_starts{db, "INSERT INTO start_counts(app, at, starts) VALUES (?1, ?2, ?3) "
+                            "ON CONFLICT DO UPDATE SET starts = starts + excluded.starts"};
   Statement forget_starts{db, "DELETE FROM start_counts WHERE app = ?1 AND at < ?2"};
 
   std::unordered_map<std::string, WallTime> counted; ///< the last slot, by app
@@ -78,9 +78,13 @@ std::vector<StartCount> RunTimes::starts(const std::string& app) {
   return counts;
 }
 
-void RunTimes::count_start(const std::string& app, WallTime at) {
-  const WallTime begins{at.time_since_epoch() / slot * slot};
-  impl_->count_start.run(app, begins);
+WallTime RunTimes::half_minute(WallTime at) {
+  return WallTime{at.time_since_epoch() / slot * slot};
+}
+
+void RunTimes::count_starts(const std::string& app, WallTime at, std::int64_t starts) {
+  const WallTime begins = half_minute(at);
+  impl_->count_starts.run(app, begins, starts);
   const auto [counted, first] = impl_->counted.try_emplace(app, begins);
   if (!first && counted->second == begins)
     return;

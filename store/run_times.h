@@ -51,8 +51,11 @@ public:
   /// The starts of the last days, in order of time. Inside of Database::read().
   std::vector<StartCount> starts(const std::string& app);
 
-  /// A script was started. Inside of Database::write(). Forgets what is older than three days.
-  void count_start(const std::string& app, WallTime at);
+  /// So many scripts were started in the half minute of `at`. Inside of Database::write(). Forgets
+  /// what is older than three days.
+  void count_starts(const std::string& app, WallTime at, std::int64_t starts);
+  /// When the half minute of `at` began.
+  static WallTime half_minute(WallTime at);
   /// Inside of Database::write(). Now and then removes the rows of a key that no longer count.
   void add(const std::string& app, const RunRow& row);
   void forget(const std::string& app, const std::string& key);

@@ -3,27 +3,51 @@
 namespace kdq {
 namespace {
 
-/// The bytes that a value takes in a row, its length in the row's header included as far as it
-/// varies (sqlite.org/fileformat2.html, record format): texts of more than 57 bytes need one more.
-std::string size_of(const char* value, Assignment::Kind kind) {
-  const std::string v = std::string("(") + value + ")";
-  if (kind == Assignment::Kind::number)
-    return "CASE WHEN " + v + " IN (0, 1) THEN 0 WHEN " + v + " < 128 THEN 1 WHEN " + v +
-           " < 32768 THEN 2 ELSE 3 END";
-  const std::string bytes = "coalesce(length(CAST(" + v + " AS BLOB)), 0)";
-  return bytes + " + (" + bytes + " > 57)";
+using Kind = Assignment::Kind;
+
+constexpr std::size_t longest_short_text = 57;
+
+/// What bytes_in_row() says, of a column as it stands in the row.
+std::string bytes_of_old(const Assignment& set) {
+  const std::string column = set.column;
+  if (set.kind == Kind::word) // of ASCII, as many characters as bytes
+    return "ifnull(length(" + column + "), 0)";
+  const std::string bytes = "length(CAST(" + column + " AS BLOB))";
+  const std::string nothing =
+      column + " IS NULL" + (set.kind == Kind::given ? " OR " + std::string(set.value) + " IS NULL" : "");
+  return "iif(" + nothing + ", 0, " + bytes + " + (" + bytes + " > " +
+         std::to_string(longest_short_text) + "))";
+}
+
+std::string bytes_of_number(const std::string& number) {
+  return "CASE WHEN " + number + " < 2 THEN 0 WHEN " + number + " < 128 THEN 1 WHEN " + number +
+         " < 32768 THEN 2 ELSE 3 END";
 }
 
 } // namespace
 
-std::string same_size_update(std::initializer_list<Assignment> assignments, const char* where) {
+std::string same_size_update(std::initializer_list<Assignment> assignments, const char* bytes,
+                             const char* where) {
   std::string sql = "UPDATE jobs SET ";
-  std::string room = "length(room)";
+  std::string room = "length(room) - " + std::string(bytes);
   for (const Assignment& set : assignments) {
-    sql += std::string(set.column) + " = " + set.value + ", ";
-    room += " + (" + size_of(set.column, set.kind) + ") - (" + size_of(set.value, set.kind) + ")";
+    const std::string column = set.column;
+    const std::string value = set.value;
+    sql += column + " = " +
+           (set.kind == Kind::given ? "coalesce(" + value + ", " + column + ")" : value) + ", ";
+    if (set.kind == Kind::number)
+      room += " + (" + bytes_of_number(column) + ") - (" + bytes_of_number("(" + value + ")") + ")";
+    else
+      room += " + " + bytes_of_old(set);
   }
   return sql + "room = zeroblob(max(0, " + room + ")) WHERE " + where;
+}
+
+std::int64_t bytes_in_row(std::initializer_list<std::string_view> texts) {
+  std::size_t bytes = 0;
+  for (const std::string_view text : texts)
+    bytes += text.size() + (text.size() > longest_short_text ? 1 : 0);
+  return static_cast<std::int64_t>(bytes);
 }
 
 } // namespace kdq

@@ -60,13 +60,11 @@ public:
   }
 
 private:
-  // SQLiteCpp's reset() throws the previous step's error again: tryReset() does not.
+  // SQLiteCpp's reset() throws the previous step's error again: tryReset() does not. What is bound
+  // stays, and is bound anew before the next step.
   struct Reset {
     SQLite::Statement& statement;
-    ~Reset() {
-      statement.tryReset();
-      statement.clearBindings();
-    }
+    ~Reset() { statement.tryReset(); }
   };
 
   template <class... Values>
@@ -82,9 +80,21 @@ private:
   void bind(int index, double value) { statement_.bind(index, value); }
   void bind(int index, std::monostate) { statement_.bind(index); }
   void bind(int index, const std::string& value) { statement_.bindNoCopy(index, value); }
-  void bind(int index, WallTime value) { statement_.bind(index, to_text(value)); }
-  void bind(int index, JobState value) { statement_.bind(index, std::string(to_text(value))); }
-  void bind(int index, Endpoint value) { statement_.bind(index, std::string(to_text(value))); }
+  void bind(int index, WallTime value) {
+    if (value != time_ || time_text_.empty()) { // nearly all rows of a transaction have the same
+      time_ = value;
+      time_text_ = to_text(value);
+    }
+    statement_.bind(index, time_text_); // a copy: the next parameter may be another time
+  }
+  void bind(int index, JobState value) { statement_.bindNoCopy(index, to_text(value).data()); }
+  void bind(int index, Endpoint value) { statement_.bindNoCopy(index, to_text(value).data()); }
+  void bind(int index, const std::string* value) {
+    if (value)
+      bind(index, *value);
+    else
+      statement_.bind(index);
+  }
   void bind(int index, Bytes value) {
     statement_.bindNoCopy(index, value.bytes.data(), static_cast<int>(value.bytes.size()));
   }
@@ -101,6 +111,8 @@ private:
   }
 
   SQLite::Statement statement_;
+  WallTime time_{}; ///< the last one bound
+  std::string time_text_;
 };
 
 } // namespace kdq

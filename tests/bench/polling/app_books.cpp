@@ -91,7 +91,7 @@ void AppBooks::worked(Endpoint endpoint, WallTime now) {
 }
 
 void AppBooks::started(WallTime now) {
-  database_.write([&] { run_times_.count_start(app_name, now); });
+  database_.write([&] { run_times_.count_starts(app_name, now, 1); });
 }
 
 std::vector<StartCount> AppBooks::starts() {
