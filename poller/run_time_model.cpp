@@ -37,13 +37,19 @@ double decay_of(double deviation) {
 }
 
 /// Convolves each column with a two-sided exponential.
-template <std::size_t Columns>
-void smooth(std::array<std::array<double, Columns>, buckets>& shares,
-            const std::array<double, Columns>& decay) {
-  std::array<double, Columns> carried{};
-  const auto step = [&](std::array<double, Columns>& row) {
+template <class Number, std::size_t Columns>
+void smooth(std::array<std::array<Number, Columns>, buckets>& shares,
+            const std::array<Number, Columns>& decay) {
+  using Row = std::array<Number, Columns>;
+  // Far off a tail would shrink to numbers with which processors are slow.
+  constexpr Number nothing = Number(1e-20);
+  Row keep{};
+  for (std::size_t j = 0; j < Columns; ++j)
+    keep[j] = 1 - decay[j];
+  Row carried{};
+  const auto step = [&](Row& row) {
     for (std::size_t j = 0; j < Columns; ++j)
-      row[j] = carried[j] = (1 - decay[j]) * row[j] + decay[j] * carried[j];
+      row[j] = carried[j] = keep[j] * row[j] + decay[j] * carried[j] + nothing;
   };
   std::for_each(shares.begin(), shares.end(), step);
   carried.fill(0);
@@ -75,7 +81,9 @@ RunTimeShares base_expectation() {
   return base;
 }
 
-struct Span {
+} // namespace
+
+struct RunTimeSpan {
   std::size_t first = 0;
   std::size_t last = 0; ///< inclusive
   double low = 0;
@@ -92,8 +100,10 @@ struct Span {
   }
 };
 
-Span span_of(const RunTime& run) {
-  Span span;
+namespace {
+
+RunTimeSpan span_of(const RunTime& run) {
+  RunTimeSpan span;
   span.low = Seconds(run.low).count();
   span.high = std::max(span.low, Seconds(run.high).count());
   if (run.exact)
@@ -118,7 +128,7 @@ void RunTimePool::learn(const RunTimeShares& shares) {
   std::array<std::array<double, 1>, buckets> smoothed;
   for (std::size_t i = 0; i < buckets; ++i)
     smoothed[i][0] = counts_[i];
-  smooth(smoothed, {decay_of(pool_width_octaves * std::pow(runs_, narrowing) *
+  smooth<double, 1>(smoothed, {decay_of(pool_width_octaves * std::pow(runs_, narrowing) *
                              run_time_grid::buckets_per_octave)});
   const auto base = base_expectation();
   for (std::size_t i = 0; i < buckets; ++i)
@@ -127,29 +137,47 @@ void RunTimePool::learn(const RunTimeShares& shares) {
 }
 
 RunTimeModel::RunTimeModel() {
-  weight_.fill(1.0 / double{views});
+  std::fill_n(weight_.begin(), views, 1.0F / float{views});
 }
 
 RunTimeModel::Views RunTimeModel::look(const RunTimePool& pool) const {
   Views shares;
-  std::array<double, views> decay{};
-  for (std::size_t j = 0; j < views; ++j) {
-    const Memory& memory = memory_[j / widths];
-    decay[j] =
-        decay_of(width_octaves[j % widths] * std::pow(std::max(1.0, memory.runs), narrowing) *
-                 run_time_grid::buckets_per_octave);
-    for (std::size_t i = 0; i < buckets; ++i)
-      shares[i][j] = static_cast<double>(memory.counts[i]);
+  Lanes decay{};
+  for (std::size_t m = 0; m < memories; ++m) {
+    const double narrow = std::pow(std::max(1.0, memory_[m].runs), narrowing);
+    for (std::size_t w = 0; w < widths; ++w)
+      decay[m * widths + w] = static_cast<float>(
+          decay_of(width_octaves[w] * narrow * run_time_grid::buckets_per_octave));
+  }
+  for (std::size_t i = 0; i < buckets; ++i) {
+    shares[i].fill(0);
+    for (std::size_t j = 0; j < views; ++j)
+      shares[i][j] = memory_[j / widths].counts[i];
   }
   smooth(shares, decay);
-  std::array<double, views> sum{};
-  for (std::size_t i = 0; i < buckets; ++i)
-    for (std::size_t j = 0; j < views; ++j)
-      sum[j] += shares[i][j] += prior_weight * pool.expectation()[i];
-  for (auto& row : shares)
-    for (std::size_t j = 0; j < views; ++j)
-      row[j] /= sum[j]; // not zero: no run time is impossible for the pool
+  Lanes sum{};
+  for (std::size_t i = 0; i < buckets; ++i) {
+    const auto prior = static_cast<float>(prior_weight * pool.expectation()[i]);
+    for (std::size_t j = 0; j < lanes; ++j)
+      sum[j] += shares[i][j] += prior;
+  }
+  Lanes scale; // sums are not zero: no run time is impossible for the pool
+  for (std::size_t j = 0; j < lanes; ++j)
+    scale[j] = 1 / sum[j];
+  for (Lanes& row : shares)
+    for (std::size_t j = 0; j < lanes; ++j)
+      row[j] *= scale[j];
   return shares;
+}
+
+/// The views of one bucket in one.
+float RunTimeModel::mixed(const Lanes& row) const {
+  constexpr std::size_t third = lanes / 3;
+  std::array<float, third> part{};
+  for (std::size_t q = 0; q < third; ++q)
+    part[q] = weight_[q] * row[q] + weight_[q + third] * row[q + third] +
+              weight_[q + 2 * third] * row[q + 2 * third];
+  return (part[0] + part[1]) + (part[2] + part[3]);
 }
 
 RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
@@ -158,8 +186,7 @@ RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
   const Views shares = look(pool);
   RunTimeShares mixture{};
   for (std::size_t i = 0; i < buckets; ++i)
-    for (std::size_t j = 0; j < views; ++j)
-      mixture[i] += weight_[j] * shares[i][j];
+    mixture[i] = static_cast<double>(mixed(shares[i]));
   normalise(mixture);
   return mixture;
 }
@@ -168,29 +195,41 @@ RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
 void RunTimeModel::remember(const RunTimeShares& shares) {
   for (std::size_t m = 0; m < memories; ++m) {
     const double keep = 1 - 1 / memory_runs[m];
+    const auto kept = static_cast<float>(keep);
     for (std::size_t i = 0; i < buckets; ++i)
-      memory_[m].counts[i] =
-          static_cast<float>(static_cast<double>(memory_[m].counts[i]) * keep + shares[i]);
+      memory_[m].counts[i] = memory_[m].counts[i] * kept + static_cast<float>(shares[i]);
     memory_[m].runs = memory_[m].runs * keep + 1;
   }
 }
 
-void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {
-  const Span span = span_of(run);
-  const bool weigh = runs_ < runs_for_every_weighing || runs_ % weigh_every == 0;
-  std::array<double, views> likelihood{};
-  if (weigh) {
-    const Views shares = look(pool);
-    for (std::size_t i = span.first; i <= span.last; ++i)
-      for (std::size_t j = 0; j < views; ++j)
-        likelihood[j] += span.part(i) * shares[i][j];
-    for (std::size_t i = 0; i < buckets; ++i) {
-      double share = 0;
-      for (std::size_t j = 0; j < views; ++j)
-        share += weight_[j] * shares[i][j];
-      outlook_[i] = static_cast<float>(share);
-    }
+/// Lets the views foretell the run, and trusts more those that did it well.
+void RunTimeModel::weigh(const RunTimeSpan& span, const RunTimePool& pool) {
+  if (runs_ == 0) { // all have the same to say
+    std::copy(pool.expectation().begin(), pool.expectation().end(), outlook_.begin());
+    return;
   }
+  const Views shares = look(pool);
+  Lanes likelihood{};
+  for (std::size_t i = span.first; i <= span.last; ++i) {
+    const auto part = static_cast<float>(span.part(i));
+    for (std::size_t j = 0; j < lanes; ++j)
+      likelihood[j] += part * shares[i][j];
+  }
+  for (std::size_t i = 0; i < buckets; ++i)
+    outlook_[i] = mixed(shares[i]);
+  float sum = 0;
+  for (std::size_t j = 0; j < views; ++j)
+    sum += weight_[j] *= likelihood[j];
+  constexpr auto dealt = static_cast<float>(weight_share);
+  constexpr float even = 1.0F / float{views};
+  for (std::size_t j = 0; j < views; ++j)
+    weight_[j] = (1 - dealt) * (sum > 0 ? weight_[j] / sum : even) + dealt * even;
+}
+
+void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {
+  const RunTimeSpan span = span_of(run);
+  if (runs_ < runs_for_every_weighing || runs_ % weigh_every == 0)
+    weigh(span, pool);
   // An interval's mass is spread as the estimate so far has it.
   RunTimeShares mixture{};
   for (std::size_t i = span.first; i <= span.last; ++i)
@@ -198,15 +237,6 @@ void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {
   if (std::accumulate(mixture.begin(), mixture.end(), 0.0) <= 0)
     mixture[span.last] = 1;
   normalise(mixture);
-
-  if (weigh && runs_ > 0) {
-    double sum = 0;
-    for (std::size_t j = 0; j < views; ++j)
-      sum += weight_[j] *= likelihood[j];
-    for (double& weight : weight_)
-      weight = (sum > 0 ? (1 - weight_share) * weight / sum : (1 - weight_share) / double{views}) +
-               weight_share / double{views};
-  }
   remember(mixture);
   if (runs_ < runs_for_pool)
     pool.learn(mixture);

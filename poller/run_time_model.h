@@ -29,6 +29,9 @@ private:
   std::uint32_t version_ = 0;
 };
 
+/// Where on the grid a run fell; in the .cpp file.
+struct RunTimeSpan;
+
 /// The run times of one script: three histograms that forget at different speeds, seen through
 /// three smoothing widths; the nine views are weighted by how well each foretold the runs so far.
 class RunTimeModel {
@@ -54,15 +57,20 @@ private:
     double runs = 0;
   };
 
-  /// A share of each view, bucket by bucket: smoothing is a chain from bucket to bucket, and nine
-  /// chains side by side take little longer than one.
-  using Views = std::array<std::array<double, views>, run_time_grid::buckets>;
+  /// A share of each view, bucket by bucket: smoothing is a chain from bucket to bucket, and the
+  /// chains of all views side by side take little longer than one. Twelve lanes fill the vectors of
+  /// the processor; those beyond the views stay unused.
+  static constexpr std::size_t lanes = 12;
+  using Lanes = std::array<float, lanes>;
+  using Views = std::array<Lanes, run_time_grid::buckets>;
 
   void remember(const RunTimeShares& shares);
   Views look(const RunTimePool& pool) const;
+  float mixed(const Lanes& row) const;
+  void weigh(const RunTimeSpan& span, const RunTimePool& pool);
 
   std::array<Memory, memories> memory_;
-  std::array<double, views> weight_;
+  Lanes weight_{};
   std::array<float, run_time_grid::buckets> outlook_{}; ///< the views' mixture, as last weighed
   std::uint64_t runs_ = 0;
 };

@@ -101,8 +101,8 @@ struct JobQueue::Impl {
                      "AND lane = 'ready' AND (timed = 0 OR due <= ?4)"};
   Statement queued_job{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued'"};
   Statement take_any{db, "DELETE FROM queue WHERE job_id = ?1"};
-  Statement count_claim{db, "UPDATE job_counts SET jobs = jobs + iif(state = 'queued', -1, 1) "
-                            "WHERE state = 'queued' OR state = 'running'"};
+  Statement one_less_queued{db, "UPDATE job_counts SET jobs = jobs - 1 WHERE state = 'queued'"};
+  Statement one_more_running{db, "UPDATE job_counts SET jobs = jobs + 1 WHERE state = 'running'"};
   // Not one statement with RETURNING: that makes a table of its own for what it returns.
   Statement claimed{db, "SELECT attempt + 1, app, file_token, CAST(script AS BLOB), "
                         "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), timeout_s "
@@ -346,7 +346,8 @@ std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
       job);
   if (found) {
     claim.run(job, bytes_in_row({to_text(JobState::submitting)}));
-    count_claim.run();
+    one_less_queued.run();
+    one_more_running.run();
   }
   return found;
 }
