@@ -208,7 +208,6 @@ struct CurlTransport::Impl {
   void progress();
   void finish(CURL* easy, CURLcode code);
 
-  bool any_waiting() const { return !gets.waiting.empty() || !posts.waiting.empty(); }
   bool start_next();
   void start(RequestId id, HttpRequest& request);
   std::unique_ptr<Transfer> spare_for(Method method);
@@ -478,8 +477,7 @@ void CurlTransport::wait_until(SteadyTime wake) {
   // As long as replies make room for more requests these go on: the caller gets many at once, and
   // stores them with one wait for the disk.
   const SteadyTime enough = self.clock.steady() + longest_gathering;
-  for (std::size_t seen = 0; seen < self.replies.size() && self.any_waiting() &&
-                             self.clock.steady() < enough;) {
+  for (std::size_t seen = 0; seen < self.replies.size() && self.clock.steady() < enough;) {
     seen = self.replies.size();
     self.wait(0ms);
     self.progress();

@@ -12,7 +12,7 @@ namespace kdq {
 namespace {
 
 // Bounds of one transaction: with them it holds the write lock for well under a millisecond.
-constexpr std::size_t batch_polls = 48;
+constexpr std::size_t batch_polls = 64;
 constexpr std::size_t batch_starts = 32;
 // What is begun and has no answer would be lost by a crash, as a gap in a log or a start that is
 // not confirmed: no more is begun than about what goes out at once (daemon/curl_transport.h). And a

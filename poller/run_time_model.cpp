@@ -129,7 +129,7 @@ void RunTimePool::learn(const RunTimeShares& shares) {
   for (std::size_t i = 0; i < buckets; ++i)
     smoothed[i][0] = counts_[i];
   smooth<double, 1>(smoothed, {decay_of(pool_width_octaves * std::pow(runs_, narrowing) *
-                             run_time_grid::buckets_per_octave)});
+                                        run_time_grid::buckets_per_octave)});
   const auto base = base_expectation();
   for (std::size_t i = 0; i < buckets; ++i)
     expectation_[i] = smoothed[i][0] + base_weight * base[i];

@@ -14,7 +14,7 @@ using kdocs_api::Verdict;
 // Replies and lines stored by one transaction: it holds the write lock for well under a
 // millisecond (tests/bench/holds). One reply is never split, however many lines it has.
 constexpr std::size_t batch_replies = 32;
-constexpr std::size_t batch_lines = 150;
+constexpr std::size_t batch_lines = 128;
 // kdocs-api §3: three in a row say that the task is expired or wrong.
 constexpr int replies_until_task_is_gone = 3;
 // A code that is not in the table: a bounded number of times, then the job is held for the

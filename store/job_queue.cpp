@@ -116,11 +116,10 @@ struct JobQueue::Impl {
   Statement runs{db, "SELECT 1 FROM jobs WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
   Statement add_poll{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
                          "VALUES (?1, ?2, 'status', ?3)"};
-  Statement submitted{db,
-                      same_size_update({{"state", "'running'", word},
-                                        {"task_id", "?3", text},
-                                        {"submitted_at", "?4", word}},
-                                       "?5", "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
+  Statement submitted{
+      db, same_size_update(
+              {{"state", "'running'", word}, {"task_id", "?3", text}, {"submitted_at", "?4", word}},
+              "?5", "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
   Statement put_back{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1, error = ?3 "
                          "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
   Statement no_request{db, "SELECT id, attempt FROM jobs INDEXED BY jobs_busy "
@@ -145,10 +144,10 @@ struct JobQueue::Impl {
   Statement not_confirmed{db, "UPDATE jobs SET state = ?2, error = ?3, "
                               "finished_at = iif(?2 = 'failed', ?4, NULL) WHERE id = ?1"};
   Statement still_running{
-      db, same_size_update({{"remote_status", "?3", given},
-                            {"error", "?4", text},
-                            {"polls", "polls + ?5", number}},
-                           "?6", "id = ?1 AND attempt = ?2 AND state = 'running'")};
+      db,
+      same_size_update(
+          {{"remote_status", "?3", given}, {"error", "?4", text}, {"polls", "polls + ?5", number}},
+          "?6", "id = ?1 AND attempt = ?2 AND state = 'running'")};
   Statement try_again{db, "UPDATE jobs SET state = 'queued', run_at = ?3 WHERE id = ?1 "
                           "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts "
                           "AND (expires_at IS NULL OR expires_at > ?3)"};
@@ -365,8 +364,7 @@ std::optional<RequestId> JobQueue::begin_poll(JobId job, int attempt, WallTime n
 }
 
 bool JobQueue::submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at) {
-  const std::int64_t bytes =
-      bytes_in_row({to_text(JobState::running), task.value, a_time});
+  const std::int64_t bytes = bytes_in_row({to_text(JobState::running), task.value, a_time});
   return impl_->submitted.run(job, attempt, task.value, submitted_at, bytes) == 1;
 }
 

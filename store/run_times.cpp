@@ -38,7 +38,7 @@ struct RunTimes::Impl {
   Statement forget{db, "DELETE FROM run_times WHERE app = ?1 AND key = ?2"};
   Statement starts{db, "SELECT at, starts FROM start_counts WHERE app = ?1 ORDER BY at"};
   Statement count_starts{db, "INSERT INTO start_counts(app, at, starts) VALUES (?1, ?2, ?3) "
-                            "ON CONFLICT DO UPDATE SET starts = starts + excluded.starts"};
+                             "ON CONFLICT DO UPDATE SET starts = starts + excluded.starts"};
   Statement forget_starts{db, "DELETE FROM start_counts WHERE app = ?1 AND at < ?2"};
 
   std::unordered_map<std::string, WallTime> counted; ///< the last slot, by app

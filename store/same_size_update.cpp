@@ -14,7 +14,8 @@ std::string bytes_of_old(const Assignment& set) {
     return "ifnull(length(" + column + "), 0)";
   const std::string bytes = "length(CAST(" + column + " AS BLOB))";
   const std::string nothing =
-      column + " IS NULL" + (set.kind == Kind::given ? " OR " + std::string(set.value) + " IS NULL" : "");
+      column + " IS NULL" +
+      (set.kind == Kind::given ? " OR " + std::string(set.value) + " IS NULL" : "");
   return "iif(" + nothing + ", 0, " + bytes + " + (" + bytes + " > " +
          std::to_string(longest_short_text) + "))";
 }

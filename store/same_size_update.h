@@ -13,9 +13,9 @@ namespace kdq {
 /// `column = value` of an UPDATE.
 struct Assignment {
   enum class Kind {
-    word,   ///< a short ASCII text, such as a state or a time
-    text,   ///< any text
-    given,  ///< any text; NULL leaves the column as it is
+    word,  ///< a short ASCII text, such as a state or a time
+    text,  ///< any text
+    given, ///< any text; NULL leaves the column as it is
     number ///< counts up
   };
   const char* column;

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache pkg-config git
   libsqlitecpp-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libspdlog-dev
-  libcli11-dev libsystemd-dev libhowardhinnant-date-dev libxxhash-dev tzdata
+  libcli11-dev libmimalloc-dev libsystemd-dev libhowardhinnant-date-dev libxxhash-dev tzdata
   doctest-dev libcpp-httplib-dev duktape-dev
   sqlite3 openssl curl ca-certificates systemd procps
 )

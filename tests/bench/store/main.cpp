@@ -39,16 +39,18 @@ double cpu_us(timeval time) {
 class Work {
 public:
   Work(Database& database, const Options& options)
-      : options_(options), database_(database), queue_(database), log_(database),
-        ledger_(database), run_times_(database) {}
+      : options_(options), database_(database), queue_(database), log_(database), ledger_(database),
+        run_times_(database) {}
 
   /// One job after the other; returns how many.
   std::int64_t run() {
     std::int64_t ended = 0;
     while (start()) {
-      in_batches(options_.replies, [this](Job& job) { accept(job); }, std::nullopt, true);
+      in_batches(
+          options_.replies, [this](Job& job) { accept(job); }, std::nullopt, true);
       database_.durable();
-      in_batches(options_.starts, [this](Job& job) { ask(job); }, Endpoint::status);
+      in_batches(
+          options_.starts, [this](Job& job) { ask(job); }, Endpoint::status);
       database_.durable();
       in_batches(options_.replies, [this](Job& job) { end(job); });
       database_.durable();
@@ -116,8 +118,12 @@ private:
 
   void end(Job& job) {
     const auto line = [](const char* file, const char* message) {
-      return LogLine{"info", file, std::int64_t{1716888598}, "17:29:58.114",
-                     std::string("[\"") + message + "\"]", message};
+      return LogLine{"info",
+                     file,
+                     std::int64_t{1716888598},
+                     "17:29:58.114",
+                     std::string("[\"") + message + "\"]",
+                     message};
     };
     const std::vector<LogLine> lines{line("system", "已开始执行"), line("bench.ks:1:1", "one"),
                                      line("bench.ks:1:21", "two"), line("system", "执行完毕")};
@@ -173,12 +179,11 @@ int measure(const Options& options) {
   if (ended != options.jobs)
     throw std::runtime_error("the work was not done");
   const auto jobs = static_cast<double>(ended);
-  std::printf("{\"bench\":\"store\",\"jobs\":%lld,\"user_us_per_job\":%.1f,"
-              "\"system_us_per_job\":%.1f,\"disk_bytes_per_job\":%.0f}\n",
-              static_cast<long long>(ended),
-              (cpu_us(after.ru_utime) - cpu_us(before.ru_utime)) / jobs,
-              (cpu_us(after.ru_stime) - cpu_us(before.ru_stime)) / jobs,
-              static_cast<double>(disk) / jobs);
+  std::printf(
+      "{\"bench\":\"store\",\"jobs\":%lld,\"user_us_per_job\":%.1f,"
+      "\"system_us_per_job\":%.1f,\"disk_bytes_per_job\":%.0f}\n",
+      static_cast<long long>(ended), (cpu_us(after.ru_utime) - cpu_us(before.ru_utime)) / jobs,
+      (cpu_us(after.ru_stime) - cpu_us(before.ru_stime)) / jobs, static_cast<double>(disk) / jobs);
   return 0;
 }
 
