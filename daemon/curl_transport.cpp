@@ -474,8 +474,8 @@ void CurlTransport::wait_until(SteadyTime wake) {
     self.progress();
     ends = no_time || watched_ready || !self.replies.empty();
   }
-  // As long as replies make room for more requests these go on: the caller gets many at once, and
-  // stores them with one wait for the disk.
+  // As long as more replies come at once the requests go on: the caller gets many together, and
+  // stores them in few transactions and with one wait for the disk.
   const SteadyTime enough = self.clock.steady() + longest_gathering;
   for (std::size_t seen = 0; seen < self.replies.size() && self.clock.steady() < enough;) {
     seen = self.replies.size();
