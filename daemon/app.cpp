@@ -89,6 +89,7 @@ bool App::take_up() {
     }
     service_.status("waiting for the database");
     service_.alive(clock_.steady());
+    log_.flush();
     transport_.wait_until(clock_.steady() + start_retry);
     watch_.woke();
     notice_signals();
@@ -110,6 +111,7 @@ void App::work() {
     const SteadyTime alive_again = service_.alive(now);
     if (may_end(now))
       break;
+    log_.flush();
     transport_.wait_until(std::min({engine_wakes, watch_.next_sweep(), alive_again,
                                     stop_deadline_.value_or(SteadyTime::max())}));
     watch_.woke();

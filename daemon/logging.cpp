@@ -1,9 +1,10 @@
 #include "daemon/logging.h"
 
+#include "store/timestamp.h"
+
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/ansicolor_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -61,10 +62,27 @@ std::unique_ptr<spdlog::formatter> formatter_for(LogStyle style) {
   return formatter;
 }
 
-/// A sink for any stream; the library's own one for stderr cannot be pointed elsewhere by tests.
-class StreamSink : public spdlog::sinks::stdout_sink_base<spdlog::details::console_nullmutex> {
+/// Hands its lines to the stream together, when it is flushed: the library's own sinks make a
+/// system call for each.
+class StreamSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
-  explicit StreamSink(std::FILE* stream) : stdout_sink_base(stream) {}
+  explicit StreamSink(std::FILE* stream) : stream_(stream) {}
+
+private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    formatter_->format(message, lines_);
+    if (lines_.size() > most_bytes)
+      flush_();
+  }
+  void flush_() override {
+    std::fwrite(lines_.data(), 1, lines_.size(), stream_);
+    std::fflush(stream_);
+    lines_.clear();
+  }
+
+  static constexpr std::size_t most_bytes = 16 * 1024;
+  std::FILE* stream_;
+  spdlog::memory_buf_t lines_; ///< not written yet
 };
 
 std::string one_line(std::string_view text) {
@@ -117,14 +135,24 @@ Log::Log(LogStyle style, LogLevel level, std::FILE* stream)
           std::make_unique<spdlog::logger>("kdocs-queued", std::make_shared<StreamSink>(stream))) {
   logger_->set_formatter(formatter_for(style));
   logger_->set_level(to_spdlog(level));
-  logger_->flush_on(spdlog::level::trace);
+  logger_->flush_on(spdlog::level::warn);
 }
 
-Log::~Log() = default;
+Log::~Log() {
+  flush();
+}
+
+bool Log::wants(LogLevel level) const {
+  return logger_->should_log(to_spdlog(level));
+}
 
 void Log::write(LogLevel level, std::string_view text) {
-  if (logger_->should_log(to_spdlog(level)))
+  if (wants(level))
     logger_->log(to_spdlog(level), one_line(text));
+}
+
+void Log::flush() {
+  logger_->flush();
 }
 
 void LogEvents::recovered(std::size_t running, std::size_t gaps, std::size_t unconfirmed) {
@@ -141,12 +169,20 @@ void LogEvents::recovered(std::size_t running, std::size_t gaps, std::size_t unc
 }
 
 void LogEvents::submitted(JobId job, int attempt) {
-  log_.write(LogLevel::debug, job_name(job) + " was sent, attempt " + std::to_string(attempt));
+  if (log_.wants(LogLevel::debug))
+    log_.write(LogLevel::debug, job_name(job) + " was sent, attempt " + std::to_string(attempt));
+}
+
+void LogEvents::polled(JobId job, WallTime due) {
+  if (log_.wants(LogLevel::debug))
+    log_.write(LogLevel::debug, job_name(job) + " is asked, due at " + to_text(due));
 }
 
 void LogEvents::settled(JobId job, JobState state, std::string_view error) {
   const bool bad =
       state == JobState::failed || state == JobState::timed_out || state == JobState::unconfirmed;
+  if (!log_.wants(bad ? LogLevel::warn : LogLevel::info))
+    return;
   std::string text = job_name(job) + " " + std::string(to_text(state));
   if (!error.empty())
     text += ": " + std::string(error);

@@ -36,7 +36,12 @@ public:
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
+  /// Whether lines of this level are written: else their texts need not be made.
+  bool wants(LogLevel level) const;
+  /// Warnings and errors are written at once, with all before them; other lines wait for flush(),
+  /// or for the end.
   void write(LogLevel level, std::string_view text);
+  void flush();
 
 private:
   std::unique_ptr<spdlog::logger> logger_;
@@ -49,6 +54,7 @@ public:
 
   void recovered(std::size_t running, std::size_t gaps, std::size_t unconfirmed) override;
   void submitted(JobId job, int attempt) override;
+  void polled(JobId job, WallTime due) override;
   void settled(JobId job, JobState state, std::string_view error) override;
   void gap(JobId job, int attempt, std::string_view reason) override;
   void trouble(std::string_view sentence) override;

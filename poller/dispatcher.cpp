@@ -71,8 +71,8 @@ bool Dispatcher::dispatch_batch(Moment now) {
     state_.database.write([&] { begin(plan, begun, now); });
     bulletin_.committed();
   } catch (...) {
-    for (const JobId id : plan.polls)
-      state_.postpone(*state_.tasks.find(id), now.steady);
+    for (const DuePoll& poll : plan.polls)
+      state_.postpone(*state_.tasks.find(poll.job), now.steady);
     throw;
   }
   take_in_hand(begun, now);
@@ -174,7 +174,7 @@ void Dispatcher::plan_polls(AppState& app, Plan& plan, Moment now) {
     }
     if (const auto due = schedule.next_due(plan_now)) {
       gate.take(Endpoint::status, now.steady);
-      plan.polls.push_back(due->job);
+      plan.polls.push_back(*due);
     }
   }
 }
@@ -332,19 +332,19 @@ void Dispatcher::begin(const Plan& plan, Begun& begun, Moment now) {
 
 void Dispatcher::begin_polls(const Plan& plan, Begun& begun, WallTime now) {
   QuotaPurse purse(state_, Endpoint::status, now);
-  for (const JobId id : plan.polls)
-    purse.want(state_.tasks.find(id)->app);
+  for (const DuePoll& poll : plan.polls)
+    purse.want(state_.tasks.find(poll.job)->app);
   purse.fill();
-  for (const JobId id : plan.polls) {
-    const Task& task = *state_.tasks.find(id);
+  for (const DuePoll& poll : plan.polls) {
+    const Task& task = *state_.tasks.find(poll.job);
     if (!purse.pay(task.app)) {
-      begun.unpaid.push_back(id);
+      begun.unpaid.push_back(poll.job);
       begun.spent.push_back(purse.key(task.app));
-    } else if (const auto request = state_.queue.begin_poll(id, task.attempt, now)) {
-      begun.polls.push_back({*request, id, purse.key(task.app)});
+    } else if (const auto request = state_.queue.begin_poll(poll.job, task.attempt, now)) {
+      begun.polls.push_back({*request, poll, purse.key(task.app)});
     } else {
       purse.unpay(task.app);
-      begun.gone.push_back(id);
+      begun.gone.push_back(poll.job);
     }
   }
   purse.empty();
@@ -405,12 +405,14 @@ std::string Dispatcher::unknown_app_sentence(const std::string& app) const {
 }
 
 void Dispatcher::hold_poll(Begun::Poll& poll, Moment now) {
-  Task& task = *state_.tasks.find(poll.job);
+  const JobId job = poll.due.job;
+  Task& task = *state_.tasks.find(job);
   const std::string& token = token_.at(task.app);
   task.last_poll = std::max(task.age(now.steady), std::chrono::milliseconds(1));
-  state_.in_flight.emplace(poll.request, InFlight{poll.request, poll.job, task.attempt,
-                                                  Endpoint::status, std::move(poll.paid_from),
-                                                  now.wall, now.steady, token, task.task});
+  state_.events.polled(job, now.wall + (poll.due.due - state_.plan_time(now.steady)));
+  state_.in_flight.emplace(poll.request, InFlight{poll.request, job, task.attempt, Endpoint::status,
+                                                  std::move(poll.paid_from), now.wall, now.steady,
+                                                  token, task.task});
   state_.apps.at(task.app).gate.sent(Endpoint::status, now.steady);
   outgoing_.emplace_back(
       poll.request,

@@ -34,7 +34,7 @@ public:
 private:
   /// What one transaction is to begin.
   struct Plan {
-    std::vector<JobId> polls;
+    std::vector<DuePoll> polls;
     std::vector<QueueScan::Entry> starts;
     std::vector<QueueScan> scans;              ///< rows to be set aside
     std::vector<QueueScan::Entry> unstartable; ///< their app is not configured
@@ -48,7 +48,7 @@ private:
   struct Begun {
     struct Poll {
       RequestId request;
-      JobId job;
+      DuePoll due;
       QuotaKey paid_from;
     };
     struct Start {

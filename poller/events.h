@@ -27,6 +27,8 @@ public:
   /// How many tasks a start goes on with, and how many requests of the last run had no answer.
   virtual void recovered(std::size_t running, std::size_t gaps, std::size_t unconfirmed) = 0;
   virtual void submitted(JobId job, int attempt) = 0;
+  /// A status request is sent now, which the schedule had due at that civil time.
+  virtual void polled(JobId job, WallTime due) = 0;
   /// The job has left the engine's hands: an end state, unconfirmed, or back to queued.
   virtual void settled(JobId job, JobState state, std::string_view error) = 0;
   virtual void gap(JobId job, int attempt, std::string_view reason) = 0;

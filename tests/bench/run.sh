@@ -4,7 +4,7 @@
 #   bash tests/bench/run.sh --rounds 1       fewer rounds
 #   bash tests/bench/run.sh --quick          one round of everything in a small size: minutes
 #   bash tests/bench/run.sh --full           with 1,000,000 queued, 1,000,000 ended, 10,000,000 log rows
-#   bash tests/bench/run.sh --only drain     drain, wakeup, idle, scale, courtesy, holds or bursts
+#   bash tests/bench/run.sh --only drain     drain (and store), wakeup, idle, scale, courtesy, holds or bursts
 # --build FOLDER and --folder FOLDER (where the databases are; a local disk) come on top. What is
 # compared runs in turns (limit, daemon, limit, daemon, …); the tables show medians. Read ratios: the
 # absolute numbers are this machine's, with all that runs beside.
@@ -37,7 +37,7 @@ case $size in
 esac
 
 cmake --preset release -B "$build" -DKDQ_BENCH=ON > /dev/null
-programs=(fast_kdocs limit limit_wakeup bench_report drain wakeup idle scale courtesy holds bursts)
+programs=(fast_kdocs limit limit_wakeup bench_report drain wakeup idle scale courtesy holds bursts store_verbs)
 cmake --build "$build" --target kdocs-queued "${programs[@]}"
 bin=$build/tests/bench
 daemon=$(realpath "$build/daemon/kdocs-queued")
@@ -60,6 +60,7 @@ for round in $(seq "$rounds"); do
   if wanted drain; then
     measure limit --jobs "$jobs"
     of drain --jobs "$jobs"
+    measure store_verbs --jobs "$jobs"
   fi
   if wanted wakeup; then
     of wakeup --reference --inserts "$inserts"

@@ -1,5 +1,6 @@
 #include "daemon/logging.h"
 
+#include "store/timestamp.h"
 #include "tests/daemon/scoped_env.h"
 #include "tests/support/temp_dir.h"
 
@@ -67,6 +68,26 @@ TEST_CASE("a text with line breaks and control characters stays one line") {
   CHECK(text == "<6>a\\x0a<0>b\\x1b[31m\\x00\\x7f 执行完毕\n");
 }
 
+TEST_CASE("lines wait for each other until a warning, or until they are asked for") {
+  const std::unique_ptr<std::FILE, CloseFile> file(std::tmpfile());
+  const auto written = [&] {
+    struct stat info {};
+    REQUIRE(::fstat(::fileno(file.get()), &info) == 0);
+    return info.st_size;
+  };
+  Log log(LogStyle::journal, LogLevel::info, file.get());
+  log.write(LogLevel::info, "a");
+  CHECK(written() == 0);
+  log.write(LogLevel::warn, "b");
+  CHECK(written() == 10);
+  log.write(LogLevel::info, "c");
+  CHECK(written() == 10);
+  log.flush();
+  CHECK(written() == 15);
+  log.write(LogLevel::info, std::string(20'000, 'd'));
+  CHECK(written() > 20'000); // a limit to what waits
+}
+
 TEST_CASE("the style is journal only if stderr is the journal's stream") {
   const TempDir dir;
   const std::unique_ptr<std::FILE, CloseFile> file(std::tmpfile());
@@ -103,6 +124,7 @@ TEST_CASE("what the engine tells becomes log lines with fitting levels") {
     events.recovered(2, 0, 0);
     events.recovered(0, 1, 3);
     events.submitted(JobId{7}, 1);
+    events.polled(JobId{7}, *parse_time("2026-01-01 00:00:00.250"));
     events.settled(JobId{7}, JobState::succeeded, "");
     events.settled(JobId{8}, JobState::failed, "no such file");
     events.gap(JobId{9}, 2, "the reply was cut off");
@@ -114,7 +136,8 @@ TEST_CASE("what the engine tells becomes log lines with fitting levels") {
       "<6>going on with 2 running scripts\n<6>going on with 0 running scripts\n<4>1 "));
   CHECK(text.find("\n<4>3 starts of the last run") != std::string::npos);
   CHECK(text.find(
-            "\n<7>job 7 was sent, attempt 1\n<6>job 7 succeeded\n<4>job 8 failed: no such file\n"
+            "\n<7>job 7 was sent, attempt 1\n<7>job 7 is asked, due at 2026-01-01 00:00:00.250\n"
+            "<6>job 7 succeeded\n<4>job 8 failed: no such file\n"
             "<4>job 9, attempt 2: log lines may be missing: the reply was cut off\n"
             "<3>the disk is full\n<6>the disk has room again\n<4>no start is left today\n") !=
         std::string::npos);

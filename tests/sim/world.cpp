@@ -40,6 +40,9 @@ public:
   void submitted(JobId job, int attempt) override {
     tell("job " + std::to_string(job.value) + " started, attempt " + std::to_string(attempt));
   }
+  void polled(JobId job, WallTime due) override {
+    tell("job " + std::to_string(job.value) + " is asked, due at " + to_text(due));
+  }
   void settled(JobId job, JobState state, std::string_view error) override {
     tell("job " + std::to_string(job.value) + " " + std::string(to_text(state)) + " " +
          std::string(error));

@@ -28,6 +28,9 @@ public:
         std::to_string(unconfirmed) + " unconfirmed");
   }
   void submitted(JobId job, int) override { add("submitted " + std::to_string(job.value)); }
+  void polled(JobId job, WallTime due) override {
+    add("polled " + std::to_string(job.value) + " due " + to_text(due));
+  }
   void settled(JobId job, JobState state, std::string_view error) override {
     add("settled " + std::to_string(job.value) + " " + std::string(to_text(state)) + " " +
         std::string(error));

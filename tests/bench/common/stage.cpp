@@ -117,7 +117,7 @@ Service::Record Service::stop() {
 Stage::Stage(const fs::path& parent, DaemonOptions options)
     : options_(std::move(options)), folder_(parent) {
   Process init({options_.program.string(), "init", "--database", database().string()},
-               folder() / "daemon.log");
+               log());
   if (init.wait().exit_code != 0)
     throw std::runtime_error("no database could be made: " + last_words());
 }
@@ -149,7 +149,7 @@ void Stage::start_daemon(const std::string& base_url) {
   daemon_ =
       std::make_unique<Process>(std::vector<std::string>{options_.program.string(), "run",
                                                          "--config", configuration().string()},
-                                folder() / "daemon.log", environment);
+                                log(), environment);
   while (!ready.said_ready())
     if (!daemon_->running())
       throw std::runtime_error("the daemon has ended: " + last_words());
@@ -166,8 +166,8 @@ EndedProcess Stage::stop_daemon() {
 }
 
 std::string Stage::last_words() const {
-  const std::string log = read_text(folder() / "daemon.log");
-  return log.size() > 2000 ? log.substr(log.size() - 2000) : log;
+  const std::string text = read_text(log());
+  return text.size() > 2000 ? text.substr(text.size() - 2000) : text;
 }
 
 } // namespace kdq::bench

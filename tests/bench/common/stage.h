@@ -71,6 +71,7 @@ public:
 
   std::filesystem::path folder() const { return folder_.path(); }
   std::filesystem::path database() const { return folder_.path() / "queue.db"; }
+  std::filesystem::path log() const { return folder_.path() / "daemon.log"; }
   /// Starts the daemon; returns when it says that it is ready, or throws std::runtime_error with
   /// its last words.
   void start_daemon(const std::string& base_url);
