@@ -13,6 +13,9 @@ namespace {
 /// How long a stop waits for replies: most come within a second, and what is lost by not waiting is
 /// a visible gap. Well below systemd's TimeoutStopSec.
 constexpr std::chrono::seconds stop_patience{20};
+/// Between two lines for `systemctl status`: to make one costs as much as a job, and nobody reads
+/// faster.
+constexpr std::chrono::milliseconds status_pause{200};
 /// Between the tries to take up the last run's work while another program has the database locked.
 constexpr std::chrono::seconds start_retry{1};
 
@@ -107,16 +110,25 @@ void App::work() {
     const SteadyTime engine_wakes = engine_.tick();
     const SteadyTime now = clock_.steady();
     watch_.looked(engine_.saw_foreign_change(), now);
-    service_.status(status_line(engine_.status()));
+    const SteadyTime status_again = tell_status(now);
     const SteadyTime alive_again = service_.alive(now);
     if (may_end(now))
       break;
     log_.flush();
-    transport_.wait_until(std::min({engine_wakes, watch_.next_sweep(), alive_again,
+    transport_.wait_until(std::min({engine_wakes, watch_.next_sweep(), status_again, alive_again,
                                     stop_deadline_.value_or(SteadyTime::max())}));
     watch_.woke();
     notice_signals();
   }
+}
+
+/// Returns when the line is to be told again that is too new now; far future: it is told.
+SteadyTime App::tell_status(SteadyTime now) {
+  if (now < next_status_)
+    return next_status_;
+  service_.status(status_line(engine_.status()));
+  next_status_ = now + status_pause;
+  return SteadyTime::max();
 }
 
 void App::require_same_file() const {

@@ -34,6 +34,7 @@ private:
   void work();
   bool take_up();
   void tell_settings(const Config& config);
+  SteadyTime tell_status(SteadyTime now);
   void require_same_file() const;
   void notice_signals();
   bool may_end(SteadyTime now) const;
@@ -51,6 +52,7 @@ private:
   CurlTransport transport_;
   LogEvents events_;
   Engine engine_;
+  SteadyTime next_status_{};
   std::optional<SteadyTime> stop_deadline_; ///< set once a stop was asked for
   bool stop_at_once_ = false;
 };

@@ -21,6 +21,12 @@ constexpr std::size_t batch_starts = 32;
 constexpr std::size_t most_polls_under_way = 128;
 constexpr std::size_t most_starts_under_way = 64;
 constexpr std::size_t polls_that_pause_starts = 48;
+// Starts that find the processor free go faster than their polls will be able to, which cost more
+// and then fall due as fast: after a large round without any poll the next one rests for this part
+// of the time that it took, as far as the processor can have been what took it.
+constexpr std::size_t large_round = 24;
+constexpr double rest_share = 0.7;
+constexpr std::chrono::milliseconds longest_rest{5};
 // Between transactions that only set rows aside: a queue of 100,000 rows must not keep the write
 // lock from those who INSERT.
 constexpr std::chrono::milliseconds pause_between_scans{10};
@@ -99,11 +105,37 @@ Dispatcher::Plan Dispatcher::empty_plan() const {
 }
 
 void Dispatcher::take_in_hand(Begun& begun, Moment now) {
+  if (!begun.starts.empty() && !round_)
+    round_.emplace().began = now.steady;
+  if (round_) {
+    round_->starts += begun.starts.size();
+    round_->polled = round_->polled || !begun.polls.empty();
+  }
   for (Begun::Poll& poll : begun.polls)
     hold_poll(poll, now);
   for (Begun::Start& start : begun.starts)
     hold_start(start, now);
   follow_up(begun, now);
+}
+
+/// Whether no start may be begun now, so that polls do not come faster than they can be sent.
+bool Dispatcher::rests(Moment now) {
+  if (!round_ || round_->began == now.steady)
+    return false; // it is still being filled
+  if (!round_->goes_on) {
+    round_->goes_on = now.steady;
+    if (round_->starts >= large_round && !round_->polled)
+      *round_->goes_on += std::min(
+          longest_rest,
+          std::chrono::round<std::chrono::milliseconds>(
+              rest_share * std::chrono::duration<double, std::milli>(now.steady - round_->began)));
+  }
+  if (now.steady < *round_->goes_on) {
+    wake_at(*round_->goes_on);
+    return true;
+  }
+  round_.reset();
+  return false;
 }
 
 void Dispatcher::send_all() {
@@ -201,9 +233,10 @@ void Dispatcher::plan_starts(Plan& plan, Moment now) {
     wake_at(plan.promote ? now.steady : now.steady + (*next - now.wall));
   }
   const std::size_t running = state_.tasks.size();
-  const std::size_t free =
-      std::min(plan.start_room,
-               state_.settings.max_running - std::min(running, state_.settings.max_running));
+  std::size_t free = std::min(plan.start_room, state_.settings.max_running -
+                                                   std::min(running, state_.settings.max_running));
+  if (free > 0 && rests(now))
+    free = 0;
   choose_starts(plan, find_startable(plan, free, now), free, now);
 }
 

@@ -65,6 +65,13 @@ private:
     std::vector<std::pair<JobId, JobState>> refused; ///< ended without a request
     std::vector<std::string> reasons;                ///< of refused
   };
+  /// Starts that were begun together, and what they left behind: their polls are yet to come.
+  struct Round {
+    SteadyTime began{};
+    std::size_t starts = 0;
+    bool polled = false;               ///< polls were begun meanwhile
+    std::optional<SteadyTime> goes_on; ///< when the next one may begin; none: not decided
+  };
   /// One app's part in the choice of starts.
   struct AppStarts {
     std::size_t chosen = 0;
@@ -75,6 +82,7 @@ private:
   bool dispatch_batch(Moment now);
   Plan empty_plan() const;
   void take_in_hand(Begun& begun, Moment now);
+  bool rests(Moment now);
   void send_all();
   void wake_at(SteadyTime moment) { wake_ = std::min(wake_, moment); }
   const std::string* usable_token(AppGate& gate, Moment now);
@@ -101,7 +109,8 @@ private:
   Transport& transport_;
   Tokens& tokens_;
   SteadyTime wake_ = SteadyTime::max();
-  std::map<std::string, std::string> token_;                ///< of this dispatch, by app
+  std::optional<Round> round_;               ///< the last one, until the next may begin
+  std::map<std::string, std::string> token_; ///< of this dispatch, by app
   std::vector<std::pair<RequestId, HttpRequest>> outgoing_; ///< begun, not sent
 };
 

@@ -263,7 +263,7 @@ Settlement::Step Settlement::apply_poll(const Judgement& judgement, StatusChange
 }
 
 void Settlement::follow_up(const Judgement& judgement, const Step& step, Moment now) {
-  const InFlight request = judgement.request;
+  const InFlight& request = judgement.request;
   state_.in_flight.erase(request.id);
   tell_gate(judgement, now);
   if (!judgement.gap.empty())
