@@ -4,6 +4,7 @@
 #include "tests/bench/common/queue_file.h"
 #include "tests/bench/common/running_tasks.h"
 
+#include <algorithm>
 #include <thread>
 
 namespace {
@@ -20,9 +21,10 @@ nlohmann::json measure(const Options& options) {
   DaemonOptions daemon;
   daemon.program = options.daemon;
   daemon.max_running = 20'000;
-  // The quotas of a production app: with more than anyone has, asking often would cost nothing.
+  // A few questions a task and day: with more it would be right to ask soon, the later in the day
+  // the sooner.
   daemon.submit_quota = 100'000;
-  daemon.status_quota = 1'000'000;
+  daemon.status_quota = std::max<std::int64_t>(10'000, 5 * options.running);
   Stage stage(options.folder, daemon);
   Service service(stage.folder());
   if (options.running > 0) {
