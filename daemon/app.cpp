@@ -58,6 +58,7 @@ void App::tell_settings(const Config& config) {
     if (const auto* problem = std::get_if<TokenProblem>(&answer))
       log_.write(LogLevel::warn, problem->sentence + "; until then its jobs wait");
   }
+  log_.flush();
 }
 
 void App::run() {
@@ -78,6 +79,7 @@ void App::run() {
   if (const auto open = engine_.in_flight(); open > 0)
     log_.write(LogLevel::warn, std::to_string(open) + " requests are left without a stored answer");
   log_.write(LogLevel::info, "stopped");
+  log_.flush();
 }
 
 /// Goes on where the last run ended; false: asked to stop before the database could be written.
@@ -151,6 +153,7 @@ void App::notice_signals() {
     log_.write(LogLevel::info, std::string(name) + ": stopping; requests under way: " +
                                    std::to_string(engine_.in_flight()) +
                                    " (a second signal ends without waiting for them)");
+    log_.flush();
   }
 }
 

@@ -36,13 +36,15 @@ double decay_of(double deviation) {
   return variance < 1e-6 ? 0 : ((variance + 1) - std::sqrt(2 * variance + 1)) / variance;
 }
 
+/// Added to what shrinks and shrinks: processors are slow with the smallest numbers.
+constexpr double next_to_nothing = 1e-20;
+
 /// Convolves each column with a two-sided exponential.
 template <class Number, std::size_t Columns>
 void smooth(std::array<std::array<Number, Columns>, buckets>& shares,
             const std::array<Number, Columns>& decay) {
   using Row = std::array<Number, Columns>;
-  // Far off a tail would shrink to numbers with which processors are slow.
-  constexpr Number nothing = Number(1e-20);
+  constexpr auto nothing = static_cast<Number>(next_to_nothing);
   Row keep{};
   for (std::size_t j = 0; j < Columns; ++j)
     keep[j] = 1 - decay[j];
@@ -197,7 +199,8 @@ void RunTimeModel::remember(const RunTimeShares& shares) {
     const double keep = 1 - 1 / memory_runs[m];
     const auto kept = static_cast<float>(keep);
     for (std::size_t i = 0; i < buckets; ++i)
-      memory_[m].counts[i] = memory_[m].counts[i] * kept + static_cast<float>(shares[i]);
+      memory_[m].counts[i] =
+          memory_[m].counts[i] * kept + static_cast<float>(shares[i] + next_to_nothing);
     memory_[m].runs = memory_[m].runs * keep + 1;
   }
 }

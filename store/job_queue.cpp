@@ -344,7 +344,9 @@ std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
       },
       job);
   if (found) {
-    claim.run(job, bytes_in_row({to_text(JobState::submitting)}));
+    if (claim.run(job, bytes_in_row({to_text(JobState::submitting)})) != 1)
+      throw StoreUnavailable("a trigger that is not ours does not let job " +
+                             std::to_string(job.value) + " be started: drop it");
     one_less_queued.run();
     one_more_running.run();
   }

@@ -90,7 +90,8 @@ public:
   /// Whether a job that was found is still what it was found as: a user may have changed it since.
   bool still_startable(const QueueScan::Entry& entry, WallTime now);
   bool still_expired(JobId job, WallTime now);
-  /// queued → submitting. Nothing, if it is not queued any more, or not what the scan found.
+  /// queued → submitting. Nothing, if it is not queued any more, or not what the scan found. Throws
+  /// StoreUnavailable if a user's trigger ignores the change.
   std::optional<ClaimedJob> begin_submit(const QueueScan::Entry& entry, WallTime now);
   std::optional<ClaimedJob> begin_submit(JobId job);
   /// The intent row of a start; to be durable before the request is sent.

@@ -30,7 +30,8 @@ std::string bytes_of_number(const std::string& number) {
 std::string same_size_update(std::initializer_list<Assignment> assignments, const char* bytes,
                              const char* where) {
   std::string sql = "UPDATE jobs SET ";
-  std::string room = "length(room) - " + std::string(bytes);
+  // What room is to take in the row, its length's extra byte included.
+  std::string room = "length(room) + (length(room) > 57) - " + std::string(bytes);
   for (const Assignment& set : assignments) {
     const std::string column = set.column;
     const std::string value = set.value;
@@ -41,7 +42,7 @@ std::string same_size_update(std::initializer_list<Assignment> assignments, cons
     else
       room += " + " + bytes_of_old(set);
   }
-  return sql + "room = zeroblob(max(0, " + room + ")) WHERE " + where;
+  return sql + "room = zeroblob(max(0, (" + room + ") - ((" + room + ") > 58))) WHERE " + where;
 }
 
 std::int64_t bytes_in_row(std::initializer_list<std::string_view> texts) {

@@ -89,6 +89,8 @@ private:
   }
   void bind(int index, JobState value) { statement_.bindNoCopy(index, to_text(value).data()); }
   void bind(int index, Endpoint value) { statement_.bindNoCopy(index, to_text(value).data()); }
+  void bind(int index,
+            const char* value) = delete; // would become a std::string that is gone at once
   void bind(int index, const std::string* value) {
     if (value)
       bind(index, *value);

@@ -25,7 +25,7 @@ UPDATE sqlite_schema SET sql = replace(replace(replace(sql,
   'WHEN ''queued'' THEN NEW.state = ''submitting''',
   'WHEN ''queued'' THEN NEW.state = ''submitting'' AND NOT EXISTS (SELECT 1 FROM queue WHERE job_id = NEW.id)'),
   'WHEN ''running'' THEN NEW.state IN (''succeeded'', ''failed'', ''timed_out'')',
-  'WHEN ''running'' THEN NEW.finished_at IS NOT NULL
+  'WHEN ''running'' THEN OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL
     AND (NEW.state = ''succeeded'' OR NEW.state = ''failed'' OR NEW.state = ''timed_out'')
     AND NOT EXISTS (SELECT 1 FROM queue WHERE lane = ''dependent'' AND depends_on = NEW.id)'),
   'UPDATE job_counts SET jobs = jobs + (NEW.state = state) - (OLD.state = state)
@@ -35,7 +35,8 @@ UPDATE sqlite_schema SET sql = replace(replace(replace(sql,
   UPDATE job_counts
   SET jobs = jobs + (state = iif(NEW.state = ''submitting'', ''running'', NEW.state))
                   - (state = iif(OLD.state = ''submitting'', ''running'', OLD.state))
-  WHERE NOT (OLD.state = ''running'' AND NEW.state <> ''cancelled'' AND NEW.finished_at IS NOT NULL);
+  WHERE NOT (OLD.state = ''running'' AND NEW.state <> ''cancelled''
+             AND OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL);
 
   -- What becomes of the jobs that wait for this one.
   UPDATE queue SET lane = ''ready'', depends_on = NULL, stuck = 0
@@ -46,9 +47,18 @@ UPDATE sqlite_schema SET sql = replace(replace(replace(sql,
 WHERE type = 'trigger' AND name = 'jobs_state_changed';
 PRAGMA writable_schema = RESET;
 
+-- A text that was not found, and therefore not replaced, stops the migration (state cannot be NULL).
+INSERT INTO job_counts(state)
+  SELECT NULL FROM sqlite_schema WHERE
+    (type = 'table' AND name = 'jobs' AND instr(sql, 'CHECK (state = ') = 0)
+    OR (type = 'table' AND name = 'queue' AND instr(sql, 'CHECK (lane = ') = 0)
+    OR (type = 'trigger' AND name = 'jobs_state_changed'
+        AND (instr(sql, 'FROM queue WHERE job_id = NEW.id)') = 0
+             OR instr(sql, 'OLD.finished_at IS NULL') = 0 OR instr(sql, 'DELETE FROM queue') = 0));
+
 CREATE TRIGGER jobs_left_service AFTER UPDATE OF finished_at ON jobs
 WHEN OLD.state = 'running' AND NEW.state <> 'running' AND NEW.state <> 'cancelled'
-  AND NEW.finished_at IS NOT NULL
+  AND OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL
 BEGIN
   UPDATE job_counts SET jobs = jobs - 1 WHERE state = 'running';
 END;

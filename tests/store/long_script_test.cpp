@@ -56,6 +56,28 @@ TEST_CASE_FIXTURE(Fixture, "the way of a job to its end does not rewrite its scr
   CHECK(user.text("SELECT state || polls || length(script) FROM jobs") == "succeeded201262144");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a script stays where it is, however much of the row's room is left") {
+  constexpr int few = 24;
+  std::vector<std::size_t> rewritten;
+  for (std::size_t bytes = 2; bytes < 100; ++bytes) {
+    const JobId job{
+        user.enqueue("file " + std::to_string(bytes), std::string(256 * 1024, 'x'), "")};
+    StatusChange ended;
+    ended.end = JobState::succeeded;
+    ended.remote_status = "finish";
+    ended.result = std::string(bytes, '1');
+    database.write([&] {
+      REQUIRE(queue.begin_submit(job));
+      REQUIRE(queue.submitted(job, 1, TaskId{std::string(90, 't')}, now));
+    });
+    if (pages_of([&] { REQUIRE(queue.status_seen(job, 1, ended, now)); }) >= few)
+      rewritten.push_back(bytes);
+  }
+  // No room takes 58 bytes of the row: one of 57 takes 57, one of 58 needs a longer length and
+  // takes 59.
+  CHECK(rewritten.size() <= 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a result that is longer than the room is stored all the same") {
   user.enqueue("file", std::string(256 * 1024, 'x'), "name");
   database.write([&] {

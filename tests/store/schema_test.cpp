@@ -144,7 +144,8 @@ TEST_CASE_FIXTURE(SqlFixture, "requests on their way cannot be deleted, others c
 
 TEST_CASE_FIXTURE(SqlFixture, "a word that is no state is refused") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
-  CHECK(contains(user.attempt("UPDATE jobs SET state = 'done'"), "state must be queued, submitting"));
+  CHECK(
+      contains(user.attempt("UPDATE jobs SET state = 'done'"), "state must be queued, submitting"));
   CHECK(contains(user.attempt("UPDATE jobs SET state = NULL"), "NOT NULL constraint"));
 }
 

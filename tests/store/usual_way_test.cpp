@@ -74,6 +74,14 @@ TEST_CASE_FIXTURE(Fixture, "what a user does to a job in the daemon's hands is c
   SUBCASE("ended by hand, with its time") {
     user.exec("UPDATE jobs SET state = 'failed', finished_at = '2126-01-01 00:00:00.000'");
   }
+  SUBCASE("ended by hand, after its time was written") {
+    user.exec("UPDATE jobs SET finished_at = '2126-01-01 00:00:00.000'");
+    user.exec("UPDATE jobs SET state = 'failed'");
+  }
+  SUBCASE("ended by the daemon, after its time was written by hand") {
+    user.exec("UPDATE jobs SET finished_at = '2126-01-01 00:00:00.000'");
+    end(JobState::succeeded);
+  }
   SUBCASE("claimed by hand") {
     user.enqueue("b", "x", "");
     user.exec("UPDATE jobs SET state = 'submitting', attempt = 1 WHERE id = 2");
@@ -132,6 +140,17 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(user.text("SELECT state FROM jobs WHERE id = 1") == "queued");
   CHECK(startable().size() == 2);
   CHECK(wrong() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a user's trigger that ignores the claim stops the start, and loses no job") {
+  user.enqueue("a", "x", "");
+  const auto found = startable();
+  user.exec("CREATE TRIGGER mine BEFORE UPDATE OF state ON jobs BEGIN SELECT RAISE(IGNORE); END");
+  CHECK_THROWS_AS(claim(found.front()), StoreUnavailable);
+  CHECK(wrong() == 0);
+  user.exec("DROP TRIGGER mine");
+  CHECK(claim(found.front()));
 }
 
 TEST_CASE_FIXTURE(Fixture, "the columns that change with every job are checked without a list") {
