@@ -4,7 +4,6 @@
 #include "store/job.h"
 
 #include <initializer_list>
-#include <optional>
 #include <string>
 #include <string_view>
 
