@@ -6,6 +6,7 @@ namespace {
 using Kind = Assignment::Kind;
 
 constexpr std::size_t longest_short_text = 57;
+const std::string over_short = " > " + std::to_string(longest_short_text);
 
 /// What bytes_in_row() says, of a column as it stands in the row.
 std::string bytes_of_old(const Assignment& set) {
@@ -16,8 +17,7 @@ std::string bytes_of_old(const Assignment& set) {
   const std::string nothing =
       column + " IS NULL" +
       (set.kind == Kind::given ? " OR " + std::string(set.value) + " IS NULL" : "");
-  return "iif(" + nothing + ", 0, " + bytes + " + (" + bytes + " > " +
-         std::to_string(longest_short_text) + "))";
+  return "iif(" + nothing + ", 0, " + bytes + " + (" + bytes + over_short + "))";
 }
 
 std::string bytes_of_number(const std::string& number) {
@@ -31,7 +31,7 @@ std::string same_size_update(std::initializer_list<Assignment> assignments, cons
                              const char* where) {
   std::string sql = "UPDATE jobs SET ";
   // What room is to take in the row, its length's extra byte included.
-  std::string room = "length(room) + (length(room) > 57) - " + std::string(bytes);
+  std::string room = "length(room) + (length(room)" + over_short + ") - " + std::string(bytes);
   for (const Assignment& set : assignments) {
     const std::string column = set.column;
     const std::string value = set.value;
@@ -42,7 +42,8 @@ std::string same_size_update(std::initializer_list<Assignment> assignments, cons
     else
       room += " + " + bytes_of_old(set);
   }
-  return sql + "room = zeroblob(max(0, (" + room + ") - ((" + room + ") > 58))) WHERE " + where;
+  return sql + "room = zeroblob(max(0, (" + room + ") - ((" + room + ") - 1" + over_short +
+         "))) WHERE " + where;
 }
 
 std::int64_t bytes_in_row(std::initializer_list<std::string_view> texts) {

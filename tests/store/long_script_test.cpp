@@ -1,5 +1,4 @@
 // A long script is written once, by who INSERTs it.
-#include "store/job_queue.h"
 #include "tests/store/sql_fixture.h"
 
 #include <SQLiteCpp/Database.h>
@@ -11,10 +10,7 @@ using namespace kdq::test;
 
 namespace {
 
-struct Fixture : SqlFixture {
-  JobQueue queue{database};
-  const WallTime now = *parse_time("2126-01-01 00:00:00");
-
+struct Fixture : QueueFixture {
   /// Pages that the daemon's connection writes for a change.
   int pages_of(const std::function<void()>& change) {
     sqlite3* handle = database.connection().getHandle();

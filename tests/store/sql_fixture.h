@@ -2,6 +2,8 @@
 #pragma once
 
 #include "store/database.h"
+#include "store/job_queue.h"
+#include "store/timestamp.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/user.h"
 
@@ -37,6 +39,12 @@ struct SqlFixture {
       steps.push_back(query.getColumn(3).getString());
     return steps;
   }
+};
+
+/// The same with the daemon's verbs, at a time after every created_at.
+struct QueueFixture : SqlFixture {
+  JobQueue queue{database};
+  const WallTime now = *parse_time("2126-01-01 00:00:00");
 };
 
 inline bool contains(const std::string& text, const std::string& part) {

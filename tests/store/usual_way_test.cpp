@@ -1,5 +1,4 @@
 // What the daemon does to every job keeps queue and counters in step, as users' changes do.
-#include "store/job_queue.h"
 #include "tests/store/sql_fixture.h"
 #include "tests/support/wrong_counters.h"
 
@@ -10,10 +9,7 @@ using namespace kdq::test;
 
 namespace {
 
-struct Fixture : SqlFixture {
-  JobQueue queue{database};
-  const WallTime now = *parse_time("2126-01-01 00:00:00");
-
+struct Fixture : QueueFixture {
   std::vector<QueueScan::Entry> startable() {
     QueueScan found;
     database.read([&] {
