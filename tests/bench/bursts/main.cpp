@@ -29,6 +29,7 @@ constexpr double started_within_s = 5; ///< the tasks start one after the other
 constexpr std::int64_t lesson_runs = 300;
 constexpr double burst_after_s = 10; ///< from the start of the daemon
 constexpr double seen_for_s = 10;    ///< from the burst on
+constexpr std::int64_t silence_ns = 3'000'000'000;
 
 struct Poll {
   std::int64_t due_ns = 0;   ///< on the monotonic clock, as all times here
@@ -126,6 +127,10 @@ Run run(const Options& options) {
     run.arrivals[arrival.marker].push_back(arrival.at_ns);
   if (run.arrivals.size() != static_cast<std::size_t>(options.tasks))
     throw std::runtime_error("not every task was started");
+  // A poll that was due and never came is in no list: the tasks are asked about twice a second.
+  for (const auto& [task, times] : run.arrivals)
+    if (run.ends_ns - times.back() > silence_ns)
+      throw std::runtime_error("a task was not asked any more");
   return run;
 }
 

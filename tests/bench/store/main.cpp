@@ -10,8 +10,6 @@
 #include "tests/bench/common/queue_file.h"
 
 #include <CLI/CLI.hpp>
-#include <SQLiteCpp/Database.h>
-
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -28,7 +26,6 @@ struct Options {
   std::size_t starts = 32;
   std::size_t replies = 32;
   std::string folder = "/tmp";
-  std::string sql; ///< run first on the connection, to try something out
 };
 
 double cpu_us(timeval time) {
@@ -78,6 +75,7 @@ private:
     for (std::size_t from = 0; from < found.size(); from += options_.starts)
       database_.write([&] {
         const std::size_t to = std::min(found.size(), from + options_.starts);
+        jobs_.resize(from); // what an attempt before this one left
         ledger_.take({"default", Endpoint::submit, "2026-01-01"}, 1'000'000'000,
                      static_cast<std::int64_t>(to - from));
         for (std::size_t i = from; i < to; ++i) {
@@ -158,8 +156,6 @@ private:
 int measure(const Options& options) {
   const bench::WorkFolder folder(options.folder);
   Database database(folder.path() / "queue.db");
-  if (!options.sql.empty())
-    database.connection().exec(options.sql);
   {
     bench::QueueFile queue(database.file());
     bench::Jobs jobs;
@@ -199,7 +195,6 @@ int main(int argc, char** argv) {
   cli.add_option("--replies", options.replies, "replies of a transaction")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  cli.add_option("--sql", options.sql, "run first on the connection, to try something out");
   cli.add_option("--folder", options.folder, "where to work; on a local disk")
       ->capture_default_str();
   CLI11_PARSE(cli, argc, argv);
