@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 // After a write that another program's lock or a full disk prevented.
 constexpr std::chrono::milliseconds first_store_retry = 50ms;
 constexpr std::chrono::milliseconds longest_store_retry = 1s;
+// Nothing may be left to be written after a failure: it is forgotten then.
+constexpr std::chrono::milliseconds store_trouble_fades = 10s;
 // kdocs-api §5: a task stays queryable for 24 h. What could not be asked about for so long, because
 // its app is gone from the configuration or blocked, is not held for ever.
 constexpr std::chrono::milliseconds longest_silence = 24h;
@@ -56,6 +58,8 @@ struct Engine::Impl {
   bool unread_change = false; ///< seen, and not looked into: the database was locked
   int store_failures = 0;     ///< in a row
   std::string store_trouble;
+  std::uint64_t commits_at_failure = 0; ///< at the last one
+  SteadyTime store_failed_at{};
   std::map<std::string, std::string> told_trouble; ///< by app
   SteadyTime started{};                            ///< of this run
   SteadyTime next_silence_check{};
@@ -226,6 +230,8 @@ SteadyTime Engine::tick() {
   SteadyTime wake = std::min(impl.dispatcher.next_wake(now), impl.housekeeping.next_wake());
   if (impl.state.tasks.size() > 0)
     wake = std::min(wake, impl.next_silence_check);
+  if (!impl.store_trouble.empty())
+    wake = std::min(wake, impl.store_failed_at + store_trouble_fades);
   return wake;
 }
 
@@ -317,13 +323,20 @@ SteadyTime Engine::Impl::store_failed(const StoreUnavailable& error) {
   if (store_trouble.empty())
     state.events.trouble(error.what());
   store_trouble = error.what();
+  commits_at_failure = state.database.commits();
+  store_failed_at = state.clock.steady();
   const auto pause = backoff(first_store_retry, store_failures++, longest_store_retry);
   return state.clock.steady() + pause;
 }
 
+/// After a tick without failure; one that had nothing to write proves nothing.
 void Engine::Impl::store_works() {
-  if (!store_trouble.empty())
-    state.events.relief("the database can be written again");
+  if (store_trouble.empty())
+    return;
+  const bool proven = state.database.commits() > commits_at_failure;
+  if (!proven && state.clock.steady() - store_failed_at < store_trouble_fades)
+    return;
+  state.events.relief("the database can be written again");
   store_trouble.clear();
   store_failures = 0;
 }

@@ -193,10 +193,11 @@ struct Database::Impl {
   std::optional<std::int64_t> seen_version;
   std::function<void()> give_way = [] {};
   int checks_left = 0;
-  bool undurable = false; ///< something was committed since the last sync
-  int log_pages = 0;      ///< of the log at our last commit; 0: checkpointed since
-  int became_long_at = 0; ///< log_pages when a checkpoint became due; 0: it is not
-  int lock_tries = 0;     ///< of one attempt at a transaction
+  bool undurable = false;    ///< something was committed since the last sync
+  std::uint64_t commits = 0; ///< of ours that changed something
+  int log_pages = 0;         ///< of the log at our last commit; 0: checkpointed since
+  int became_long_at = 0;    ///< log_pages when a checkpoint became due; 0: it is not
+  int lock_tries = 0;        ///< of one attempt at a transaction
 
   static int on_progress(void* self) { return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0; }
 
@@ -208,6 +209,7 @@ struct Database::Impl {
   }
   static int on_commit(void* self, sqlite3*, const char*, int pages) {
     auto& impl = *static_cast<Impl*>(self);
+    ++impl.commits;
     impl.log_pages = pages;
     if (pages < long_log_pages)
       impl.became_long_at = 0; // begun anew: another connection has made a checkpoint
@@ -369,6 +371,10 @@ void Database::durable() {
     throw StoreBroken(impl_->file.string() + ": the disk did not confirm a write (code " +
                       std::to_string(code) + ")");
   impl_->undurable = false;
+}
+
+std::uint64_t Database::commits() const {
+  return impl_->commits;
 }
 
 bool Database::log_is_long() const {

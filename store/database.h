@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -44,6 +45,10 @@ public:
   /// it must assign afresh whatever it hands out. Throws StoreUnavailable or StoreBroken, and then
   /// nothing was changed.
   void write(const std::function<void()>& change);
+
+  /// How many commits of write() have changed something: one more than before a failure shows that
+  /// the database can be written again.
+  std::uint64_t commits() const;
 
   /// Called before each transaction of write(): the place to let others go first.
   void before_write(std::function<void()> give_way);

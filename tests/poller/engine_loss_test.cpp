@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace kdq;
 using namespace kdq::test;
 using namespace std::chrono_literals;
@@ -167,6 +169,31 @@ TEST_CASE("while another program holds the lock nothing is sent, and what arrive
   CHECK(world.state(1) == "succeeded");
   CHECK(world.user->number("SELECT count(*) FROM logs") == 11);
   CHECK(world.user->number("SELECT sum(log_gaps) FROM jobs") == 0);
+}
+
+TEST_CASE("that the database cannot be written is said once, and its end once") {
+  EngineSettings settings = one_app();
+  // Each try takes a place of the rate. Between two tries there is nothing to write then: that is
+  // no sign that it would work.
+  settings.apps["default"].requests_per_second = 10;
+  EngineWorld world(settings);
+  world.user->enqueue("file", R"({"ms": 120000})", "");
+  world.run_for(3s);
+  REQUIRE(world.run_until([&] { return world.engine->in_flight() == 0; }));
+  world.user->exec("BEGIN IMMEDIATE");
+  for (int woken = 0; woken < 3000; ++woken) { // by what others do to the file
+    world.engine->tick();
+    world.kdocs.wait_until(world.clock.steady() + 7ms);
+  }
+  world.user->exec("COMMIT");
+  REQUIRE(world.run_until_idle());
+  const auto said = [&](const std::string& what) {
+    return std::count_if(world.events.texts.begin(), world.events.texts.end(),
+                         [&](const std::string& text) { return text.starts_with(what); });
+  };
+  CHECK(said("trouble ") == 1);
+  CHECK(said("relief ") == 1);
+  CHECK(world.engine->status().trouble.empty());
 }
 
 TEST_CASE("on_unconfirmed = retry starts again, a bounded number of times, fail fails") {
