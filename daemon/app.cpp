@@ -35,10 +35,10 @@ struct FileReplaced : std::runtime_error {
 
 App::App(const Config& config, const std::filesystem::path& credentials_directory, Log& log)
     : log_(log), database_file_(config.database), lock_(database_file_), watch_(database_file_),
-      database_(database_file_), courtesy_(database_file_),
+      database_(database_file_), writer_yield_(database_file_),
       tokens_(config.token_files, credentials_directory), transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
-  database_.before_write([this] { courtesy_.give_way(); });
+  database_.before_write([this] { writer_yield_.yield(); });
   for (const int fd : watch_.descriptors())
     transport_.watch(fd);
   transport_.watch(stop_signal_.fd());

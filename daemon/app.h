@@ -3,7 +3,6 @@
 
 #include "daemon/change_watch.h"
 #include "daemon/config.h"
-#include "daemon/courtesy.h"
 #include "daemon/curl_transport.h"
 #include "daemon/instance_lock.h"
 #include "daemon/logging.h"
@@ -11,7 +10,8 @@
 #include "daemon/stop_signal.h"
 #include "daemon/system_clock.h"
 #include "daemon/token_files.h"
-#include "poller/engine.h"
+#include "daemon/writer_yield.h"
+#include "poller/engine/engine.h"
 #include "store/database.h"
 
 #include <filesystem>
@@ -47,7 +47,7 @@ private:
   InstanceLock lock_;
   ChangeWatch watch_; ///< before the database: what happens in between makes an event
   Database database_;
-  Courtesy courtesy_;
+  WriterYield writer_yield_;
   TokenFiles tokens_;
   CurlTransport transport_;
   LogEvents events_;

@@ -1,8 +1,8 @@
 // Notices that another process may have committed to the database.
 #pragma once
 
-#include "daemon/unique_fd.h"
 #include "poller/clock.h"
+#include "store/base/unique_fd.h"
 
 #include <chrono>
 #include <filesystem>

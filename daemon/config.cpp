@@ -2,7 +2,7 @@
 
 #include "daemon/base_url.h"
 #include "daemon/json_reader.h"
-#include "poller/quota_calendar.h"
+#include "poller/quota/quota_calendar.h"
 
 #include <algorithm>
 #include <cctype>

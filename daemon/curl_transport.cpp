@@ -3,7 +3,7 @@
 #include "daemon/base_url.h"
 #include "daemon/version.h"
 #include "daemon/wait_set.h"
-#include "poller/kdocs_api.h"
+#include "poller/api/kdocs_api.h"
 
 #include <curl/curl.h>
 #include <sys/epoll.h>
@@ -96,7 +96,7 @@ bool goes_to_loopback(const std::string& url) {
 }
 
 /// Scheme and authority of a URL up to and with the `/` after them; empty for other forms, in which
-/// what follows might change the host (`http:///host`) or the verdict.
+/// what follows might change the host (`http:///host`) or the error_class.
 std::string_view base_of(std::string_view url) {
   const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
   const std::size_t end = url.find_first_of("/?#\\", scheme);

@@ -1,7 +1,7 @@
 // One daemon per database.
 #pragma once
 
-#include "daemon/unique_fd.h"
+#include "store/base/unique_fd.h"
 
 #include <filesystem>
 #include <optional>

@@ -1,6 +1,6 @@
 #include "daemon/logging.h"
 
-#include "store/timestamp.h"
+#include "store/base/time.h"
 
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>

@@ -1,7 +1,7 @@
 // SIGTERM and SIGINT as something to wait for.
 #pragma once
 
-#include "daemon/unique_fd.h"
+#include "store/base/unique_fd.h"
 
 #include <csignal>
 #include <string_view>

@@ -1,6 +1,6 @@
 #include "daemon/token_files.h"
 
-#include "daemon/unique_fd.h"
+#include "store/base/unique_fd.h"
 
 #include <fcntl.h>
 #include <unistd.h>

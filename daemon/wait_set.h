@@ -1,7 +1,7 @@
 // What one thread sleeps on: descriptors that are watched, and sockets that come and go.
 #pragma once
 
-#include "daemon/unique_fd.h"
+#include "store/base/unique_fd.h"
 
 #include <chrono>
 #include <cstdint>

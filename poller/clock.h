@@ -1,14 +1,9 @@
 // The two clocks. Only daemon/system_clock.cpp reads the real ones.
 #pragma once
 
-#include "store/timestamp.h"
-
-#include <chrono>
+#include "store/base/time.h"
 
 namespace kdq {
-
-/// A point of the monotonic clock: for waits and ages, unharmed by clock steps.
-using SteadyTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
 
 class Clock {
 public:

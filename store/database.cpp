@@ -191,7 +191,7 @@ struct Database::Impl {
   std::unique_ptr<Statement> begin;
   std::unique_ptr<Statement> commit;
   std::optional<std::int64_t> seen_version;
-  std::function<void()> give_way = [] {};
+  std::function<void()> yield_to_writers = [] {};
   int checks_left = 0;
   bool undurable = false;    ///< something was committed since the last sync
   std::uint64_t commits = 0; ///< of ours that changed something
@@ -314,7 +314,7 @@ void Database::Impl::roll_back() {
 bool Database::Impl::try_write(const std::function<void()>& change) {
   try {
     checks_left = checks_per_transaction;
-    give_way();
+    yield_to_writers();
     begin->run();
     change();
     commit->run();
@@ -339,8 +339,8 @@ void Database::write(const std::function<void()>& change) {
   throw StoreUnavailable(impl_->file.string() + " is locked by another program");
 }
 
-void Database::before_write(std::function<void()> give_way) {
-  impl_->give_way = std::move(give_way);
+void Database::before_write(std::function<void()> yield_to_writers) {
+  impl_->yield_to_writers = std::move(yield_to_writers);
 }
 
 void Database::read(const std::function<void()>& look) {

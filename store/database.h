@@ -51,7 +51,7 @@ public:
   std::uint64_t commits() const;
 
   /// Called before each transaction of write(): the place to let others go first.
-  void before_write(std::function<void()> give_way);
+  void before_write(std::function<void()> yield_to_writers);
 
   /// Runs `look` on one state of the database, with the errors of write().
   void read(const std::function<void()>& look);

@@ -1,9 +1,9 @@
 // Plain values that the store hands out and takes: no behaviour, no SQL.
 #pragma once
 
-#include "store/timestamp.h"
+#include "store/base/ids.h"
+#include "store/base/time.h"
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,25 +12,7 @@
 
 namespace kdq {
 
-/// jobs.id
-struct JobId {
-  std::int64_t value = 0;
-  auto operator<=>(const JobId&) const = default;
-};
-
-/// requests.id: one request to the service, its intent and its answer.
-struct RequestId {
-  std::int64_t value = 0;
-  auto operator<=>(const RequestId&) const = default;
-};
-
-/// The service's name for a script that was started; a secret in log files.
-struct TaskId {
-  std::string value;
-  auto operator<=>(const TaskId&) const = default;
-};
-
-/// jobs.state; the picture of the allowed changes is in 0001_initial.sql.
+/// jobs.state; the picture of the allowed changes is in store/schema.sql.
 enum class JobState {
   queued,
   submitting,

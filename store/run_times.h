@@ -2,42 +2,16 @@
 // only forgets.
 #pragma once
 
-#include "store/timestamp.h"
+#include "store/run_time.h"
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace kdq {
 
 class Database;
-
-/// One run as it was seen: it ended after `low` (the last poll that found it running) and not after
-/// `high` (the poll that found it ended). `exact` is what the log's closing line says, if credible.
-struct RunTime {
-  std::chrono::milliseconds low{0};
-  std::chrono::milliseconds high{0};
-  std::optional<std::chrono::milliseconds> exact;
-};
-
-/// A learnt run as it is stored: replayed in the order of `seq` it rebuilds the schedule's state.
-/// A run with a family gives two rows of one `seq`. Of each key the first three rows and the last
-/// 400 suffice; with fewer the schedule only has forgotten.
-struct RunRow {
-  std::string key;
-  std::int64_t seq = 0;
-  WallTime submitted_at;
-  RunTime run;
-};
-
-/// Starts of an app in the half minute that begins at `at`.
-struct StartCount {
-  WallTime at;
-  std::int64_t starts = 0;
-};
 
 /// Single-threaded; must not outlive the Database.
 class RunTimes {

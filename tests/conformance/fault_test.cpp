@@ -45,7 +45,7 @@ TEST_CASE_TEMPLATE("a start that is spoilt is never taken for a refusal, and was
     service.strike({row.kind, Endpoint::submit});
     const Delivery delivery = service.exchange(service.start_request(writing(1)));
     CHECK(word(delivery) == row.delivery);
-    const Judgement judgement = service.judged(Endpoint::submit, delivery);
+    const ReplyOutcome judgement = service.judged(Endpoint::submit, delivery);
     CHECK(word(judgement) == row.after_start);
     CHECK(judgement.sent);
     service.let_pass_until([&] { return service.seen().submits == 1; });
@@ -69,7 +69,7 @@ TEST_CASE_TEMPLATE("a status reply that is spoilt saves its whole lines and leav
       service.strike({row.kind, Endpoint::status});
       const Delivery delivery = service.exchange(service.ask_request(task));
       CHECK(word(delivery) == row.delivery);
-      const Judgement judgement = service.judged(Endpoint::status, delivery);
+      const ReplyOutcome judgement = service.judged(Endpoint::status, delivery);
       CHECK(word(judgement) == "no report");
       CHECK(judgement.end.outcome == row.outcome_of_status);
       CHECK_FALSE(judgement.gap.empty());
@@ -81,7 +81,7 @@ TEST_CASE_TEMPLATE("a status reply that is spoilt saves its whole lines and leav
       CHECK(service.seen().asks == 1);
       CHECK(service.seen().handed_out == (row.acts ? 12 : 0));
 
-      const Judgement next = service.ask(task);
+      const ReplyOutcome next = service.ask(task);
       CHECK(word(next) == "end");
       CHECK(messages(next.lines) == (row.acts ? std::vector<std::string>{} : twelve_lines));
       CHECK(service.seen().asks == 2);
@@ -97,7 +97,7 @@ TEST_CASE_TEMPLATE("a reply that is cut off is kept as far as it came", Service,
   REQUIRE(std::holds_alternative<Unanswered>(cut));
   CHECK(std::get<Unanswered>(cut).http_status == 200);
   CHECK(std::get<Unanswered>(cut).partial_body.size() > 100);
-  const Judgement judgement = service.judged(Endpoint::status, cut);
+  const ReplyOutcome judgement = service.judged(Endpoint::status, cut);
   CHECK(judgement.end.http_status == 200);
   CHECK(judgement.end.body == std::get<Unanswered>(cut).partial_body);
 
@@ -130,7 +130,7 @@ TEST_CASE_TEMPLATE("a request on a kept-alive connection that dies after the ser
     CHECK(word(service.ask(TaskId{"unknown"})) == "no report");
     const Delivery delivery = service.exchange(service.ask_request(task));
     CHECK(word(delivery) == "unanswered");
-    const Judgement judgement = service.judged(Endpoint::status, delivery);
+    const ReplyOutcome judgement = service.judged(Endpoint::status, delivery);
     CHECK_FALSE(judgement.gap.empty());
     CHECK(service.seen().asks == 2);
     CHECK(service.seen().handed_out == 5);
@@ -218,12 +218,12 @@ TEST_CASE_TEMPLATE("where nobody listens nothing is sent, spent or lost", Servic
   service.vanish();
   const Delivery start = service.exchange(service.start_request(writing(1)));
   CHECK(word(start) == "not sent");
-  const Judgement put_back = service.judged(Endpoint::submit, start);
+  const ReplyOutcome put_back = service.judged(Endpoint::submit, start);
   CHECK(word(put_back) == "put back");
   CHECK_FALSE(put_back.sent);
   const Delivery ask = service.exchange(service.ask_request(TaskId{"any"}));
   CHECK(word(ask) == "not sent");
-  const Judgement no_report = service.judged(Endpoint::status, ask);
+  const ReplyOutcome no_report = service.judged(Endpoint::status, ask);
   CHECK(word(no_report) == "no report");
   CHECK_FALSE(no_report.sent);
   CHECK(no_report.gap.empty());

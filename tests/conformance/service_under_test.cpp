@@ -54,7 +54,7 @@ HttpRequest ServiceUnderTest::ask_request(const TaskId& task) const {
   return kdocs_api::task_status(app(), token, task);
 }
 
-Judgement ServiceUnderTest::judged(Endpoint endpoint, Delivery delivery) const {
+ReplyOutcome ServiceUnderTest::judged(Endpoint endpoint, Delivery delivery) const {
   InFlight request;
   request.id = RequestId{last_request_};
   request.endpoint = endpoint;
@@ -62,17 +62,17 @@ Judgement ServiceUnderTest::judged(Endpoint endpoint, Delivery delivery) const {
   return judge(std::move(request), std::move(delivery));
 }
 
-Judgement ServiceUnderTest::start(const Script& script, const std::string& name,
-                                  const std::string& argv, const std::string& file) {
+ReplyOutcome ServiceUnderTest::start(const Script& script, const std::string& name,
+                                     const std::string& argv, const std::string& file) {
   return judged(Endpoint::submit, exchange(start_request(script, name, argv, file)));
 }
 
-Judgement ServiceUnderTest::ask(const TaskId& task) {
+ReplyOutcome ServiceUnderTest::ask(const TaskId& task) {
   return judged(Endpoint::status, exchange(ask_request(task)));
 }
 
 TaskId ServiceUnderTest::started(const Script& script, const std::string& name) {
-  const Judgement judgement = start(script, name);
+  const ReplyOutcome judgement = start(script, name);
   REQUIRE(word(judgement) == "started");
   return std::get<Started>(judgement.meaning).task;
 }
@@ -84,7 +84,7 @@ TaskId ServiceUnderTest::ended(const Script& script, const std::string& name) {
   return task;
 }
 
-std::string word(const Judgement& judgement) {
+std::string word(const ReplyOutcome& judgement) {
   if (const auto* reported = std::get_if<Reported>(&judgement.meaning))
     return reported->report.ended ? "end" : "report";
   if (std::holds_alternative<Started>(judgement.meaning))
@@ -102,7 +102,7 @@ std::string word(const Delivery& delivery) {
   return std::holds_alternative<Unanswered>(delivery) ? "unanswered" : "answered";
 }
 
-const kdocs_api::StatusReport& report_in(const Judgement& judgement) {
+const kdocs_api::StatusReport& report_in(const ReplyOutcome& judgement) {
   REQUIRE(std::holds_alternative<Reported>(judgement.meaning));
   return std::get<Reported>(judgement.meaning).report;
 }

@@ -2,8 +2,8 @@
 // behaviours.
 #pragma once
 
-#include "poller/judgement.h"
-#include "poller/kdocs_api.h"
+#include "poller/api/kdocs_api.h"
+#include "poller/engine/reply_outcome.h"
 #include "poller/transport.h"
 
 #include <chrono>
@@ -113,14 +113,14 @@ public:
                             const std::string& argv = "", const std::string& file = "FILE") const;
   HttpRequest ask_request(const TaskId& task) const;
   /// One request, its reply, and what the engine makes of it.
-  Judgement start(const Script& script, const std::string& name = "test",
-                  const std::string& argv = "", const std::string& file = "FILE");
-  Judgement ask(const TaskId& task);
+  ReplyOutcome start(const Script& script, const std::string& name = "test",
+                     const std::string& argv = "", const std::string& file = "FILE");
+  ReplyOutcome ask(const TaskId& task);
   /// Starts the script; fails the test if that is not possible.
   TaskId started(const Script& script, const std::string& name = "test");
   /// The same, and lets time pass until it has ended.
   TaskId ended(const Script& script, const std::string& name = "test");
-  Judgement judged(Endpoint endpoint, Delivery delivery) const;
+  ReplyOutcome judged(Endpoint endpoint, Delivery delivery) const;
 
   std::string token = "sandbox-token"; ///< the one that is sent; at first the right one
 
@@ -129,11 +129,11 @@ private:
 };
 
 /// `started`, `put back`, `failed`, `unconfirmed`, `report`, `end`, or `no report`.
-std::string word(const Judgement& judgement);
+std::string word(const ReplyOutcome& judgement);
 /// `not sent`, `unanswered` or `answered`.
 std::string word(const Delivery& delivery);
 /// The report in it; fails the test if there is none.
-const kdocs_api::StatusReport& report_in(const Judgement& judgement);
+const kdocs_api::StatusReport& report_in(const ReplyOutcome& judgement);
 std::vector<std::string> messages(const std::vector<LogLine>& lines);
 
 } // namespace kdq::test

@@ -15,7 +15,7 @@ TEST_CASE_TEMPLATE("a started script has a task id, wherever the reply has it", 
       setup.task_id_in_data = in_data;
       setup.task_id_key = key;
       Service service(setup);
-      const Judgement judgement = service.start(writing(1));
+      const ReplyOutcome judgement = service.start(writing(1));
       CHECK(word(judgement) == "started");
       CHECK(judgement.end.outcome == "accepted");
       CHECK(judgement.end.http_status == 200);
@@ -60,7 +60,7 @@ TEST_CASE_TEMPLATE("a wrong address of the start is HTTP 404 and starts nothing"
   HttpRequest request = service.start_request(writing(1));
   const auto path = request.url.find("/api/v1/");
   request.url.insert(path + 4, "/v0");
-  const Judgement judgement = service.judged(Endpoint::submit, service.exchange(request));
+  const ReplyOutcome judgement = service.judged(Endpoint::submit, service.exchange(request));
   CHECK(word(judgement) == "failed");
   CHECK(judgement.end.http_status == 404);
   CHECK(service.seen().submits == 0);
@@ -79,7 +79,7 @@ TEST_CASE_TEMPLATE("many requests at once yield exactly one reply each", Service
   std::size_t lines = 0;
   for (Reply& reply : service.replies(count)) {
     seen.push_back(reply.request.value);
-    const Judgement judgement = service.judged(Endpoint::status, std::move(reply.delivery));
+    const ReplyOutcome judgement = service.judged(Endpoint::status, std::move(reply.delivery));
     CHECK(word(judgement) == "end");
     lines += judgement.lines.size();
   }

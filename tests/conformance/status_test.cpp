@@ -38,7 +38,7 @@ TEST_CASE_TEMPLATE("the task id comes percent-encoded and is sent encoded once m
 
   // Neither as received, nor decoded first, does the service know it, and nothing is destroyed.
   for (const std::string& wrong : {task.value, decoded_once(task.value)}) {
-    const Judgement judgement =
+    const ReplyOutcome judgement =
         service.judged(Endpoint::status, service.exchange(with_id(right, wrong)));
     CHECK(word(judgement) == "no report");
     REQUIRE(judgement.refusal);
@@ -63,7 +63,7 @@ TEST_CASE_TEMPLATE("a report is read in both shapes, running and ended, with bot
       Service service(setup);
       const TaskId endless_task = service.started(endless(1));
       service.let_pass_until([&] { return service.seen().produced == 2; });
-      const Judgement running = service.ask(endless_task);
+      const ReplyOutcome running = service.ask(endless_task);
       CHECK(word(running) == "report");
       CHECK(report_in(running).status == "running");
       CHECK(report_in(running).error.empty());
@@ -72,7 +72,7 @@ TEST_CASE_TEMPLATE("a report is read in both shapes, running and ended, with bot
 
       Script script = writing(1);
       script.result = 5;
-      const Judgement end = service.ask(service.ended(script));
+      const ReplyOutcome end = service.ask(service.ended(script));
       CHECK(word(end) == "end");
       CHECK(end.end.outcome == "report");
       CHECK(report_in(end).status == ended_word);
@@ -96,7 +96,7 @@ TEST_CASE_TEMPLATE("no lines are an empty list, null or nothing at all", Service
       Service service(setup);
       const TaskId task = service.ended(writing(0));
       CHECK(service.ask(task).lines.size() == 2);
-      const Judgement again = service.ask(task);
+      const ReplyOutcome again = service.ask(task);
       CHECK(word(again) == "end");
       CHECK(again.lines.empty());
       CHECK(again.gap.empty());
@@ -117,7 +117,7 @@ TEST_CASE_TEMPLATE("a line that was returned once is never returned again, and n
   std::vector<std::string> all;
   service.let_pass_until([&] { return service.seen().produced >= 3; });
   for (bool ended = false; !ended;) {
-    const Judgement judgement = service.ask(task);
+    const ReplyOutcome judgement = service.ask(task);
     const auto lines = messages(judgement.lines);
     all.insert(all.end(), lines.begin(), lines.end());
     ended = word(judgement) == "end";
@@ -127,7 +127,7 @@ TEST_CASE_TEMPLATE("a line that was returned once is never returned again, and n
   CHECK(all == std::vector<std::string>{opening, "line 1", "line 2", "late 1", "late 2", closing});
   CHECK(service.seen().handed_out == 6);
 
-  const Judgement again = service.ask(task);
+  const ReplyOutcome again = service.ask(task);
   CHECK(word(again) == "end");
   CHECK(report_in(again).result == "\"[Undefined]\"");
   CHECK(again.lines.empty());
@@ -137,7 +137,7 @@ TEST_CASE_TEMPLATE("a line that was returned once is never returned again, and n
 TEST_CASE_TEMPLATE("the system's lines open every log and close that of a success", Service,
                    FakeService, SandboxService) {
   Service service;
-  const Judgement success = service.ask(service.ended(writing(1)));
+  const ReplyOutcome success = service.ask(service.ended(writing(1)));
   REQUIRE(success.lines.size() == 3);
   for (const LogLine* line : {&success.lines.front(), &success.lines.back()})
     CHECK(line->filename == "system");
@@ -146,7 +146,7 @@ TEST_CASE_TEMPLATE("the system's lines open every log and close that of a succes
 
   Script script = writing(1);
   script.error = "no such cell";
-  const Judgement failure = service.ask(service.ended(script));
+  const ReplyOutcome failure = service.ask(service.ended(script));
   CHECK(word(failure) == "end");
   CHECK(report_in(failure).status == "finish");
   CHECK(report_in(failure).error.find("no such cell") != std::string::npos);
@@ -166,7 +166,7 @@ TEST_CASE_TEMPLATE("the value of the last expression comes back as JSON", Servic
     CAPTURE(value.dump());
     Script script;
     script.result = value;
-    const Judgement judgement = service.ask(service.ended(script));
+    const ReplyOutcome judgement = service.ask(service.ended(script));
     CHECK(json::parse(report_in(judgement).result) == value);
   }
   CHECK(report_in(service.ask(service.ended(Script{}))).result == "\"[Undefined]\"");
@@ -220,7 +220,7 @@ TEST_CASE_TEMPLATE("an unknown word is not an end, and its lines count", Service
   Service service(setup);
   const TaskId task = service.started(endless(1));
   service.let_pass_until([&] { return service.seen().produced == 2; });
-  const Judgement judgement = service.ask(task);
+  const ReplyOutcome judgement = service.ask(task);
   CHECK(word(judgement) == "report");
   CHECK(report_in(judgement).status == "paused");
   CHECK(judgement.lines.size() == 2);
@@ -237,7 +237,7 @@ TEST_CASE_TEMPLATE(
   service.strike({Strike::Kind::drop_after, Endpoint::status});
   CHECK(word(service.ask(task)) == "no report");
   CHECK(service.seen().handed_out == 4);
-  const Judgement later = service.ask(task);
+  const ReplyOutcome later = service.ask(task);
   CHECK(word(later) == "end");
   CHECK(report_in(later).result == "\"kept\"");
   CHECK(later.lines.empty());
@@ -249,12 +249,12 @@ TEST_CASE_TEMPLATE("a wrong status path is HTTP 404, says so, and destroys nothi
   const TaskId task = service.ended(writing(1));
   AppSettings app = service.app();
   app.status_path = "/api/v1/openapi/personal/personal/script/status"; // as the page's table has it
-  const Judgement judgement = service.judged(
+  const ReplyOutcome judgement = service.judged(
       Endpoint::status, service.exchange(kdocs_api::task_status(app, service.token, task)));
   CHECK(word(judgement) == "no report");
   REQUIRE(judgement.refusal);
   CHECK(judgement.refusal->http_status == 404);
-  CHECK(judgement.refusal->verdict == kdocs_api::Verdict::blocked);
+  CHECK(judgement.refusal->error_class == kdocs_api::ErrorClass::blocked);
   CHECK(judgement.refusal->sentence.find("status_path") != std::string::npos);
   CHECK(judgement.gap.empty());
   CHECK(service.seen().paths_not_found == 1);

@@ -1,6 +1,6 @@
 #include "daemon/logging.h"
 
-#include "store/timestamp.h"
+#include "store/base/time.h"
 #include "tests/daemon/scoped_env.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,7 +1,7 @@
 // A TCP server on loopback whose every byte a test decides, for what a real HTTP server never does.
 #pragma once
 
-#include "daemon/unique_fd.h"
+#include "store/base/unique_fd.h"
 
 #include <atomic>
 #include <functional>

@@ -1,6 +1,6 @@
 #include "daemon/service_manager.h"
 
-#include "daemon/unique_fd.h"
+#include "store/base/unique_fd.h"
 #include "tests/daemon/scoped_env.h"
 #include "tests/support/temp_dir.h"
 

@@ -2,7 +2,7 @@
 //   kdocs-audit DATABASE LEDGER [REQUEUED]
 // REQUEUED: a file with the id of a job for each time that a user set one to 'queued' again.
 // Prints the counts and what is wrong; exit code 0: nothing is.
-#include "store/timestamp.h"
+#include "store/base/time.h"
 #include "tests/support/wrong_counters.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>

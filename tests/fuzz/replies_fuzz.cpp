@@ -1,7 +1,7 @@
 // Whatever a server answers: nothing crashes, what is kept can be stored, and what stands complete
 // in a reply that was cut off is kept exactly.
-#include "poller/kdocs_api.h"
-#include "poller/utf8.h"
+#include "poller/api/kdocs_api.h"
+#include "store/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <algorithm>
@@ -52,7 +52,7 @@ void check_status(const Answered& reply) {
     require(!damaged->reason.empty(), "damage has a reason");
   } else {
     const auto& error = std::get<ServiceError>(outcome);
-    require(error.verdict != Verdict::unknown_if_ran, "a poll runs nothing");
+    require(error.error_class != ErrorClass::unknown_if_ran, "a poll runs nothing");
     require(salvage(reply.body).empty(), "what has log lines is no mere error");
     require(!invalid_utf8_at(error.sentence), "a sentence is UTF-8");
     require(error.sentence.size() < longest_sentence, "a sentence is short");

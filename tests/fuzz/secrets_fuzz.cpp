@@ -1,5 +1,5 @@
 // Task ids go out exactly as they came in, and no secret gets into a text.
-#include "poller/kdocs_api.h"
+#include "poller/api/kdocs_api.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <algorithm>

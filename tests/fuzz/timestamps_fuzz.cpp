@@ -1,5 +1,5 @@
 // Times survive the way to the database and back; what is no time is refused.
-#include "store/timestamp.h"
+#include "store/base/time.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace kdq::fuzz {

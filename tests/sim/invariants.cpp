@@ -17,9 +17,9 @@ namespace {
 struct Checker {
   World& world;
   SQLite::Database& database;
-  Verdict& verdict;
+  ErrorClass& error_class;
 
-  void complain(std::string sentence) { verdict.violations.push_back(std::move(sentence)); }
+  void complain(std::string sentence) { error_class.violations.push_back(std::move(sentence)); }
 
   /// A statement that must give no row; each row is a violation.
   void nothing(const std::string& what, const char* sql) {
@@ -131,7 +131,7 @@ struct Checker {
         continue; // the rows that tell are gone
       if (runs[job.plan.name] <= allowed)
         continue;
-      ++verdict.run_twice;
+      ++error_class.run_twice;
       complain("the script of job " + std::to_string(id) + " ran " +
                std::to_string(runs[job.plan.name]) + " times, allowed: " + std::to_string(allowed));
     }
@@ -232,13 +232,13 @@ struct Checker {
 
 } // namespace
 
-Verdict check(World& world) {
-  Verdict verdict;
-  verdict.violations = world.seen().violations;
+ErrorClass check(World& world) {
+  ErrorClass error_class;
+  error_class.violations = world.seen().violations;
   for (const std::string& violation : world.wire().violations())
-    verdict.violations.push_back(violation);
+    error_class.violations.push_back(violation);
   world.users().look([&](SQLite::Database& database) {
-    Checker checker{world, database, verdict};
+    Checker checker{world, database, error_class};
     checker.check_database();
     checker.check_states();
     checker.check_order();
@@ -249,10 +249,10 @@ Verdict check(World& world) {
     checker.check_quota();
     checker.check_ledger();
     checker.check_results();
-    check_logs(world, database, verdict);
+    check_logs(world, database, error_class);
   });
   world.users().leave();
-  return verdict;
+  return error_class;
 }
 
 void print_rows(World& world) {

@@ -81,10 +81,10 @@ struct TaskCheck {
   const World& world;
   const FakeTask& task;
   std::string name;
-  Verdict& verdict;
+  ErrorClass& error_class;
 
   void complain(const std::string& sentence) {
-    verdict.violations.push_back(name + ": " + sentence);
+    error_class.violations.push_back(name + ": " + sentence);
   }
 
   void recognise(std::vector<Row>& rows) {
@@ -98,9 +98,9 @@ struct TaskCheck {
         complain("a line was invented: " + row.args);
         continue;
       }
-      ++verdict.lines_stored;
+      ++error_class.lines_stored;
       if (seen[*row.line]) {
-        ++verdict.duplicates;
+        ++error_class.duplicates;
         complain("a line stands twice: " + row.args);
       } else if (last && *row.line < *last) {
         complain("a line stands out of order: " + row.args);
@@ -115,17 +115,17 @@ struct TaskCheck {
       const FakeTask::Line& line = task.lines[i];
       if (!line.handed_out)
         continue;
-      ++verdict.lines_handed_out;
+      ++error_class.lines_handed_out;
       const auto same = [&](const Row& row) { return row.line == i; };
       if (std::any_of(rows.begin(), rows.end(), same))
         continue;
       const auto covers = [&](const Row& row) { return row.gap && spans(row, line.at); };
       if (world.seen().stepped ? stands_between(rows, i)
                                : std::any_of(rows.begin(), rows.end(), covers)) {
-        ++verdict.lines_in_gaps;
+        ++error_class.lines_in_gaps;
         continue;
       }
-      ++verdict.lost;
+      ++error_class.lost;
       complain("lost: line " + std::to_string(i) + " " + line.entry["args"].dump() + " written " +
                to_text(line.at) + ", handed out " + to_text(*line.handed_out) + " to request " +
                std::to_string(line.handed_to.value));
@@ -135,14 +135,14 @@ struct TaskCheck {
 
 } // namespace
 
-void check_logs(const World& world, SQLite::Database& database, Verdict& verdict) {
+void check_logs(const World& world, SQLite::Database& database, ErrorClass& error_class) {
   for (const FakeTask& task : world.kdocs().tasks()) {
     SQLite::Statement query(database, "SELECT job_id, attempt FROM requests WHERE id = ?");
     query.bind(1, task.started_by.value);
     if (!query.executeStep()) {
       for (const FakeTask::Line& line : task.lines) {
-        verdict.lines_handed_out += line.handed_out.has_value();
-        verdict.lines_deleted += line.handed_out.has_value();
+        error_class.lines_handed_out += line.handed_out.has_value();
+        error_class.lines_deleted += line.handed_out.has_value();
       }
       continue;
     }
@@ -150,7 +150,8 @@ void check_logs(const World& world, SQLite::Database& database, Verdict& verdict
     const std::int64_t attempt = query.getColumn(1).getInt64();
     std::vector<Row> rows = read_rows(database, job, attempt);
     TaskCheck check{world, task,
-                    "job " + std::to_string(job) + " attempt " + std::to_string(attempt), verdict};
+                    "job " + std::to_string(job) + " attempt " + std::to_string(attempt),
+                    error_class};
     check.recognise(rows);
     check.find_lost(rows);
   }

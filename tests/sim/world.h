@@ -1,7 +1,7 @@
 // One run: an engine with a real database on a fake clock, a fake service, users, and their plan.
 #pragma once
 
-#include "poller/engine.h"
+#include "poller/engine/engine.h"
 #include "store/database.h"
 #include "tests/sim/fault_vfs.h"
 #include "tests/sim/plan.h"

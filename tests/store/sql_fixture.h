@@ -1,9 +1,9 @@
 // A database and its user, for tests of what the schema itself does.
 #pragma once
 
+#include "store/base/time.h"
 #include "store/database.h"
 #include "store/job_queue.h"
-#include "store/timestamp.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/user.h"
 

@@ -1,7 +1,7 @@
 // An engine with a real database, a fake clock and a fake service: whole days in milliseconds.
 #pragma once
 
-#include "poller/engine.h"
+#include "poller/engine/engine.h"
 #include "store/database.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_kdocs.h"

@@ -4,7 +4,7 @@
 // can write while the burst's transaction holds the lock, and without a durable intent nothing may
 // be sent: a poll that was due in that time is counted from the commit on as well (`after_commit`).
 // Of the burst's own jobs, if they are started, the log tells when the daemon took up their polls.
-#include "store/timestamp.h"
+#include "store/base/time.h"
 #include "tests/bench/common/program.h"
 #include "tests/bench/common/queue_file.h"
 #include "tests/bench/common/statistics.h"

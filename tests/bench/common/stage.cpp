@@ -116,8 +116,7 @@ Service::Record Service::stop() {
 
 Stage::Stage(const fs::path& parent, DaemonOptions options)
     : options_(std::move(options)), folder_(parent) {
-  Process init({options_.program.string(), "init", "--database", database().string()},
-               log());
+  Process init({options_.program.string(), "init", "--database", database().string()}, log());
   if (init.wait().exit_code != 0)
     throw std::runtime_error("no database could be made: " + last_words());
 }

@@ -76,7 +76,7 @@ void AppBooks::sent(Endpoint endpoint, WallTime now) {
 }
 
 void AppBooks::refused(Endpoint endpoint, WallTime now) {
-  const kdocs_api::ServiceError error{kdocs_api::Verdict::pause, 429, std::nullopt,
+  const kdocs_api::ServiceError error{kdocs_api::ErrorClass::pause, 429, std::nullopt,
                                       "the day's requests are used up", std::nullopt};
   gate_.replied(steady(now));
   if (gate_.spent_by_others(endpoint, error, gate_.day(now).name, now))

@@ -2,9 +2,9 @@
 // learnt.
 #pragma once
 
-#include "poller/app_gate.h"
-#include "poller/arrival_forecast.h"
-#include "poller/open_task.h"
+#include "poller/quota/circuit_breaker.h"
+#include "poller/schedule/arrival_forecast.h"
+#include "poller/schedule/open_task.h"
 #include "store/database.h"
 #include "store/quota_ledger.h"
 #include "store/run_times.h"
@@ -46,7 +46,7 @@ private:
   Database database_;
   QuotaLedger ledger_;
   RunTimes run_times_;
-  AppGate gate_;
+  CircuitBreaker gate_;
 };
 
 } // namespace kdq::bench

@@ -1,6 +1,6 @@
 #include "tests/bench/polling/simulation.h"
 
-#include "poller/quota_policy.h"
+#include "poller/quota/quota_policy.h"
 #include "tests/bench/polling/tally.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "tests/bench/polling/simulation.h"
 
-#include "poller/price_schedule.h"
+#include "poller/schedule/price_schedule.h"
 #include "tests/bench/polling/app_books.h"
 #include "tests/bench/polling/tally.h"
 

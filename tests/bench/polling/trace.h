@@ -1,7 +1,7 @@
 // The recorded days of work that the policies are measured on.
 #pragma once
 
-#include "store/timestamp.h"
+#include "store/base/time.h"
 
 #include <array>
 #include <chrono>

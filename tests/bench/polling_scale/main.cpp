@@ -1,5 +1,5 @@
 // Times the schedule's decisions with many open tasks. Prints; asserts nothing.
-#include "poller/price_schedule.h"
+#include "poller/schedule/price_schedule.h"
 
 #include <chrono>
 #include <cstdio>

@@ -1,0 +1,26 @@
+// From an error reply to what it means: two tables and the sentence. Used by kdocs_replies.cpp.
+#pragma once
+
+#include "poller/api/kdocs_api.h"
+
+namespace kdq::kdocs_api {
+
+/// What a reply says about its failure.
+struct Failure {
+  Endpoint endpoint = Endpoint::submit;
+  int http_status = 0;
+  bool coded = false; ///< the body has a `code` that is not zero, be it readable or not
+  std::optional<std::int64_t> code; ///< if it is readable
+  std::string name;                 ///< the body's `result`, the name of the code
+  std::string message;              ///< the service's own words
+  std::optional<std::chrono::seconds> retry_after;
+};
+
+/// Judges by the code if the table knows it, else by the HTTP status if that is an error, else as
+/// an unknown code.
+ServiceError judge(const Failure& failure);
+
+/// A 2xx reply to a submit without a task id.
+ServiceError no_task_id(const Failure& failure, std::string_view why);
+
+} // namespace kdq::kdocs_api

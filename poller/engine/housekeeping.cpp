@@ -1,0 +1,120 @@
+#include "poller/engine/housekeeping.h"
+
+#include <algorithm>
+
+namespace kdq {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Between two transactions: others get the write lock, requests go out.
+constexpr std::chrono::milliseconds pause_between_writes = 50ms;
+// Between two looks when nothing was left to do: in a tick that comes anyway, and for its own sake.
+// Nobody counts the minutes of so many days, but a busy queue can grow fast.
+constexpr std::chrono::milliseconds look_if_awake = 10s;
+constexpr std::chrono::milliseconds look_anyway = 10min;
+// After a write that another program's lock or a full disk prevented.
+constexpr std::chrono::milliseconds store_retry = 10s;
+
+WallTime before(WallTime now, Days span) {
+  return now - std::chrono::duration_cast<std::chrono::milliseconds>(span);
+}
+
+} // namespace
+
+Housekeeping::Housekeeping(EngineState& state) : state_(state), retention_(state.database) {
+  const RetentionSettings& wanted = state.settings.retention;
+  if (wanted.days_ended.count() > 0)
+    searches_.push_back(Search::ended);
+  if (wanted.days_logs.count() > 0)
+    searches_.push_back(Search::logs);
+  if (wanted.max_bytes > 0)
+    searches_.push_back(Search::size);
+  if (!searches_.empty())
+    wake_ = SteadyTime{};
+}
+
+void Housekeeping::work() {
+  const Moment now = state_.now();
+  if (searches_.empty() || now.steady < ready_)
+    return;
+  try {
+    search(now);
+  } catch (const StoreUnavailable&) {
+    ready_ = wake_ = now.steady + store_retry; // whoever must write says what is wrong
+  }
+}
+
+void Housekeeping::search(Moment now) {
+  for (;;) {
+    const Step done = step(searches_[current_], now);
+    if (!done.more) {
+      place_ = {};
+      ++current_;
+    }
+    const bool end = current_ == searches_.size();
+    if (end)
+      current_ = 0;
+    if (done.wrote || done.more) {
+      ready_ = wake_ = now.steady + pause_between_writes;
+      return;
+    }
+    if (end) {
+      ready_ = now.steady + look_if_awake;
+      wake_ = now.steady + look_anyway;
+      return;
+    }
+  }
+}
+
+Housekeeping::Step Housekeeping::step(Search what, Moment now) {
+  const RetentionSettings& wanted = state_.settings.retention;
+  switch (what) {
+  case Search::ended:
+    return remove_until(before(now.wall, wanted.days_ended));
+  case Search::logs:
+    return clear_until(before(now.wall, wanted.days_logs));
+  case Search::size:
+    break;
+  }
+  std::int64_t used = 0;
+  state_.database.read([&] { used = retention_.used_bytes(); });
+  return used > wanted.max_bytes ? remove_until(now.wall) : Step{};
+}
+
+Housekeeping::Step Housekeeping::remove_until(WallTime ended) {
+  EndedJobs found;
+  state_.database.read([&] { found = retention_.to_remove(place_, ended); });
+  const auto ready = [](const EndedJobs::Job& job) { return job.ready; };
+  if (std::none_of(found.jobs.begin(), found.jobs.end(), ready)) {
+    if (!found.jobs.empty())
+      place_ = found.jobs.back().place;
+    return {false, found.more};
+  }
+  Deleted deleted;
+  state_.database.write([&] { deleted = retention_.remove(found); });
+  place_ = deleted.until;
+  return {deleted.rows > 0, found.more || !deleted.whole};
+}
+
+Housekeeping::Step Housekeeping::clear_until(WallTime ended) {
+  EndedJobs found;
+  state_.database.read([&] {
+    if (!cleared_known_)
+      cleared_ = retention_.cleared();
+    // The clock was set back, or the limit is longer than it was: what ends from now on must not
+    // be behind us.
+    if (const std::string limit = to_text(ended); limit < cleared_.finished_at)
+      cleared_ = {limit, {}};
+    found = retention_.to_clear(cleared_, ended);
+  });
+  cleared_known_ = true;
+  if (found.jobs.empty())
+    return {};
+  Deleted deleted;
+  state_.database.write([&] { deleted = retention_.clear(found); });
+  cleared_ = deleted.until;
+  return {true, found.more || !deleted.whole};
+}
+
+} // namespace kdq

@@ -1,0 +1,50 @@
+// What the table `apps` says: each app's state, in words, with the figures the views need.
+#pragma once
+
+#include "poller/engine/engine_state.h"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace kdq {
+
+/// Whether two sentences differ in their numbers only: such a change is not worth a write, or a
+/// line in the log, of its own.
+bool same_but_for_numbers(const std::string& a, const std::string& b);
+
+/// Keeps the rows in step with little writing: a change of state at once, mere figures only along
+/// with something else, so that an idle daemon writes nothing.
+class StatusWriter {
+public:
+  explicit StatusWriter(EngineState& state) : state_(state) {}
+
+  /// At the start: the daemon's own row, all apps, none that is not configured any more. Inside of
+  /// Database::write().
+  void begin(Moment now);
+  /// A person should know of a change: write() is to be called.
+  bool is_stale(Moment now) const;
+  /// Inside of Database::write().
+  void write(Moment now);
+  /// Inside of a Database::write() that happens anyway: the figures, if they are old.
+  void ride_along(Moment now);
+  /// The transaction of the last write() or ride_along() was committed.
+  void committed();
+
+  /// Why an app does not send, or sends only one kind of request; empty: nothing is in the way.
+  std::string trouble(const AppState& app, Moment now) const;
+
+private:
+  AppRow row(const AppState& app, Moment now) const;
+  std::optional<std::int64_t> long_log() const;
+
+  EngineState& state_;
+  std::map<std::string, AppRow> shown_;   ///< by app
+  std::map<std::string, AppRow> next_;    ///< written, but not known to be committed
+  std::optional<std::int64_t> shown_log_; ///< MB
+  std::optional<std::int64_t> next_log_;
+  SteadyTime shown_at_{};
+  SteadyTime next_at_{};
+};
+
+} // namespace kdq

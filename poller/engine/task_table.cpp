@@ -1,0 +1,58 @@
+#include "poller/engine/task_table.h"
+
+namespace kdq {
+namespace {
+
+std::size_t count_in(const std::unordered_map<std::string, std::size_t>& counts,
+                     const std::string& key) {
+  const auto found = counts.find(key);
+  return found == counts.end() ? 0 : found->second;
+}
+
+void take_one(std::unordered_map<std::string, std::size_t>& counts, const std::string& key) {
+  const auto found = counts.find(key);
+  if (--found->second == 0)
+    counts.erase(found);
+}
+
+} // namespace
+
+Task& TaskTable::add(Task task) {
+  remove(task.id);
+  ++files_[task.script.file_token];
+  ++apps_[task.app];
+  const JobId id = task.id;
+  return tasks_.insert_or_assign(id, std::move(task)).first->second;
+}
+
+void TaskTable::remove(JobId id) {
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end())
+    return;
+  take_one(files_, found->second.script.file_token);
+  take_one(apps_, found->second.app);
+  tasks_.erase(found);
+}
+
+Task* TaskTable::find(JobId id) {
+  const auto found = tasks_.find(id);
+  return found == tasks_.end() ? nullptr : &found->second;
+}
+
+std::size_t TaskTable::on_file(const std::string& file_token) const {
+  return count_in(files_, file_token);
+}
+
+std::size_t TaskTable::of_app(const std::string& app) const {
+  return count_in(apps_, app);
+}
+
+std::vector<JobId> TaskTable::ids() const {
+  std::vector<JobId> all;
+  all.reserve(tasks_.size());
+  for (const auto& [id, task] : tasks_)
+    all.push_back(id);
+  return all;
+}
+
+} // namespace kdq

@@ -1,0 +1,109 @@
+// What keeps one app from sending just now.
+#pragma once
+
+#include "poller/api/kdocs_api.h"
+#include "poller/clock.h"
+#include "poller/quota/quota_calendar.h"
+#include "poller/quota/quota_policy.h"
+#include "poller/settings.h"
+#include "store/quota_ledger.h"
+#include "store/status_tables.h"
+
+#include <array>
+#include <optional>
+#include <string>
+
+namespace kdq {
+
+/// Pauses, backoff, the token's standing, the rate limit and the quota day of one app. Pure: told
+/// what happened, asked what may be sent; it neither sends nor stores. After a wait the app is
+/// tried with one request; only when that has worked do all go again.
+class CircuitBreaker {
+public:
+  CircuitBreaker(std::string name, const AppSettings& settings, std::uint64_t jitter_seed);
+
+  const std::string& name() const { return name_; }
+  const AppSettings& settings() const { return settings_; }
+
+  const QuotaDay& day(WallTime now) const;
+  /// The day's budget that a request is paid from.
+  QuotaKey quota_key(Endpoint endpoint, WallTime now) const;
+  std::int64_t allowed(Endpoint endpoint) const;
+
+  /// A new plan begins: what an earlier one took and did not send does not count.
+  void begin_plan() { probe_planned_ = false; }
+  /// The first moment at which a request may be sent, the rate limit aside; `now` if it may now,
+  /// the far future if only a reply can open it.
+  SteadyTime opens_at(Endpoint endpoint, Moment now) const;
+  /// Plans one request; false if the rate limit does not allow it now.
+  bool take(Endpoint endpoint, SteadyTime now);
+  SteadyTime rate_ready_at(SteadyTime now) const { return rate_.ready_at(now); }
+  /// A planned request was sent.
+  void sent(Endpoint endpoint, SteadyTime now);
+
+  /// The ledger has nothing left: closed until the day's roll.
+  void quota_spent(Endpoint endpoint, WallTime now);
+  /// Whether a refusal says that the day's requests are used up, by others then, because the ledger
+  /// had granted this one. Not if the first request of a new day is refused: its roll is elsewhere.
+  bool spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error,
+                       const std::string& paid_day, WallTime now) const;
+  /// A reply, or its failure, of a request that was sent then; before what follows.
+  void replied(SteadyTime sent_at);
+  /// The service refused a request; closes what the error_class is about. `token`: what was sent;
+  /// `paid_day`: the quota day it was paid from.
+  void refused(Endpoint endpoint, const kdocs_api::ServiceError& error, const std::string& token,
+               const std::string& paid_day, SteadyTime sent_at, Moment now);
+  /// No connection or no reply came about: both endpoints wait, up to 1 s doubled up to 60 s.
+  void unreachable(const std::string& reason, SteadyTime now);
+  /// The service answered as it should. Ends the waits that began before the request was sent.
+  void worked(Endpoint endpoint, SteadyTime sent_at, WallTime now);
+  /// Whether a token may be used: not the one that the service refused.
+  bool accepts_token(const std::string& token);
+  /// There is no usable token: both endpoints wait a moment, then the file is looked at again.
+  void no_token(const std::string& sentence, SteadyTime now);
+
+  /// Why one kind of request is not sent now; nothing: nothing is in the way.
+  std::optional<Hold> hold(Endpoint endpoint, Moment now) const;
+  /// A person has to act before anything can be sent.
+  bool blocked() const { return closed_ && closed_->needs_person; }
+
+private:
+  /// Closed until a moment, and from then on until something has worked.
+  struct Barrier {
+    SteadyTime since{};
+    SteadyTime until{};
+    std::string reason;
+    bool needs_person = false;
+    bool quota = false; ///< the service said that the day's requests are used up
+  };
+  struct Door {
+    std::optional<Barrier> pause;
+    std::string spent_day;  ///< the quota day of which nothing is left; empty: none
+    std::string worked_day; ///< the last quota day on which something was accepted
+    int pauses = 0;         ///< in a row, without a hint of the service how long
+  };
+  static void close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
+                    const std::string& reason);
+  bool half_open(Endpoint endpoint, SteadyTime now) const;
+  Door& door(Endpoint endpoint) { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
+  const Door& door(Endpoint endpoint) const { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
+  bool is_spent(const Door& door, WallTime now) const;
+  bool may_be_yesterdays(const Door& door, const std::string& paid_day, WallTime now) const;
+  void quota_refused(Door& door, const std::string& sentence, const std::string& paid_day,
+                     SteadyTime sent_at, Moment now);
+
+  std::string name_;
+  AppSettings settings_;
+  TokenBucket rate_;
+  Jitter jitter_;
+  mutable std::optional<QuotaDay> day_; ///< of the last look
+  std::array<Door, 2> doors_;
+  // --- both endpoints together ---
+  std::optional<Barrier> closed_; ///< unreachable, blocked, or without a token
+  bool probe_planned_ = false;
+  std::optional<SteadyTime> probe_sent_at_;
+  int failures_ = 0;          ///< in a row, for the backoff
+  std::string refused_token_; ///< never shown
+};
+
+} // namespace kdq

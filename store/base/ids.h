@@ -1,0 +1,28 @@
+// The names of things that the database and the service number.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+
+namespace kdq {
+
+/// jobs.id
+struct JobId {
+  std::int64_t value = 0;
+  auto operator<=>(const JobId&) const = default;
+};
+
+/// requests.id: one request to the service, its intent and its answer.
+struct RequestId {
+  std::int64_t value = 0;
+  auto operator<=>(const RequestId&) const = default;
+};
+
+/// The service's name for a script that was started; a secret in log files.
+struct TaskId {
+  std::string value;
+  auto operator<=>(const TaskId&) const = default;
+};
+
+} // namespace kdq

@@ -1,0 +1,106 @@
+#include "store/status_tables.h"
+
+#include "store/database.h"
+#include "store/statement.h"
+
+namespace kdq {
+namespace {
+
+std::optional<std::string> reason_of(const std::optional<Hold>& hold) {
+  return hold ? std::optional(hold->reason) : std::nullopt;
+}
+std::optional<WallTime> end_of(const std::optional<Hold>& hold) {
+  return hold ? hold->until : std::nullopt;
+}
+
+} // namespace
+
+struct StatusTables::Impl {
+  explicit Impl(SQLite::Database& connection) : db(connection) {}
+
+  SQLite::Database& db;
+  Statement pauses{db, "SELECT scope, key FROM pauses"};
+  Statement watches{db, "SELECT job_id, until FROM watches WHERE until > ?1"};
+  // `since` is when the state began, whatever else of the row changes.
+  Statement show{
+      db, "INSERT INTO apps(name, state, reason, since, start_hold, start_at, poll_hold, poll_at, "
+          "submit_quota, status_quota, day, day_begins, day_ends, reserved_polls, running) "
+          "VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+          "ON CONFLICT DO UPDATE SET since = iif(state IS excluded.state, since, excluded.since), "
+          "state = excluded.state, reason = excluded.reason, start_hold = excluded.start_hold, "
+          "start_at = excluded.start_at, poll_hold = excluded.poll_hold, "
+          "poll_at = excluded.poll_at, submit_quota = excluded.submit_quota, "
+          "status_quota = excluded.status_quota, day = excluded.day, "
+          "day_begins = excluded.day_begins, day_ends = excluded.day_ends, "
+          "reserved_polls = excluded.reserved_polls, running = excluded.running"};
+  Statement names{db, "SELECT name FROM apps"};
+  Statement remove{db, "DELETE FROM apps WHERE name = ?1"};
+  Statement started{db, "INSERT OR REPLACE INTO daemon"
+                        "(one, version, started_at, stopped_at, max_running, max_running_per_file) "
+                        "VALUES (1, ?1, ?2, NULL, ?3, ?4)"};
+  Statement stopped{db, "UPDATE daemon SET stopped_at = ?1"};
+  Statement log_grew{db, "UPDATE daemon SET log_mb = ?1"};
+};
+
+StatusTables::StatusTables(Database& database)
+    : impl_(std::make_unique<Impl>(database.connection())) {}
+StatusTables::~StatusTables() = default;
+
+Pauses StatusTables::pauses() {
+  Pauses found;
+  impl_->pauses.each([&](SQLite::Statement& row) {
+    const std::string scope = row.getColumn(0).getString();
+    std::string key = row.getColumn(1).getString();
+    if (scope == "all")
+      found.all = true;
+    else
+      (scope == "app" ? found.apps : found.files).insert(std::move(key));
+    return true;
+  });
+  return found;
+}
+
+std::vector<Watch> StatusTables::watches(WallTime now) {
+  std::vector<Watch> found;
+  impl_->watches.each(
+      [&](SQLite::Statement& row) {
+        if (const auto until = parse_time(row.getColumn(1).getString()))
+          found.push_back({JobId{row.getColumn(0).getInt64()}, *until});
+        return true;
+      },
+      now);
+  return found;
+}
+
+void StatusTables::show(const AppRow& row, WallTime now) {
+  impl_->show.run(row.name, row.state, row.reason, now, reason_of(row.starts), end_of(row.starts),
+                  reason_of(row.polls), end_of(row.polls), row.submit_quota, row.status_quota,
+                  row.day, row.day_begins, row.day_ends, row.reserved_polls, row.running);
+}
+
+void StatusTables::keep_only(const std::set<std::string>& apps) {
+  std::vector<std::string> gone;
+  impl_->names.each([&](SQLite::Statement& row) {
+    if (const std::string name = row.getColumn(0).getString(); !apps.contains(name))
+      gone.push_back(name);
+    return true;
+  });
+  for (const std::string& name : gone)
+    impl_->remove.run(name);
+}
+
+void StatusTables::started(const std::string& version, std::size_t max_running,
+                           std::size_t max_running_per_file, WallTime now) {
+  impl_->started.run(version, now, static_cast<std::int64_t>(max_running),
+                     static_cast<std::int64_t>(max_running_per_file));
+}
+
+void StatusTables::log_grew(std::optional<std::int64_t> megabytes) {
+  impl_->log_grew.run(megabytes);
+}
+
+void StatusTables::stopped(WallTime now) {
+  impl_->stopped.run(now);
+}
+
+} // namespace kdq

@@ -1,0 +1,81 @@
+// What an operator tells the daemon by tables (pauses, watches), and the daemon an operator (apps,
+// daemon). The views waiting, quota_today and health are made from these.
+#pragma once
+
+#include "store/job.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace kdq {
+
+class Database;
+
+/// Rows of `pauses`: where no script is to be started.
+struct Pauses {
+  bool all = false;
+  std::set<std::string, std::less<>> apps;
+  std::set<std::string, std::less<>> files; ///< file tokens
+};
+
+/// A row of `watches`: someone follows the job's log until then.
+struct Watch {
+  JobId job;
+  WallTime until;
+};
+
+/// Why something is not sent now, as a sentence, and when that is expected to end.
+struct Hold {
+  std::string reason;
+  std::optional<WallTime> until;
+  bool operator==(const Hold&) const = default;
+};
+
+/// A row of `apps`.
+struct AppRow {
+  std::string name;
+  std::string state; ///< ready; waiting: goes on by itself; blocked: a person must act
+  std::string reason;
+  std::optional<Hold> starts;
+  std::optional<Hold> polls;
+  std::int64_t submit_quota = 0;
+  std::int64_t status_quota = 0;
+  std::string day; ///< name of the quota day
+  WallTime day_begins;
+  WallTime day_ends;
+  std::int64_t reserved_polls = 0; ///< that the running tasks are expected to need today
+  std::int64_t running = 0;
+  bool operator==(const AppRow&) const = default;
+};
+
+/// Single-threaded; must not outlive the Database.
+class StatusTables {
+public:
+  explicit StatusTables(Database& database);
+  ~StatusTables();
+
+  // --- inside of Database::read() -------------------------------------------------------------
+  Pauses pauses();
+  /// Those that have not passed.
+  std::vector<Watch> watches(WallTime now);
+
+  // --- inside of Database::write() ------------------------------------------------------------
+  void show(const AppRow& row, WallTime now);
+  /// Removes the rows of apps that are not configured any more.
+  void keep_only(const std::set<std::string>& apps);
+  void started(const std::string& version, std::size_t max_running,
+               std::size_t max_running_per_file, WallTime now);
+  void stopped(WallTime now);
+  /// The size of a write-ahead log that somebody keeps from being begun anew; nothing: it is usual.
+  void log_grew(std::optional<std::int64_t> megabytes);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace kdq

@@ -1,0 +1,382 @@
+#include "poller/schedule/price_schedule.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+using namespace kdq;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A small service: scripts of known run times, asked as the schedule says, every request counted.
+class Day {
+public:
+  explicit Day(std::int64_t quota) : quota_(quota) {}
+
+  DayBudget budget(WallTime now) const {
+    const auto day = now.time_since_epoch() / 24h;
+    DayBudget budget;
+    budget.status_allowed = quota_;
+    const auto used = used_.find(day);
+    budget.status_used = used == used_.end() ? 0 : used->second;
+    budget.submit_left = 100'000;
+    budget.day_begins = WallTime{} + day * 24h;
+    budget.day_ends = budget.day_begins + 24h;
+    return budget;
+  }
+
+  void start(PriceSchedule& schedule, WallTime at, int script) {
+    const JobId job{++last_job_};
+    const std::string name = "script " + std::to_string(script);
+    OpenTask task{job, {name, script % 2 == 0 ? "" : "family"}, at, std::nullopt, 1};
+    // Run times differ between scripts and, a little, between runs.
+    const auto runs = std::chrono::milliseconds(5000 * (script + 1) + (last_job_ * 7919) % 3000);
+    schedule.submitted(task);
+    ++starts_[WallTime{at.time_since_epoch() / 30s * 30s}];
+    tasks_[job] = {task, at + runs};
+  }
+
+  /// Asks what is due until `end`; returns each poll as text.
+  std::vector<std::string> run(PriceSchedule& schedule, WallTime from, WallTime end) {
+    std::vector<std::string> polls;
+    for (WallTime now = from; now < end;) {
+      if (schedule.needs_price(now))
+        schedule.reprice(now, budget(now));
+      while (budget(now).status_used < quota_) {
+        const auto due = schedule.next_due(now);
+        if (!due)
+          break;
+        polls.push_back(std::to_string(due->job.value) + "@" +
+                        std::to_string(now.time_since_epoch().count()));
+        poll(schedule, due->job, now);
+      }
+      const auto next = schedule.next_wakeup();
+      if (!next)
+        break;
+      now = std::max(*next, now + 1ms);
+    }
+    return polls;
+  }
+
+  std::vector<OpenTask> open() const {
+    std::vector<OpenTask> open;
+    for (const auto& [job, task] : tasks_)
+      open.push_back(task.open);
+    return open;
+  }
+  const std::vector<RunRow>& rows() const { return rows_; }
+  std::vector<StartCount> starts() const {
+    std::vector<StartCount> counts;
+    for (const auto& [at, starts] : starts_)
+      counts.push_back({at, starts});
+    return counts;
+  }
+  std::int64_t used(std::int64_t day) const { return used_.at(day); }
+  std::chrono::milliseconds waited{0};
+
+private:
+  struct Task {
+    OpenTask open;
+    WallTime ends;
+  };
+
+  void poll(PriceSchedule& schedule, JobId job, WallTime now) {
+    ++used_[now.time_since_epoch() / 24h];
+    Task& task = tasks_.at(job);
+    if (now < task.ends) {
+      task.open.last_poll = now;
+      schedule.found_running(job, now);
+      return;
+    }
+    waited += now - task.ends;
+    for (RunRow& row : schedule.ended(job, now, task.ends).rows)
+      rows_.push_back(std::move(row));
+    tasks_.erase(job);
+  }
+
+  std::int64_t quota_;
+  std::int64_t last_job_ = 0;
+  std::map<std::int64_t, std::int64_t> used_;
+  std::map<JobId, Task> tasks_;
+  std::map<WallTime, std::int64_t> starts_;
+  std::vector<RunRow> rows_;
+};
+
+const WallTime start{};
+
+std::vector<std::string> work(Day& day, PriceSchedule& schedule, WallTime from, int tasks) {
+  std::vector<std::string> polls;
+  for (int i = 0; i < tasks; ++i) {
+    const WallTime at = from + i * 20s;
+    day.start(schedule, at, i % 7);
+    const auto now = day.run(schedule, at, at + 20s);
+    polls.insert(polls.end(), now.begin(), now.end());
+  }
+  return polls;
+}
+
+OpenTask simple(std::int64_t job, WallTime at = start, double weight = 1) {
+  return {{job}, {"script", ""}, at, std::nullopt, weight};
+}
+
+} // namespace
+
+TEST_CASE("two schedules that are told the same ask the same") {
+  Day day_a(2000);
+  Day day_b(2000);
+  PriceSchedule a({});
+  PriceSchedule b({});
+  const auto polls = work(day_a, a, start, 400);
+  CHECK(polls.size() > 400);
+  CHECK(polls == work(day_b, b, start, 400));
+}
+
+TEST_CASE("after a restart the schedule goes on as it would have") {
+  Day day(2000);
+  PriceSchedule before({});
+  work(day, before, start, 300);
+  const WallTime now = start + 300 * 20s;
+  const auto budget = day.budget(now);
+  const auto open = day.open();
+  REQUIRE(!open.empty());
+  before.reprice(now + 1h, budget); // a fresh price, as after a restart
+  PriceSchedule after({});
+  after.restore(day.rows(), day.starts(), open, now + 1h, budget);
+  CHECK(after.open() == before.open());
+  CHECK(after.price() == before.price());
+  CHECK(after.expected_arrivals().starts == before.expected_arrivals().starts);
+  for (int script = 0; script < 9; ++script) {
+    const TaskKeys keys{"script " + std::to_string(script), script % 2 == 0 ? "" : "family"};
+    CHECK(after.expected_polls(keys) == before.expected_polls(keys));
+  }
+  Day copy = day;
+  CHECK(work(day, before, now + 1h, 50) == work(copy, after, now + 1h, 50));
+}
+
+TEST_CASE("after a restart as many starts are expected as before, however few runs are stored") {
+  Day day(2000);
+  PriceSchedule before({});
+  work(day, before, start, 300);
+  const WallTime now = start + 300 * 20s;
+  const auto budget = day.budget(now);
+  before.reprice(now, budget);
+  PriceSchedule after({});
+  after.restore({day.rows().end() - 20, day.rows().end()}, day.starts(), day.open(), now, budget);
+  CHECK(after.expected_arrivals().starts == before.expected_arrivals().starts);
+}
+
+TEST_CASE("without its rows a schedule has only forgotten") {
+  Day day(2000);
+  PriceSchedule schedule({});
+  work(day, schedule, start, 100);
+  PriceSchedule forgetful({});
+  const WallTime now = start + 1h;
+  day.start(schedule, now, 1);
+  forgetful.restore({}, {}, day.open(), now, day.budget(now));
+  CHECK(forgetful.open() == day.open().size());
+  CHECK(forgetful.next_wakeup().has_value());
+}
+
+TEST_CASE("the day's requests are used, but never more than there are") {
+  Day day(1500);
+  PriceSchedule schedule({});
+  for (int d = 0; d < 2; ++d) {
+    for (int i = 0; i < 400; ++i) {
+      const WallTime at = start + d * 24h + i * 200s;
+      day.start(schedule, at, i % 7);
+      day.run(schedule, at, at + 200s);
+    }
+    day.run(schedule, start + d * 24h + 80'000s, start + (d + 1) * 24h);
+    CHECK(day.used(d) <= 1500);
+  }
+  CHECK(day.used(1) > 1200);
+}
+
+TEST_CASE("less budget makes a poll dearer") {
+  Seconds before(0);
+  for (const std::int64_t used : {0, 5'000, 7'000}) {
+    PriceSchedule schedule({});
+    schedule.submitted(simple(1));
+    auto budget = Day(10'000).budget(start);
+    budget.status_used = used;
+    schedule.reprice(start, budget);
+    CAPTURE(used);
+    CHECK(schedule.price() > before);
+    before = schedule.price();
+  }
+}
+
+TEST_CASE("within a day the price rises at once and falls in small steps, at the roll at once") {
+  PriceSchedule schedule({});
+  schedule.submitted(simple(1));
+  const Day day(10'000);
+  schedule.reprice(start, day.budget(start));
+  const Seconds plenty = schedule.price();
+  auto spent = day.budget(start);
+  spent.status_used = 9'000;
+  schedule.reprice(start + 30s, spent);
+  const Seconds scarce = schedule.price();
+  CHECK(scarce > plenty * 4);
+  schedule.reprice(start + 60s, day.budget(start));
+  CHECK(schedule.price() < scarce);
+  CHECK(schedule.price() >= scarce / 1.42); // two rungs
+  const Seconds falling = schedule.price();
+  schedule.reprice(start + 61s, day.budget(start));
+  CHECK(schedule.price() == falling);
+  schedule.reprice(start + 24h, day.budget(start + 24h));
+  CHECK(schedule.price() < plenty * 1.2);
+}
+
+TEST_CASE("what is started or asked in a burst is priced before the half minute is over") {
+  PriceSchedule schedule({});
+  const auto budget = Day(1'000).budget(start);
+  schedule.reprice(start, budget);
+  CHECK_FALSE(schedule.needs_price(start));
+  for (int job = 1; job <= 20; ++job)
+    schedule.submitted(simple(job));
+  CHECK(schedule.needs_price(start));
+  schedule.reprice(start, budget);
+  std::size_t polls = 0;
+  for (WallTime now = start; !schedule.needs_price(now) && now < start + 30s; now += 100ms)
+    while (const auto due = schedule.next_due(now)) {
+      schedule.found_running(due->job, now);
+      ++polls;
+    }
+  CHECK(polls > 0);
+  CHECK(polls < 60);
+}
+
+TEST_CASE("with less than one poll for each task everybody waits") {
+  PriceSchedule schedule({});
+  for (int job = 1; job <= 100; ++job)
+    schedule.submitted(simple(job));
+  auto budget = Day(10'000).budget(start);
+  budget.status_used = 9'950;
+  schedule.reprice(start, budget);
+  CHECK(schedule.price() > 4h);
+  CHECK_FALSE(schedule.admits({"script", ""}, budget));
+  budget = Day(10'000).budget(start + 24h);
+  schedule.reprice(start + 24h, budget);
+  CHECK(schedule.admits({"script", ""}, budget));
+}
+
+TEST_CASE("a due task is handed out once, in the order of due time and job") {
+  PriceSchedule schedule({});
+  for (const int job : {3, 1, 2})
+    schedule.submitted(simple(job));
+  schedule.reprice(start, Day(10'000).budget(start));
+  const WallTime later = start + 10min;
+  for (const int job : {1, 2, 3})
+    CHECK(schedule.next_due(later).value().job == JobId{job});
+  CHECK_FALSE(schedule.next_due(later + 1h));
+  schedule.postponed({2}, later + 5s);
+  CHECK_FALSE(schedule.next_due(later + 4s));
+  CHECK(schedule.next_due(later + 5s).value().job == JobId{2});
+}
+
+TEST_CASE("ended and dropped tasks are not asked again") {
+  PriceSchedule schedule({});
+  schedule.submitted(simple(1));
+  schedule.submitted(simple(2));
+  schedule.ended({1}, start + 5s, std::nullopt);
+  schedule.dropped({2});
+  CHECK(schedule.open() == 0);
+  CHECK_FALSE(schedule.next_due(start + 1h));
+  CHECK_FALSE(schedule.next_wakeup());
+}
+
+TEST_CASE("a weighty task is asked earlier") {
+  PriceSchedule schedule({});
+  schedule.submitted(simple(1, start, 1));
+  schedule.submitted(simple(2, start, 16));
+  schedule.reprice(start, Day(10'000).budget(start));
+  CHECK(schedule.next_due(start + 1h).value().job == JobId{2});
+}
+
+TEST_CASE("a watched task is asked within a minute while the allowance lasts") {
+  PriceSchedule schedule({});
+  Day day(100);
+  schedule.submitted(simple(1));
+  schedule.reprice(start, day.budget(start));
+  schedule.watch({1}, start + 2h);
+  WallTime now = start;
+  int for_watcher = 0;
+  for (int i = 0; i < 30; ++i) {
+    now = now + 60s;
+    if (const auto due = schedule.next_due(now)) {
+      for_watcher += due->for_watcher ? 1 : 0;
+      schedule.found_running({1}, now);
+    }
+  }
+  CHECK(for_watcher > 0);
+  CHECK(for_watcher <= 10); // a tenth of the day's hundred
+}
+
+TEST_CASE("an edited script starts from its predecessor") {
+  PriceSchedule schedule({});
+  const auto budget = Day(10'000).budget(start);
+  for (int i = 0; i < 20; ++i) {
+    const WallTime at = start + i * 2min;
+    schedule.submitted({{i}, {"first text", "file and name"}, at, std::nullopt, 1});
+    schedule.ended({i}, at + 90s, at + 90s);
+  }
+  schedule.reprice(start + 1h, budget);
+  const double known = schedule.expected_polls({"first text", "file and name"});
+  CHECK(schedule.expected_polls({"second text", "file and name"}) ==
+        doctest::Approx(known).epsilon(0.01));
+  CHECK(schedule.expected_polls({"second text", ""}) > known);
+}
+
+TEST_CASE("a run gives one row for its script and one for its family") {
+  PriceSchedule schedule({});
+  schedule.submitted({{1}, {"text", "name"}, start, std::nullopt, 1});
+  schedule.found_running({1}, start + 10s);
+  const auto learnt = schedule.ended({1}, start + 20s, start + 15s);
+  REQUIRE(learnt.rows.size() == 2);
+  CHECK(learnt.rows[0].key != learnt.rows[1].key);
+  CHECK(learnt.rows[0].seq == learnt.rows[1].seq);
+  CHECK(learnt.rows[0].run.low == 10s);
+  CHECK(learnt.rows[0].run.high == 20s);
+  CHECK(learnt.rows[0].run.exact == 15s);
+}
+
+TEST_CASE("an end time far outside of what the polls saw is not believed") {
+  PriceSchedule schedule({});
+  schedule.submitted(simple(1));
+  schedule.submitted(simple(2));
+  CHECK_FALSE(schedule.ended({1}, start + 20s, start + 8h).rows.at(0).run.exact);
+  CHECK(schedule.ended({2}, start + 20s, start + 21s).rows.at(0).run.exact == 20s);
+}
+
+TEST_CASE("the scripts that are remembered are bounded") {
+  PriceSchedule schedule({.max_scripts = 50});
+  std::set<std::string> stored;
+  for (int i = 0; i < 2000; ++i) {
+    const WallTime at = start + i * 1min;
+    schedule.submitted({{i}, {"script " + std::to_string(i), ""}, at, std::nullopt, 1});
+    const auto learnt = schedule.ended({i}, at + 10s, at + 10s);
+    for (const RunRow& row : learnt.rows)
+      stored.insert(row.key);
+    for (const std::string& key : learnt.forgotten)
+      stored.erase(key);
+  }
+  CHECK(stored.size() <= 50 + 600); // those of the last submissions are in use a while longer
+}
+
+TEST_CASE("a clock that steps back or forward does not stop the schedule") {
+  PriceSchedule schedule({});
+  const Day day(10'000);
+  schedule.reprice(start + 48h, day.budget(start + 48h));
+  schedule.submitted(simple(1, start + 48h));
+  for (const auto now : {start + 47h, start + 96h, start + 95h}) {
+    CHECK(schedule.needs_price(now));
+    schedule.reprice(now, day.budget(now));
+    CHECK_FALSE(schedule.needs_price(now));
+  }
+  CHECK(schedule.next_due(start + 96h));
+  schedule.found_running({1}, start + 40h); // an answer dated before the start
+  CHECK(schedule.next_wakeup());
+}
