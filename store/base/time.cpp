@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace kdq {
 namespace {
@@ -23,7 +24,43 @@ bool read_char(std::string_view text, std::size_t& at, char expected) {
   return at < text.size() && text[at++] == expected;
 }
 
+using Count = std::chrono::milliseconds::rep;
+constexpr Count most = std::numeric_limits<Count>::max();
+constexpr Count least = std::numeric_limits<Count>::min();
+
+/// `a + b`, or the nearest number that there is.
+Count sum(Count a, Count b) {
+  if (b > 0 && a > most - b)
+    return most;
+  if (b < 0 && a < least - b)
+    return least;
+  return a + b;
+}
+
+Count difference(Count a, Count b) {
+  if (b < 0 && a > most + b)
+    return most;
+  if (b > 0 && a < least + b)
+    return least;
+  return a - b;
+}
+
+/// `time` of a clock that stands at `from`, on one that stands at `to`.
+template <class To, class From>
+To moved(From time, From from, To to) {
+  const Count ahead = difference(to.time_since_epoch().count(), from.time_since_epoch().count());
+  return To(std::chrono::milliseconds(sum(time.time_since_epoch().count(), ahead)));
+}
+
 } // namespace
+
+WallTime to_wall(SteadyTime time, Moment now) {
+  return moved(time, now.steady, now.wall);
+}
+
+SteadyTime to_steady(WallTime time, Moment now) {
+  return moved(time, now.wall, now.steady);
+}
 
 std::string to_text(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);

@@ -21,6 +21,11 @@ struct Moment {
   SteadyTime steady;
 };
 
+/// The same moment by the other clock, as the two stand at `now`. What lies beyond a clock's range
+/// is its nearest end.
+WallTime to_wall(SteadyTime time, Moment now);
+SteadyTime to_steady(WallTime time, Moment now);
+
 /// `2026-01-31 09:05:00.250`, what `strftime('%Y-%m-%d %H:%M:%f')` gives; it sorts as text.
 /// Years 0 to 9999.
 std::string to_text(WallTime time);
