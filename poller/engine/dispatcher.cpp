@@ -135,24 +135,22 @@ const std::string* Dispatcher::usable_token(CircuitBreaker& breaker, Moment now)
 
 /// Fits the app's price to its day; `planned`: its polls in this plan, which the ledger lacks.
 void Dispatcher::reprice_if_needed(AppState& app, std::size_t planned, Moment now) {
-  const WallTime plan_now = state_.plan_time(now.steady);
-  if (!app.schedule.needs_price(plan_now))
+  if (!app.schedule.needs_price(now.steady))
     return;
   DayBudget budget = state_.budget_with_queue(app, now);
   budget.status_used += static_cast<std::int64_t>(planned);
-  app.schedule.reprice(plan_now, budget);
+  app.schedule.reprice(now.steady, budget);
 }
 
 void Dispatcher::plan_polls(AppState& app, Plan& plan, Moment now) {
   CircuitBreaker& breaker = app.breaker;
   PriceSchedule& schedule = app.schedule;
-  const WallTime plan_now = state_.plan_time(now.steady);
   const std::size_t before = plan.polls.size();
   while (schedule.open() > 0) {
     reprice_if_needed(app, plan.polls.size() - before, now);
     const auto next = schedule.next_wakeup();
-    if (*next > plan_now) {
-      wake_at(state_.steady_time(*next));
+    if (*next > now.steady) {
+      wake_at(*next);
       return;
     }
     if (const SteadyTime opens = breaker.opens_at(Endpoint::status, now); opens > now.steady) {
@@ -170,7 +168,7 @@ void Dispatcher::plan_polls(AppState& app, Plan& plan, Moment now) {
       wake_at(ready);
       return;
     }
-    if (const auto due = schedule.next_due(plan_now)) {
+    if (const auto due = schedule.next_due(now.steady)) {
       breaker.take(Endpoint::status, now.steady);
       plan.polls.push_back(*due);
     }
@@ -269,7 +267,7 @@ void Dispatcher::hold_poll(Begun::Poll& poll, Moment now) {
   Task& task = *state_.tasks.find(job);
   const std::string& token = token_.at(task.app);
   task.last_poll = std::max(task.age(now.steady), std::chrono::milliseconds(1));
-  state_.events.polled(job, now.wall + (poll.due.due - state_.plan_time(now.steady)));
+  state_.events.polled(job, to_wall(poll.due.due, now));
   state_.in_flight.emplace(poll.request, InFlight{poll.request, job, task.attempt, Endpoint::status,
                                                   std::move(poll.paid_from), now.wall, now.steady,
                                                   token, task.task});

@@ -5,6 +5,7 @@
 #include "poller/engine/housekeeping.h"
 #include "poller/engine/reply_store.h"
 #include "poller/engine/status_writer.h"
+#include "poller/schedule/stored_runs.h"
 
 #include <algorithm>
 #include <utility>
@@ -198,8 +199,8 @@ void Engine::Impl::resume(std::vector<RunningTask> running, Moment now) {
   for (auto& [name, app] : state.apps) {
     app.schedule =
         PriceSchedule(PriceSchedule::Options{}); // a first try of recover() may have come here
-    app.schedule.restore(std::move(learnt[name]), starts[name], std::move(open[name]),
-                         state.plan_time(now.steady), budgets[name]);
+    app.schedule.restore(from_rows(std::move(learnt[name]), now), from_counts(starts[name], now),
+                         std::move(open[name]), now.steady, budgets[name]);
   }
 }
 

@@ -19,8 +19,7 @@ TaskKeys keys_of(const ScriptIdentity& script) {
 
 EngineState::EngineState(EngineSettings all_settings, Database& db, Clock& time, Events& listener)
     : settings(std::move(all_settings)), database(db), clock(time), events(listener), queue(db),
-      log(db), ledger(db), run_times(db), status_tables(db), jitter(settings.jitter_seed),
-      plan_origin_(time.wall() - time.steady().time_since_epoch()) {
+      log(db), ledger(db), run_times(db), status_tables(db), jitter(settings.jitter_seed) {
   std::uint64_t seed = settings.jitter_seed;
   for (const auto& [name, app] : settings.apps)
     apps.try_emplace(name, name, app, ++seed);
@@ -29,15 +28,14 @@ EngineState::EngineState(EngineSettings all_settings, Database& db, Clock& time,
 DayBudget EngineState::budget(const AppState& app, Moment now) {
   const CircuitBreaker& breaker = app.breaker;
   const QuotaDay& day = breaker.day(now.wall);
-  const WallTime plan_now = plan_time(now.steady);
   DayBudget budget;
   budget.status_allowed = breaker.allowed(Endpoint::status);
   budget.status_used = ledger.used(breaker.quota_key(Endpoint::status, now.wall));
   budget.submit_left =
       std::max<std::int64_t>(0, breaker.allowed(Endpoint::submit) -
                                     ledger.used(breaker.quota_key(Endpoint::submit, now.wall)));
-  budget.day_begins = planned(day.begins, plan_now, now);
-  budget.day_ends = planned(day.ends, plan_now, now);
+  budget.day_begins = to_steady(day.begins, now);
+  budget.day_ends = to_steady(day.ends, now);
   return budget;
 }
 
@@ -55,10 +53,10 @@ OpenTask EngineState::open_task(const Task& task) const {
   OpenTask open;
   open.job = task.id;
   open.keys = keys_of(task.script);
-  open.submitted_at = plan_time(task.submitted);
+  open.submitted_at = task.submitted;
   if (task.last_poll.count() > 0)
-    open.last_poll = plan_time(task.submitted + task.last_poll);
-  open.deadline = plan_time(task.deadline());
+    open.last_poll = task.submitted + task.last_poll;
+  open.deadline = task.deadline();
   return open;
 }
 
@@ -73,7 +71,7 @@ void EngineState::follow(const Task& task) {
 
 void EngineState::watch(const Task& task, WallTime until, Moment now) {
   if (AppState* app = app_of(task))
-    app->schedule.watch(task.id, planned(until, plan_time(now.steady), now));
+    app->schedule.watch(task.id, to_steady(until, now));
 }
 
 void EngineState::remove_task(JobId id) {
@@ -85,7 +83,7 @@ void EngineState::remove_task(JobId id) {
 
 void EngineState::postpone(const Task& task, SteadyTime at) {
   if (AppState* app = app_of(task))
-    app->schedule.postponed(task.id, plan_time(at));
+    app->schedule.postponed(task.id, at);
 }
 
 AppState* EngineState::app_of(const Task& task) {

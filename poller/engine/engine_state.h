@@ -42,18 +42,8 @@ struct EngineState {
 
   Moment now() const { return {clock.wall(), clock.steady()}; }
 
-  // --- plan time ----------------------------------------------------------------------------
-  // The schedule reckons in civil time that goes on without steps: that of this run's start plus
-  // what has passed since. Whatever the wall clock does, a task is asked at its age.
-  WallTime plan_time(SteadyTime moment) const { return plan_origin_ + moment.time_since_epoch(); }
-  SteadyTime steady_time(WallTime planned) const { return SteadyTime(planned - plan_origin_); }
-  /// A moment that is known by the wall clock as it stands now.
-  static WallTime planned(WallTime civil, WallTime plan_now, Moment now) {
-    return plan_now + (civil - now.wall);
-  }
-
   // --- budgets; inside of Database::read() or write() -----------------------------------------
-  /// What the app has left today, in plan time. The jobs that wait are not counted.
+  /// What the app has left today. The jobs that wait are not counted.
   DayBudget budget(const AppState& app, Moment now);
   /// The same with the jobs that wait for a start today, as of a few seconds ago.
   DayBudget budget_with_queue(AppState& app, Moment now);
@@ -85,9 +75,6 @@ struct EngineState {
   std::map<std::string, AppState> apps;    ///< by name
   std::map<RequestId, InFlight> in_flight; ///< sent, no reply stored yet
   Jitter jitter;
-
-private:
-  WallTime plan_origin_; ///< plan time at the steady clock's zero
 };
 
 } // namespace kdq

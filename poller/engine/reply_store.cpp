@@ -1,6 +1,7 @@
 #include "poller/engine/reply_store.h"
 
 #include "poller/api/closing_time.h"
+#include "poller/schedule/stored_runs.h"
 
 #include <algorithm>
 #include <cassert>
@@ -164,20 +165,17 @@ void ReplyStore::prepare(Unsaved& unsaved, const StatusChange& change, Moment no
   AppState* app = state_.app_of(*task);
   if (!app)
     return;
-  const WallTime plan_now = state_.plan_time(now.steady);
-  std::optional<WallTime> ended_at;
+  std::optional<SteadyTime> ended_at;
   if (const auto civil = closing_time(unsaved.outcome.lines))
-    ended_at = EngineState::planned(*civil, plan_now, now);
-  unsaved.learnt = app->schedule.ended(request.job, plan_now, ended_at);
+    ended_at = to_steady(*civil, now);
+  unsaved.learnt = app->schedule.ended(request.job, now.steady, ended_at);
 }
 
 /// After prepare().
 void ReplyStore::store_learnt(const Unsaved& unsaved, Moment now) {
   const std::string& app = unsaved.outcome.request.paid_from.app;
-  for (RunRow row : unsaved.learnt->rows) {
-    row.submitted_at = now.wall + (row.submitted_at - state_.plan_time(now.steady));
-    state_.run_times.add(app, row);
-  }
+  for (const LearntRun& run : unsaved.learnt->rows)
+    state_.run_times.add(app, to_row(run, now));
   for (const std::string& key : unsaved.learnt->forgotten)
     state_.run_times.forget(app, key);
 }
@@ -321,7 +319,7 @@ void ReplyStore::follow_up_poll(const ReplyOutcome& outcome, Moment now) {
     task.gone = 0;
     task.unknown_codes = 0;
     if (AppState* app = state_.app_of(task))
-      app->schedule.found_running(task.id, state_.plan_time(outcome.request.sent_steady));
+      app->schedule.found_running(task.id, outcome.request.sent_steady);
     if (reported->report.status != kdocs_api::running_word) // no end: ask slowly
       state_.postpone(task, now.steady + gap_of_unknown_status);
     return;

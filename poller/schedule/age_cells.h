@@ -3,7 +3,11 @@
 
 #include "poller/schedule/run_time_grid.h"
 
+#include <algorithm>
+#include <cassert>
 #include <cmath>
+#include <cstddef>
+#include <vector>
 
 namespace kdq::age_cells {
 
@@ -23,5 +27,39 @@ inline Seconds age_of(int cell) {
     return Seconds(cell * run_time_grid::first_edge_seconds / 2);
   return Seconds(run_time_grid::first_edge_seconds * std::exp2((cell - 1.5) / per_octave));
 }
+
+/// How many tasks are in which cell. Cells without a task are left out.
+class Counts {
+public:
+  struct Cell {
+    int cell;
+    std::size_t tasks;
+  };
+
+  void add(int cell, std::size_t tasks = 1) {
+    const auto at = find(cell);
+    if (at != cells_.end() && at->cell == cell)
+      at->tasks += tasks;
+    else
+      cells_.insert(at, {cell, tasks});
+  }
+  /// A task that was added before.
+  void remove(int cell) {
+    const auto at = find(cell);
+    assert(at != cells_.end() && at->cell == cell);
+    if (--at->tasks == 0)
+      cells_.erase(at);
+  }
+  /// By cell.
+  const std::vector<Cell>& cells() const { return cells_; }
+
+private:
+  std::vector<Cell>::iterator find(int cell) {
+    return std::lower_bound(cells_.begin(), cells_.end(), cell,
+                            [](const Cell& a, int b) { return a.cell < b; });
+  }
+
+  std::vector<Cell> cells_;
+};
 
 } // namespace kdq::age_cells

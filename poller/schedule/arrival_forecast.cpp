@@ -8,31 +8,33 @@ namespace kdq {
 namespace {
 
 using FloatSeconds = std::chrono::duration<double>;
+using HalfMinutes = std::chrono::duration<std::int64_t, std::ratio<30>>;
 
-double seconds_between(WallTime from, WallTime to) {
+double seconds_between(SteadyTime from, SteadyTime to) {
   return FloatSeconds(to - from).count();
 }
 
 } // namespace
 
-bool is_same_day(WallTime begins, WallTime ends, WallTime other_begins, WallTime other_ends) {
+bool is_same_day(SteadyTime begins, SteadyTime ends, SteadyTime other_begins,
+                 SteadyTime other_ends) {
   return std::min(ends, other_ends) - std::max(begins, other_begins) > (ends - begins) / 2;
 }
 
-std::size_t ArrivalForecast::slot_of(WallTime at) const {
+std::size_t ArrivalForecast::slot_of(SteadyTime at) const {
   const auto index = std::max<std::int64_t>(0, (at - begins_) / slot);
   return std::min(static_cast<std::size_t>(index), slots - 1);
 }
 
-void ArrivalForecast::arrived(WallTime at) {
+void ArrivalForecast::arrived(SteadyTime at) {
   if (at >= ends_)
     set_day(ends_, ends_ + std::chrono::hours{24});
   today_[slot_of(at)] += 1;
   ++so_far_;
-  dispersion_.arrived(at);
+  dispersion_.arrived(begins_ + std::chrono::floor<HalfMinutes>(at - begins_));
 }
 
-void ArrivalForecast::set_day(WallTime begins, WallTime ends) {
+void ArrivalForecast::set_day(SteadyTime begins, SteadyTime ends) {
   if (!is_same_day(begins_, ends_, begins, ends) && so_far_ > 0) {
     for (std::size_t i = 0; i < slots; ++i)
       profile_[i] = has_profile_ ? (profile_[i] + today_[i]) / 2 : today_[i];
@@ -45,16 +47,16 @@ void ArrivalForecast::set_day(WallTime begins, WallTime ends) {
   ends_ = ends;
 }
 
-void ArrivalForecast::Dispersion::arrived(WallTime at) {
-  const std::int64_t now = at.time_since_epoch() / dispersion_slot;
-  if (now != slot) {
+void ArrivalForecast::Dispersion::arrived(SteadyTime slot) {
+  if (slot != slot_begins) {
+    const bool is_next = slot - dispersion_slot == slot_begins;
     const double step = in_slot - in_slot_before;
     squares += step * step;
-    if (now != slot + 1) // an empty slot followed
+    if (!is_next) // an empty slot followed
       squares += in_slot * in_slot;
-    in_slot_before = now == slot + 1 ? in_slot : 0;
+    in_slot_before = is_next ? in_slot : 0;
     in_slot = 0;
-    slot = now;
+    slot_begins = slot;
   }
   in_slot += 1;
   counts += 1;
@@ -69,7 +71,7 @@ double ArrivalForecast::Dispersion::value() const {
   return counts > 0 ? std::max(1.0, squares / (2 * counts)) : 1.0;
 }
 
-double ArrivalForecast::by_profile(WallTime now, double burst) const {
+double ArrivalForecast::by_profile(SteadyTime now, double burst) const {
   const double inertia = 40 * burst; // forty batches, or single starts
   const std::size_t current = slot_of(now);
   const double inside =
@@ -91,7 +93,7 @@ double ArrivalForecast::by_profile(WallTime now, double burst) const {
   return after * std::clamp(today, 0.5, 20.0);
 }
 
-double ArrivalForecast::on_first_day(WallTime now, const DayBudget& budget) const {
+double ArrivalForecast::on_first_day(SteadyTime now, const DayBudget& budget) const {
   const double day = std::max(1.0, seconds_between(begins_, ends_));
   const double left = std::max(0.0, seconds_between(now, ends_));
   const double elapsed = std::max(1.0, day - left);
@@ -111,7 +113,7 @@ double ArrivalForecast::on_first_day(WallTime now, const DayBudget& budget) cons
   return std::max(guess * left / day, std::min(rate * left, 0.75 * so_far));
 }
 
-ExpectedArrivals ArrivalForecast::remaining(WallTime now, const DayBudget& budget) const {
+ExpectedArrivals ArrivalForecast::remaining(SteadyTime now, const DayBudget& budget) const {
   const double burst = dispersion_.value();
   double starts = has_profile_ ? by_profile(now, burst) : on_first_day(now, budget);
   starts = std::max(starts, static_cast<double>(budget.queued));

@@ -1,6 +1,7 @@
 // The values that the poll schedule takes and gives.
 #pragma once
 
+#include "store/base/time.h"
 #include "store/job.h"
 #include "store/run_time.h"
 
@@ -23,22 +24,35 @@ struct TaskKeys {
 struct OpenTask {
   JobId job;
   TaskKeys keys;
-  WallTime submitted_at;
-  std::optional<WallTime> last_poll; ///< the last one that found it running
-  double weight = 1;                 ///< how much a second of its waiting counts; above zero
+  SteadyTime submitted_at;
+  std::optional<SteadyTime> last_poll; ///< the last one that found it running
   /// It is asked once at this moment, so that what has ended is not given up unseen.
-  std::optional<WallTime> deadline = std::nullopt;
+  std::optional<SteadyTime> deadline = std::nullopt;
+};
+
+/// A run that was learnt: a RunRow with its moment on the monotonic clock.
+struct LearntRun {
+  std::string key;
+  std::int64_t seq = 0;
+  SteadyTime submitted_at;
+  RunTime run;
+};
+
+/// Starts of an app in half a minute: a StartCount with its moment on the monotonic clock.
+struct PastStarts {
+  SteadyTime at;
+  std::int64_t starts = 0;
 };
 
 /// What an end taught, to be stored in the reply's transaction.
 struct Learnt {
-  std::vector<RunRow> rows;
+  std::vector<LearntRun> rows;
   std::vector<std::string> forgotten; ///< keys whose rows are to be deleted
 };
 
 struct DuePoll {
   JobId job;
-  WallTime due;
+  SteadyTime due;
   bool for_watcher = false; ///< earlier than planned, because someone follows the job
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace kdq {
 
@@ -13,63 +14,110 @@ namespace {
 /// Below this share of tasks still running nothing is known any more.
 constexpr double vanishing = 1e-12;
 
-/// How many equal polls split `width` seconds, in which a share `ends` of `survival` ends, best.
-double equal_polls(double ends, double width, double survival, double price) {
-  const double weight = price * 2 * std::max(survival - ends / 2, vanishing);
-  return std::max(1.0, std::round(std::sqrt(ends * width / weight)));
-}
-
 } // namespace
+
+// --- RunTimeCurve ----------------------------------------------------------------------------
 
 RunTimeCurve::RunTimeCurve(const RunTimeShares& shares) {
   for (std::size_t i = buckets; i-- > 0;) {
-    survival_[i] = survival_[i + 1] + shares[i];
-    remaining_[i] =
-        remaining_[i + 1] + (survival_[i] + survival_[i + 1]) / 2 * (edges()[i + 1] - edges()[i]);
+    const Edge& next = edges_[i + 1];
+    edges_[i].survival = next.survival + shares[i];
+    edges_[i].remaining =
+        next.remaining + (edges_[i].survival + next.survival) / 2 * (edges()[i + 1] - edges()[i]);
   }
 }
 
 double RunTimeCurve::survival(double age, std::size_t bucket) const {
   const double inside = (age - edges()[bucket]) / (edges()[bucket + 1] - edges()[bucket]);
-  return std::lerp(survival_[bucket], survival_[bucket + 1], std::clamp(inside, 0.0, 1.0));
+  return std::lerp(edges_[bucket].survival, edges_[bucket + 1].survival,
+                   std::clamp(inside, 0.0, 1.0));
 }
 
 double RunTimeCurve::remaining(double age, std::size_t bucket) const {
   const double end = edges()[bucket + 1];
-  return remaining_[bucket + 1] +
-         (survival(age, bucket) + survival_[bucket + 1]) / 2 * std::max(0.0, end - age);
+  const Edge& next = edges_[bucket + 1];
+  return next.remaining + (survival(age, bucket) + next.survival) / 2 * std::max(0.0, end - age);
 }
+
+// --- PollPlan --------------------------------------------------------------------------------
+
+/// The rest of a bucket in equal steps.
+struct PollPlan::Split {
+  double steps;
+  double asked; ///< expected polls, the one at the bucket's end among them
+  double cost;
+};
+
+/// `alive` tasks enter, of which `ends` end within `width` seconds, equally likely everywhere.
+PollPlan::Split PollPlan::split(double ends, double width, double alive, double price) {
+  const double weight = price * 2 * std::max(alive - ends / 2, vanishing);
+  if (ends * width < 2.25 * weight) // nearly always: one step, without a root and two divisions
+    return {1, alive, price * alive + ends * width / 2};
+  const double steps = std::floor(std::sqrt(ends * width / weight) + 0.5);
+  const double asked = steps * alive - ends * (steps - 1) / 2;
+  return {steps, asked, price * asked + ends * width / (2 * steps)};
+}
+
+/// The next poll at one of the later edges. To wait from i to j costs
+///   alive_i · (edge_j - edge_i) - (remaining_i - remaining_j) + cost_j,
+/// of which what depends on j is a line over alive_i: slope edge_j, from remaining_j + cost_j up.
+/// From the end to the beginning slopes fall and alive_i grows, so that the lowest line is found
+/// by going on along the lower hull.
+class PollPlan::Later {
+public:
+  void add(std::size_t edge, double rest) {
+    const Line line{edges()[edge], rest, edge};
+    while (size_ - first_ >= 2 && hides(lines_[size_ - 2], line, lines_[size_ - 1]))
+      --size_;
+    lines_[size_++] = line;
+  }
+
+  bool empty() const { return first_ == size_; }
+
+  /// The best edge if `alive` tasks run; alive must not be less than at the last call.
+  std::size_t best(double alive) {
+    while (size_ - first_ >= 2 && lines_[first_ + 1].at(alive) <= lines_[first_].at(alive))
+      ++first_;
+    return lines_[first_].edge;
+  }
+
+private:
+  struct Line {
+    double slope;
+    double start;
+    std::size_t edge;
+    double at(double alive) const { return slope * alive + start; }
+  };
+  /// Nowhere is the line `between` the lowest of the three.
+  static bool hides(const Line& before, const Line& after, const Line& between) {
+    return (after.start - before.start) * (before.slope - between.slope) <=
+           (between.start - before.start) * (before.slope - after.slope);
+  }
+
+  std::array<Line, buckets + 1> lines_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
 
 PollPlan::PollPlan(std::shared_ptr<const RunTimeCurve> curve, Seconds price)
     : curve_(std::move(curve)), price_(price.count()) {
-  for (std::size_t i = buckets; i-- > 0;)
-    plan_from(i);
-}
-
-void PollPlan::plan_from(std::size_t i) {
-  const auto& survival = curve_->survival_;
-  const auto& remaining = curve_->remaining_;
-  const double alive = survival[i];
-  if (alive < vanishing)
-    return;
-  const double ends = alive - survival[i + 1];
-  const double width = edges()[i + 1] - edges()[i];
-  const double polls = equal_polls(ends, width, alive, price_);
-  const double asked = polls * alive - ends * (polls - 1) / 2;
-  double best = price_ * asked + ends * width / (2 * polls) + cost_[i + 1];
-  double best_polls = asked + polls_[i + 1];
-  for (std::size_t j = i + 2; j <= buckets; ++j) {
-    const double wait = alive * (edges()[j] - edges()[i]) - (remaining[i] - remaining[j]);
-    const double first = price_ * alive + wait;
-    if (first >= best)
-      break;
-    if (first + cost_[j] < best) {
-      best = first + cost_[j];
-      best_polls = alive + polls_[j];
-    }
+  Later later;
+  for (std::size_t i = buckets; i-- > 0;) {
+    if (i + 2 <= buckets)
+      later.add(i + 2, curve_->at(i + 2).remaining + steps_[i + 2].cost);
+    const auto [alive, remaining] = curve_->at(i);
+    if (alive < vanishing)
+      continue;
+    const Split inside =
+        split(alive - curve_->at(i + 1).survival, edges()[i + 1] - edges()[i], alive, price_);
+    steps_[i] = {inside.cost + steps_[i + 1].cost, inside.asked + steps_[i + 1].polls};
+    if (later.empty())
+      continue;
+    const std::size_t j = later.best(alive);
+    const double wait = alive * (edges()[j] - edges()[i]) - (remaining - curve_->at(j).remaining);
+    if (const double cost = price_ * alive + wait + steps_[j].cost; cost < steps_[i].cost)
+      steps_[i] = {cost, alive + steps_[j].polls};
   }
-  cost_[i] = best;
-  polls_[i] = best_polls;
 }
 
 Seconds PollPlan::gap(Seconds age) const {
@@ -83,20 +131,18 @@ Seconds PollPlan::gap(Seconds age) const {
   const double alive = curve_->survival(a, i);
   if (alive < vanishing)
     return clamped(std::sqrt(2 * price_ * a));
-  const double ends = alive - curve_->survival_[i + 1];
   const double width = edges()[i + 1] - a;
-  const double polls = equal_polls(ends, width, alive, price_);
-  double best =
-      price_ * (polls * alive - ends * (polls - 1) / 2) + ends * width / (2 * polls) + cost_[i + 1];
-  double best_gap = width / polls;
+  const Split inside = split(alive - curve_->at(i + 1).survival, width, alive, price_);
+  double best = inside.cost + steps_[i + 1].cost;
+  double best_gap = width / inside.steps;
   const double remaining = curve_->remaining(a, i);
   for (std::size_t j = i + 2; j <= buckets; ++j) {
-    const double wait = alive * (edges()[j] - a) - (remaining - curve_->remaining_[j]);
+    const double wait = alive * (edges()[j] - a) - (remaining - curve_->at(j).remaining);
     const double first = price_ * alive + wait;
     if (first >= best)
       break;
-    if (first + cost_[j] < best) {
-      best = first + cost_[j];
+    if (first + steps_[j].cost < best) {
+      best = first + steps_[j].cost;
       best_gap = edges()[j] - a;
     }
   }
@@ -112,7 +158,7 @@ double PollPlan::expected_polls(Seconds age) const {
   if (alive < vanishing)
     return 1;
   const double inside = (a - edges()[i]) / (edges()[i + 1] - edges()[i]);
-  return std::lerp(polls_[i], polls_[i + 1], inside) / alive;
+  return std::lerp(steps_[i].polls, steps_[i + 1].polls, inside) / alive;
 }
 
 } // namespace kdq

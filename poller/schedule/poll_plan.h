@@ -14,18 +14,23 @@ class RunTimeCurve {
 public:
   explicit RunTimeCurve(const RunTimeShares& shares);
 
-private:
-  friend class PollPlan;
-  static constexpr std::size_t edge_count = run_time_grid::buckets + 1;
+  /// The share that runs longer than `age`, which is in `bucket`, and its integral from there on.
   double survival(double age, std::size_t bucket) const;
   double remaining(double age, std::size_t bucket) const;
+  struct Edge {
+    double survival = 0;
+    double remaining = 0;
+  };
+  /// At the beginning of a bucket, or at the end of the last.
+  const Edge& at(std::size_t edge) const { return edges_[edge]; }
 
-  std::array<double, edge_count> survival_{};
-  std::array<double, edge_count> remaining_{};
+private:
+  std::array<Edge, run_time_grid::buckets + 1> edges_{};
 };
 
 /// The schedule of optimum inspection (Barlow, Hunter, Proschan 1963) on the grid, by dynamic
-/// programming from the end: it minimises price · E[polls] + E[wait for detection].
+/// programming from the end: it minimises price · E[polls] + E[wait for detection]. To make one
+/// takes time in proportion to the grid.
 class PollPlan {
 public:
   static constexpr Seconds shortest_gap{0.5};
@@ -43,13 +48,18 @@ public:
   double expected_polls(Seconds age) const;
 
 private:
-  static constexpr std::size_t edge_count = run_time_grid::buckets + 1;
-  void plan_from(std::size_t edge);
+  /// From an edge of the grid on; not normalised by the share that still runs there.
+  struct Step {
+    double cost = 0; ///< price · polls + wait
+    double polls = 0;
+  };
+  struct Split;
+  class Later;
+  static Split split(double ends, double width, double alive, double price);
 
   std::shared_ptr<const RunTimeCurve> curve_;
   double price_;
-  std::array<double, edge_count> cost_{};  // price · polls + wait from here on, unnormalised
-  std::array<double, edge_count> polls_{}; // polls from here on, unnormalised
+  std::array<Step, run_time_grid::buckets + 1> steps_{};
 };
 
 } // namespace kdq

@@ -1,11 +1,11 @@
 #include "poller/schedule/price_schedule.h"
 
 #include "poller/schedule/age_cells.h"
-#include "poller/schedule/price_ladder.h"
+#include "poller/schedule/schedule_replay.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
+#include <utility>
 
 namespace kdq {
 
@@ -30,22 +30,9 @@ bool PriceSchedule::Entry::operator<(const Entry& other) const {
 }
 
 PriceSchedule::PriceSchedule(Options options)
-    : options_(options), book_(options.max_scripts), rung_(price_ladder::rung_below(Seconds(1))),
-      highest_rung_(price_ladder::top), admission_rung_(price_ladder::top) {}
+    : book_(options.max_scripts), budget_(options.reprice_every) {}
 
 // --- tasks -----------------------------------------------------------------------------------
-
-void PriceSchedule::count(const Task& task, int change) {
-  const std::pair cell{task.rungs_off, task.cell};
-  if (change > 0) {
-    ++task.script->waiting[cell];
-    return;
-  }
-  const auto counter = task.script->waiting.find(cell);
-  assert(counter != task.script->waiting.end());
-  if (--counter->second == 0)
-    task.script->waiting.erase(counter);
-}
 
 PriceSchedule::Task& PriceSchedule::insert(const OpenTask& open) {
   dropped(open.job); // a job that is started again is a new task
@@ -53,62 +40,44 @@ PriceSchedule::Task& PriceSchedule::insert(const OpenTask& open) {
   task.script = &book_.acquire(open.keys);
   task.submitted_at = open.submitted_at;
   task.last_poll = std::max(open.submitted_at, open.last_poll.value_or(open.submitted_at));
-  task.rungs_off = static_cast<int>(std::lround(4 * std::log2(std::max(open.weight, 1e-6))));
   task.deadline = open.deadline;
   task.cell = age_cells::cell_of(task.last_poll - task.submitted_at);
-  count(task, +1);
-  task.script->order.started(task.submitted_at, open.job);
-  if (task.script->family != nullptr)
-    task.script->family->order.started(task.submitted_at, open.job);
+  task.script->waiting.add(task.cell);
+  book_.started(*task.script, task.submitted_at, open.job);
+  recent_.add(book_, *task.script);
   return task;
-}
-
-void PriceSchedule::remember_submission(ScriptRecord& script) {
-  // What was unknown then stands for the unknown scripts to come, known as it may be by now.
-  const bool was_known = book_.known(script);
-  ++script.users;
-  ++(was_known ? script.recent : recent_unknown_);
-  recent_.push_back({&script, was_known});
-  if (recent_.size() <= recent_submissions)
-    return;
-  const Recent oldest = recent_.front();
-  recent_.pop_front();
-  --(oldest.was_known ? oldest.script->recent : recent_unknown_);
-  book_.release(*oldest.script);
 }
 
 void PriceSchedule::submitted(const OpenTask& open) {
   Task& task = insert(open);
   forecast_.arrived(open.submitted_at);
-  remember_submission(*task.script);
-  ++starts_since_priced_;
-  least_polls_ += least_polls_of(*task.script);
+  // Until the next price it counts like any unknown script: its own plan at that price would be
+  // made for this alone.
+  const PollPlan& plan = book_.plan_of_unknown(budget_.last_resort());
+  budget_.started(std::max(1.0, plan.expected_polls(Seconds(0))));
   push(open.job, task);
 }
 
-void PriceSchedule::found_running(JobId job, WallTime polled_at) {
+void PriceSchedule::found_running(JobId job, SteadyTime polled_at) {
   const auto found = tasks_.find(job);
   if (found == tasks_.end())
     return;
   Task& task = found->second;
-  count(task, -1);
   task.last_poll = std::max(task.last_poll, polled_at);
-  task.cell = age_cells::cell_of(task.last_poll - task.submitted_at);
-  count(task, +1);
+  const int cell = age_cells::cell_of(task.last_poll - task.submitted_at);
+  if (cell != task.cell) {
+    task.script->waiting.remove(task.cell);
+    task.script->waiting.add(cell);
+    task.cell = cell;
+  }
   push(job, task);
 }
 
-void PriceSchedule::learn(ScriptRecord& script, const std::vector<RunTime>& runs) {
-  for (const RunTime& run : runs)
-    book_.learn(script, run);
-}
-
-Learnt PriceSchedule::ended(JobId job, WallTime polled_at, std::optional<WallTime> ended_at) {
+Learnt PriceSchedule::ended(JobId job, SteadyTime polled_at, std::optional<SteadyTime> ended_at) {
   const auto found = tasks_.find(job);
   if (found == tasks_.end())
     return {};
-  const Task task = found->second;
-  ScriptRecord& script = *task.script;
+  const Task& task = found->second;
   RunTime run;
   run.low = task.last_poll - task.submitted_at;
   run.high = std::max(run.low, polled_at - task.submitted_at);
@@ -118,14 +87,11 @@ Learnt PriceSchedule::ended(JobId job, WallTime polled_at, std::optional<WallTim
       run.exact = std::clamp(told, run.low, run.high);
   }
   Learnt learnt;
-  learnt.rows.push_back({script.key, next_seq_, task.submitted_at, run});
-  learn(script, script.order.ended(task.submitted_at, job, run));
-  if (ScriptRecord* family = script.family) {
-    learnt.rows.push_back({family->key, next_seq_, task.submitted_at, run});
-    learn(*family, family->order.ended(task.submitted_at, job, run));
-  }
+  for (std::string& key : book_.keys(*task.script))
+    learnt.rows.push_back({std::move(key), next_seq_, task.submitted_at, run});
   ++next_seq_;
-  forget_task(job);
+  book_.ended(*task.script, task.submitted_at, job, run);
+  forget_task(found);
   learnt.forgotten = book_.forget_surplus();
   return learnt;
 }
@@ -134,23 +100,18 @@ void PriceSchedule::dropped(JobId job) {
   const auto found = tasks_.find(job);
   if (found == tasks_.end())
     return;
-  const Task& task = found->second;
-  ScriptRecord& script = *task.script;
-  learn(script, script.order.dropped(task.submitted_at, job));
-  if (ScriptRecord* family = script.family)
-    learn(*family, family->order.dropped(task.submitted_at, job));
-  forget_task(job);
+  book_.dropped(*found->second.script, found->second.submitted_at, job);
+  forget_task(found);
 }
 
-void PriceSchedule::forget_task(JobId job) {
-  const auto found = tasks_.find(job);
-  ScriptRecord& script = *found->second.script;
-  count(found->second, -1);
-  tasks_.erase(found);
+void PriceSchedule::forget_task(Tasks::iterator task) {
+  ScriptRecord& script = *task->second.script;
+  script.waiting.remove(task->second.cell);
+  tasks_.erase(task);
   book_.release(script);
 }
 
-void PriceSchedule::postponed(JobId job, WallTime at) {
+void PriceSchedule::postponed(JobId job, SteadyTime at) {
   const auto found = tasks_.find(job);
   if (found == tasks_.end())
     return;
@@ -158,7 +119,7 @@ void PriceSchedule::postponed(JobId job, WallTime at) {
   push(job, found->second);
 }
 
-void PriceSchedule::watch(JobId job, WallTime until) {
+void PriceSchedule::watch(JobId job, SteadyTime until) {
   const auto found = tasks_.find(job);
   if (found == tasks_.end())
     return;
@@ -169,20 +130,16 @@ void PriceSchedule::watch(JobId job, WallTime until) {
 
 // --- due polls -------------------------------------------------------------------------------
 
-int PriceSchedule::task_rung(const Task& task) const {
-  return std::clamp(rung_ - task.rungs_off, 0, price_ladder::top);
-}
-
-WallTime PriceSchedule::planned(const Task& task) {
-  const PollPlan& plan = book_.plan(*task.script, task_rung(task));
+SteadyTime PriceSchedule::planned(const Task& task) {
+  const PollPlan& plan = book_.plan(*task.script, budget_.rung());
   return task.last_poll + rounded_up(plan.gap(task.last_poll - task.submitted_at));
 }
 
-WallTime PriceSchedule::due_at(const Task& task) {
-  WallTime due = planned(task);
-  if (task.watched_until && watch_polls_left_ > 0) {
-    const Seconds gap(2 * std::sqrt(price().count()));
-    const WallTime watched =
+SteadyTime PriceSchedule::due_at(const Task& task) {
+  SteadyTime due = planned(task);
+  if (task.watched_until && budget_.has_watch_polls()) {
+    const Seconds gap(2 * std::sqrt(budget_.price().count()));
+    const SteadyTime watched =
         task.last_poll + rounded_up(std::clamp(gap, watch_floor, watch_ceiling));
     if (watched < *task.watched_until)
       due = std::min(due, watched);
@@ -212,7 +169,7 @@ void PriceSchedule::rebuild_heap() {
   std::make_heap(heap_.begin(), heap_.end());
 }
 
-std::optional<DuePoll> PriceSchedule::next_due(WallTime now) {
+std::optional<DuePoll> PriceSchedule::next_due(SteadyTime now) {
   while (!heap_.empty() && heap_.front().due <= now) {
     const Entry entry = heap_.front();
     std::pop_heap(heap_.begin(), heap_.end());
@@ -227,33 +184,84 @@ std::optional<DuePoll> PriceSchedule::next_due(WallTime now) {
       continue;
     }
     task.handed_out = true;
-    ++polls_since_priced_;
+    budget_.asked();
     const bool for_watcher = task.watched_until && planned(task) > now;
     if (for_watcher)
-      --watch_polls_left_;
+      budget_.asked_for_watcher();
     return DuePoll{entry.job, entry.due, for_watcher};
   }
   return std::nullopt;
 }
 
-std::optional<WallTime> PriceSchedule::next_wakeup() const {
+std::optional<SteadyTime> PriceSchedule::next_wakeup() const {
   if (tasks_.empty())
     return std::nullopt;
-  if (!priced_at_ || price_is_outrun())
-    return WallTime::min();
-  const WallTime price_due = std::min(*priced_at_ + options_.reprice_every, day_ends_);
+  const SteadyTime price_due = budget_.fit_due();
   return heap_.empty() ? price_due : std::min(price_due, heap_.front().due);
 }
 
-bool PriceSchedule::needs_price(WallTime now) const {
-  return !priced_at_ || now < *priced_at_ || now >= *priced_at_ + options_.reprice_every ||
-         now >= day_ends_ || price_is_outrun();
+// --- the budget ------------------------------------------------------------------------------
+
+void PriceSchedule::reprice(SteadyTime now, const DayBudget& budget) {
+  forecast_.set_day(budget.day_begins, budget.day_ends);
+  if (budget_.fit(now, budget, forecast_.remaining(now, budget), PollDemand(book_, recent_)))
+    rebuild_heap();
 }
 
-/// More was started or asked than it was made for.
-bool PriceSchedule::price_is_outrun() const {
-  return starts_since_priced_ > most_starts_since_priced_ ||
-         polls_since_priced_ > most_polls_since_priced_;
+bool PriceSchedule::admits(const TaskKeys& keys, const DayBudget& budget) {
+  const PollPlan& plan = book_.plan(keys, budget_.last_resort());
+  return has_room_for(std::max(1.0, plan.expected_polls(Seconds(0))), budget);
+}
+
+bool PriceSchedule::has_room_for(double polls, const DayBudget& budget) const {
+  return budget_.has_room_for(polls, budget);
+}
+
+double PriceSchedule::expected_polls_of_open() {
+  return tasks_.empty() ? 0 : PollDemand(book_, recent_).of_open(budget_.rung());
+}
+
+// --- after a restart -------------------------------------------------------------------------
+
+/// Not from the runs: of a script that runs often only the last ones are kept.
+void PriceSchedule::restore_starts(const std::vector<PastStarts>& starts, const DayBudget& budget) {
+  if (starts.empty())
+    return;
+  constexpr std::chrono::hours day{24};
+  const auto since_first = budget.day_begins - starts.front().at;
+  const auto days = std::max<std::int64_t>(0, (since_first + day - SteadyTime::duration{1}) / day);
+  forecast_.set_day(budget.day_begins - days * day, budget.day_begins - (days - 1) * day);
+  for (const PastStarts& past : starts)
+    for (std::int64_t i = 0; i < past.starts; ++i)
+      forecast_.arrived(past.at);
+}
+
+void PriceSchedule::restore(std::vector<LearntRun> rows, const std::vector<PastStarts>& starts,
+                            std::vector<OpenTask> open, SteadyTime now, const DayBudget& budget) {
+  restore_starts(starts, budget);
+  const ScheduleReplay replay(std::move(rows), std::move(open));
+  std::vector<ScriptRecord*> scripts(replay.runs().size()); // of the runs
+  for (const auto& [at, kind, index] : replay.events()) {
+    if (kind == ScheduleReplay::Event::Kind::open) {
+      insert(replay.open()[index]);
+      continue;
+    }
+    const ScheduleReplay::Run& run = replay.runs()[index];
+    ScriptRecord*& script = scripts[index];
+    if (kind == ScheduleReplay::Event::Kind::start) {
+      script = book_.acquire(run.keys);
+      if (script == nullptr)
+        continue;
+      book_.started(*script, run.submitted_at, run.job());
+      recent_.add(book_, *script);
+    } else if (script != nullptr) {
+      book_.ended(*script, run.submitted_at, run.job(), run.run);
+      book_.release(*script);
+    }
+  }
+  next_seq_ = replay.next_seq();
+  book_.forget_surplus(); // their rows went when they were forgotten; nothing is over the bound now
+  reprice(now, budget);
 }
 
 } // namespace kdq

@@ -39,22 +39,14 @@ double decay_of(double deviation) {
 /// Added to what shrinks and shrinks: processors are slow with the smallest numbers.
 constexpr double next_to_nothing = 1e-20;
 
-/// Convolves each column with a two-sided exponential.
-template <class Number, std::size_t Columns>
-void smooth(std::array<std::array<Number, Columns>, buckets>& shares,
-            const std::array<Number, Columns>& decay) {
-  using Row = std::array<Number, Columns>;
-  constexpr auto nothing = static_cast<Number>(next_to_nothing);
-  Row keep{};
-  for (std::size_t j = 0; j < Columns; ++j)
-    keep[j] = 1 - decay[j];
-  Row carried{};
-  const auto step = [&](Row& row) {
-    for (std::size_t j = 0; j < Columns; ++j)
-      row[j] = carried[j] = keep[j] * row[j] + decay[j] * carried[j] + nothing;
+/// Convolves with a two-sided exponential.
+void smooth(RunTimeShares& shares, double decay) {
+  double carried = 0;
+  const auto step = [&](double& share) {
+    share = carried = (1 - decay) * share + decay * carried + next_to_nothing;
   };
   std::for_each(shares.begin(), shares.end(), step);
-  carried.fill(0);
+  carried = 0;
   std::for_each(shares.rbegin(), shares.rend(), step);
 }
 
@@ -117,132 +109,180 @@ RunTimeSpan span_of(const RunTime& run) {
 
 } // namespace
 
-RunTimePool::RunTimePool() : expectation_(base_expectation()) {}
+RunTimePool::RunTimePool() : base_(base_expectation()), expectation_(base_) {}
 
-void RunTimePool::learn(const RunTimeShares& shares) {
-  for (std::size_t i = 0; i < buckets; ++i)
-    counts_[i] += shares[i];
+void RunTimePool::learn(const RunTimeSpread& run) {
+  for (std::size_t i = 0; i < run.shares.size(); ++i)
+    counts_[run.first + i] += static_cast<double>(run.shares[i]);
   runs_ += 1;
   if (runs_ < next_refresh_)
     return;
   next_refresh_ = std::max(runs_ + 1, runs_ * 1.05);
   ++version_;
-  std::array<std::array<double, 1>, buckets> smoothed;
+  expectation_ = counts_;
+  smooth(expectation_, decay_of(pool_width_octaves * std::pow(runs_, narrowing) *
+                                run_time_grid::buckets_per_octave));
   for (std::size_t i = 0; i < buckets; ++i)
-    smoothed[i][0] = counts_[i];
-  smooth<double, 1>(smoothed, {decay_of(pool_width_octaves * std::pow(runs_, narrowing) *
-                                        run_time_grid::buckets_per_octave)});
-  const auto base = base_expectation();
-  for (std::size_t i = 0; i < buckets; ++i)
-    expectation_[i] = smoothed[i][0] + base_weight * base[i];
+    expectation_[i] += base_weight * base_[i];
   normalise(expectation_);
 }
 
 RunTimeModel::RunTimeModel() {
-  std::fill_n(weight_.begin(), views, 1.0F / float{views});
+  for (std::size_t w = 0; w < widths; ++w)
+    std::fill_n(weight_.begin() + w * stride, memories, 1.0F / float{view_count});
 }
 
-RunTimeModel::Views RunTimeModel::look(const RunTimePool& pool) const {
-  Views shares;
-  Lanes decay{};
+/// The views of the next run; each is to be multiplied by its scale.
+void RunTimeModel::look(const RunTimePool& pool, Views& views) const {
+  constexpr auto nothing = static_cast<float>(next_to_nothing);
+  PerView decay{};
   for (std::size_t m = 0; m < memories; ++m) {
-    const double narrow = std::pow(std::max(1.0, memory_[m].runs), narrowing);
+    const double narrow = std::pow(std::max(1.0, remembered_[m]), narrowing);
     for (std::size_t w = 0; w < widths; ++w)
-      decay[m * widths + w] = static_cast<float>(
+      decay[w * stride + m] = static_cast<float>(
           decay_of(width_octaves[w] * narrow * run_time_grid::buckets_per_octave));
   }
-  for (std::size_t i = 0; i < buckets; ++i) {
-    shares[i].fill(0);
-    for (std::size_t j = 0; j < views; ++j)
-      shares[i][j] = memory_[j / widths].counts[i];
+  PerView keep;
+  for (std::size_t j = 0; j < keep.size(); ++j)
+    keep[j] = 1 - decay[j];
+
+  Counts early;
+  const Counts& counts = counts_ ? *counts_ : early;
+  if (!counts_) {
+    early.fill({});
+    count_first(early);
   }
-  smooth(shares, decay);
-  Lanes sum{};
+  PerView carried{};
   for (std::size_t i = 0; i < buckets; ++i) {
+    PerView row;
+    for (std::size_t w = 0; w < widths; ++w)
+      std::copy_n(counts[i].begin(), stride, row.begin() + w * stride);
+    for (std::size_t j = 0; j < row.size(); ++j)
+      carried[j] = (keep[j] * row[j] + nothing) + decay[j] * carried[j];
+    views.rows[i] = carried;
+  }
+  carried.fill(0);
+  PerView sum{};
+  for (std::size_t i = buckets; i-- > 0;) {
     const auto prior = static_cast<float>(prior_weight * pool.expectation()[i]);
-    for (std::size_t j = 0; j < lanes; ++j)
-      sum[j] += shares[i][j] += prior;
+    PerView& row = views.rows[i];
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      carried[j] = (keep[j] * row[j] + nothing) + decay[j] * carried[j];
+      sum[j] += row[j] = carried[j] + prior;
+    }
   }
-  Lanes scale; // sums are not zero: no run time is impossible for the pool
-  for (std::size_t j = 0; j < lanes; ++j)
-    scale[j] = 1 / sum[j];
-  for (Lanes& row : shares)
-    for (std::size_t j = 0; j < lanes; ++j)
-      row[j] *= scale[j];
-  return shares;
+  // Sums are not zero: no run time is impossible for the pool.
+  for (std::size_t j = 0; j < sum.size(); ++j)
+    views.scale[j] = 1 / sum[j];
+  for (std::size_t j = 0; j < sum.size(); ++j)
+    views.weight[j] = weight_[j] * views.scale[j];
 }
 
 /// The views of one bucket in one.
-float RunTimeModel::mixed(const Lanes& row) const {
-  constexpr std::size_t third = lanes / 3;
-  std::array<float, third> part{};
-  for (std::size_t q = 0; q < third; ++q)
-    part[q] = weight_[q] * row[q] + weight_[q + third] * row[q + third] +
-              weight_[q + 2 * third] * row[q + 2 * third];
+float RunTimeModel::Views::mixed(std::size_t bucket) const {
+  const PerView& row = rows[bucket];
+  PerMemory part{};
+  for (std::size_t w = 0; w < widths; ++w)
+    for (std::size_t m = 0; m < stride; ++m)
+      part[m] += weight[w * stride + m] * row[w * stride + m];
   return (part[0] + part[1]) + (part[2] + part[3]);
 }
 
 RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
   if (runs_ == 0)
     return pool.expectation();
-  const Views shares = look(pool);
-  RunTimeShares mixture{};
+  Views views;
+  look(pool, views);
+  RunTimeShares mixture;
   for (std::size_t i = 0; i < buckets; ++i)
-    mixture[i] = static_cast<double>(mixed(shares[i]));
-  normalise(mixture);
+    mixture[i] = static_cast<double>(views.mixed(i));
   return mixture;
 }
 
-/// Counts a run; `shares` sum to one: where it fell.
-void RunTimeModel::remember(const RunTimeShares& shares) {
-  for (std::size_t m = 0; m < memories; ++m) {
-    const double keep = 1 - 1 / memory_runs[m];
-    const auto kept = static_cast<float>(keep);
-    for (std::size_t i = 0; i < buckets; ++i)
-      memory_[m].counts[i] =
-          memory_[m].counts[i] * kept + static_cast<float>(shares[i] + next_to_nothing);
-    memory_[m].runs = memory_[m].runs * keep + 1;
+void RunTimeModel::count(const RunTimeSpread& run, std::array<float, memories> times,
+                         Counts& counts) {
+  for (std::size_t i = 0; i < run.shares.size(); ++i)
+    for (std::size_t m = 0; m < memories; ++m)
+      counts[run.first + i][m] += times[m] * run.shares[i];
+}
+
+/// The first runs as they are remembered now.
+void RunTimeModel::count_first(Counts& counts) const {
+  std::array<float, memories> times{1, 1, 1};
+  for (auto run = first_.rbegin(); run != first_.rend(); ++run) {
+    count(*run, times, counts);
+    for (std::size_t m = 0; m < memories; ++m)
+      times[m] *= static_cast<float>(1 - 1 / memory_runs[m]);
   }
 }
 
-/// Lets the views foretell the run, and trusts more those that did it well.
-void RunTimeModel::weigh(const RunTimeSpan& span, const RunTimePool& pool) {
-  if (runs_ == 0) { // all have the same to say
-    std::copy(pool.expectation().begin(), pool.expectation().end(), outlook_.begin());
+void RunTimeModel::remember(RunTimeSpread run) {
+  for (std::size_t m = 0; m < memories; ++m)
+    remembered_[m] = remembered_[m] * (1 - 1 / memory_runs[m]) + 1;
+  if (first_.size() < few && !counts_) {
+    first_.push_back(std::move(run));
     return;
   }
-  const Views shares = look(pool);
-  Lanes likelihood{};
+  if (!counts_) {
+    counts_ = std::make_unique<Counts>();
+    count_first(*counts_);
+    first_ = {};
+  }
+  PerMemory keep{};
+  for (std::size_t m = 0; m < memories; ++m)
+    keep[m] = static_cast<float>(1 - 1 / memory_runs[m]);
+  constexpr auto nothing = static_cast<float>(next_to_nothing);
+  for (PerMemory& row : *counts_)
+    for (std::size_t m = 0; m < stride; ++m)
+      row[m] = row[m] * keep[m] + nothing;
+  count(run, {1, 1, 1}, *counts_);
+}
+
+/// Trusts those views more that foretold the run well.
+void RunTimeModel::weigh(const RunTimeSpan& span, const Views& views) {
+  PerView likelihood{};
   for (std::size_t i = span.first; i <= span.last; ++i) {
     const auto part = static_cast<float>(span.part(i));
-    for (std::size_t j = 0; j < lanes; ++j)
-      likelihood[j] += part * shares[i][j];
+    for (std::size_t j = 0; j < likelihood.size(); ++j)
+      likelihood[j] += part * views.rows[i][j];
   }
-  for (std::size_t i = 0; i < buckets; ++i)
-    outlook_[i] = mixed(shares[i]);
   float sum = 0;
-  for (std::size_t j = 0; j < views; ++j)
-    sum += weight_[j] *= likelihood[j];
+  for (std::size_t j = 0; j < likelihood.size(); ++j)
+    sum += weight_[j] *= likelihood[j] * views.scale[j];
   constexpr auto dealt = static_cast<float>(weight_share);
-  constexpr float even = 1.0F / float{views};
-  for (std::size_t j = 0; j < views; ++j)
-    weight_[j] = (1 - dealt) * (sum > 0 ? weight_[j] / sum : even) + dealt * even;
+  constexpr float even = 1.0F / float{view_count};
+  for (std::size_t j = 0; j < likelihood.size(); ++j)
+    if (j % stride < memories)
+      weight_[j] = (1 - dealt) * (sum > 0 ? weight_[j] / sum : even) + dealt * even;
 }
 
 void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {
   const RunTimeSpan span = span_of(run);
-  if (runs_ < runs_for_every_weighing || runs_ % weigh_every == 0)
-    weigh(span, pool);
-  // An interval's mass is spread as the estimate so far has it.
-  RunTimeShares mixture{};
-  for (std::size_t i = span.first; i <= span.last; ++i)
-    mixture[i] = span.part(i) * static_cast<double>(outlook_[i]);
-  if (std::accumulate(mixture.begin(), mixture.end(), 0.0) <= 0)
-    mixture[span.last] = 1;
-  normalise(mixture);
-  remember(mixture);
+  const bool exact = span.first == span.last;
+  RunTimeSpread spread{span.first, std::vector<float>(span.last - span.first + 1, 1.0F)};
+  const auto spread_as = [&](auto expected) { // an interval, as the estimate so far has it
+    std::vector<double> shares;
+    for (std::size_t i = span.first; i <= span.last; ++i)
+      shares.push_back(span.part(i) * static_cast<double>(expected(i)));
+    const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+    for (std::size_t i = 0; i < shares.size(); ++i)
+      spread.shares[i] = sum > 0 ? static_cast<float>(shares[i] / sum) : 0.0F;
+    if (sum <= 0)
+      spread.shares.back() = 1;
+  };
+  if (runs_ == 0) { // all views have the same to say
+    if (!exact)
+      spread_as([&](std::size_t i) { return pool.expectation()[i]; });
+  } else if (!exact || runs_ < runs_for_every_weighing || runs_ % weigh_every == 0) {
+    Views views;
+    look(pool, views);
+    if (!exact)
+      spread_as([&](std::size_t i) { return views.mixed(i); });
+    weigh(span, views);
+  }
   if (runs_ < runs_for_pool)
-    pool.learn(mixture);
+    pool.learn(spread);
+  remember(std::move(spread));
   ++runs_;
 }
 

@@ -7,16 +7,23 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace kdq {
+
+/// Where one run fell: shares of neighbouring buckets that sum to one.
+struct RunTimeSpread {
+  std::size_t first = 0;
+  std::vector<float> shares;
+};
 
 /// What a script is expected to do before its first run: the first three runs of every script,
 /// starting from a wide log-normal around 30 s.
 class RunTimePool {
 public:
   RunTimePool();
-  /// `shares` sum to one: where one run fell.
-  void learn(const RunTimeShares& shares);
+  void learn(const RunTimeSpread& run);
   const RunTimeShares& expectation() const { return expectation_; }
   /// Changes when expectation() does: each time the pool has grown by 5 %.
   std::uint32_t version() const { return version_; }
@@ -25,7 +32,8 @@ private:
   RunTimeShares counts_{};
   double runs_ = 0;
   double next_refresh_ = 1;
-  RunTimeShares expectation_{};
+  RunTimeShares base_; ///< the expectation before any run
+  RunTimeShares expectation_;
   std::uint32_t version_ = 0;
 };
 
@@ -34,6 +42,8 @@ struct RunTimeSpan;
 
 /// The run times of one script: three histograms that forget at different speeds, seen through
 /// three smoothing widths; the nine views are weighted by how well each foretold the runs so far.
+/// The first few runs are kept as they are: most scripts of an app may have no more, and histograms
+/// take kilobytes.
 class RunTimeModel {
 public:
   RunTimeModel();
@@ -51,27 +61,33 @@ public:
 private:
   static constexpr std::size_t widths = 3;
   static constexpr std::size_t memories = 3;
-  static constexpr std::size_t views = widths * memories;
-  struct Memory {
-    std::array<float, run_time_grid::buckets> counts{};
-    double runs = 0;
+  static constexpr std::size_t view_count = widths * memories;
+  static constexpr std::size_t few = 4;
+
+  // One number for each memory, and one for each memory in each width. A fourth memory that stays
+  // empty fills the vectors of the processor: smoothing is a chain from bucket to bucket, and all
+  // chains side by side take little longer than one.
+  static constexpr std::size_t stride = 4;
+  using PerMemory = std::array<float, stride>;
+  using PerView = std::array<float, widths * stride>;
+  using Counts = std::array<PerMemory, run_time_grid::buckets>;
+  struct Views {
+    std::array<PerView, run_time_grid::buckets> rows;
+    PerView weight; ///< of each view, such that weighted rows sum to what predict() gives
+    PerView scale;  ///< brings a view's sum to one
+    float mixed(std::size_t bucket) const;
   };
 
-  /// A share of each view, bucket by bucket: smoothing is a chain from bucket to bucket, and the
-  /// chains of all views side by side take little longer than one. Twelve lanes fill the vectors of
-  /// the processor; those beyond the views stay unused.
-  static constexpr std::size_t lanes = 12;
-  using Lanes = std::array<float, lanes>;
-  using Views = std::array<Lanes, run_time_grid::buckets>;
+  static void count(const RunTimeSpread& run, std::array<float, memories> times, Counts& counts);
+  void count_first(Counts& counts) const;
+  void remember(RunTimeSpread run);
+  void look(const RunTimePool& pool, Views& views) const;
+  void weigh(const RunTimeSpan& span, const Views& views);
 
-  void remember(const RunTimeShares& shares);
-  Views look(const RunTimePool& pool) const;
-  float mixed(const Lanes& row) const;
-  void weigh(const RunTimeSpan& span, const RunTimePool& pool);
-
-  std::array<Memory, memories> memory_;
-  Lanes weight_{};
-  std::array<float, run_time_grid::buckets> outlook_{}; ///< the views' mixture, as last weighed
+  std::vector<RunTimeSpread> first_;          ///< while there are only a few
+  std::unique_ptr<Counts> counts_;            ///< after that
+  std::array<double, memories> remembered_{}; ///< runs that a memory still counts
+  PerView weight_{};
   std::uint64_t runs_ = 0;
 };
 

@@ -4,42 +4,87 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
+#include <optional>
+#include <utility>
 
 namespace kdq {
 
 namespace {
+
+using Kind = ScriptName::Kind;
+
 // One more of many runs moves a plan by less than it costs to make it again. (With 16 instead of
 // 100 here, the mean wait on simulated days is 1 % longer.)
 constexpr std::uint64_t well_known = 100;
 std::uint64_t redraw_every(std::uint64_t runs) {
   return std::min<std::uint64_t>(8, 1 + runs / well_known);
 }
-} // namespace
 
-ScriptBook::ScriptBook(std::size_t max_scripts) : max_scripts_(max_scripts) {}
-
-ScriptRecord& ScriptBook::hold(const std::string& key) {
-  const auto [entry, is_new] = records_.try_emplace(key);
-  if (is_new)
-    entry->second.key = key;
-  ++entry->second.users;
-  return entry->second;
+std::string key_of(ScriptName name) {
+  std::string key{static_cast<char>(name.kind), ':'};
+  return key.append(name.text);
 }
 
-ScriptRecord& ScriptBook::acquire(const TaskKeys& keys) {
-  ScriptRecord& script = hold(script_key(keys));
-  if (!keys.family.empty() && script.family == nullptr)
-    script.family = &hold(family_key(keys));
+std::optional<ScriptName> name_of(std::string_view key) {
+  for (const Kind kind : {Kind::script, Kind::family})
+    if (key.size() >= 2 && key[0] == static_cast<char>(kind) && key[1] == ':')
+      return ScriptName{kind, key.substr(2)};
+  return std::nullopt;
+}
+
+} // namespace
+
+ScriptBook::ScriptBook(std::size_t max_scripts)
+    : max_scripts_(max_scripts), unknown_(std::make_unique<ScriptRecord>()) {}
+
+// --- records ---------------------------------------------------------------------------------
+
+ScriptRecord* ScriptBook::find(ScriptName name) {
+  const auto found = records_.find(name);
+  return found == records_.end() ? nullptr : found->second;
+}
+
+ScriptRecord& ScriptBook::find_or_add(ScriptName name) {
+  if (ScriptRecord* known = find(name))
+    return *known;
+  ScriptRecord& script = idle_.emplace_back();
+  script.kind = name.kind;
+  script.text = name.text;
+  script.place = std::prev(idle_.end());
+  records_.emplace(ScriptName{script.kind, script.text}, &script);
   return script;
 }
 
-std::vector<ScriptRecord*> ScriptBook::acquire_stored(const std::vector<std::string>& keys) {
-  ScriptRecord& first = hold(keys.front());
-  if (keys.size() == 1)
-    return {&first};
-  if (first.family == nullptr)
-    first.family = &hold(keys.back());
-  return {&first, first.family};
+ScriptRecord& ScriptBook::acquire(const TaskKeys& keys) {
+  ScriptRecord& script = find_or_add({Kind::script, keys.script});
+  use(script);
+  if (!keys.family.empty() && script.family == nullptr) {
+    script.family = &find_or_add({Kind::family, keys.family});
+    use(*script.family);
+  }
+  return script;
+}
+
+ScriptRecord* ScriptBook::acquire(const std::vector<std::string>& keys) {
+  ScriptRecord* script = nullptr;
+  for (const std::string& key : keys) {
+    const auto name = name_of(key);
+    const bool has_place =
+        script == nullptr || (script->kind == Kind::script && script->family == nullptr && name &&
+                              name->kind == Kind::family);
+    if (!name || !has_place)
+      continue;
+    ScriptRecord& record = find_or_add(*name);
+    use(record);
+    (script == nullptr ? script : script->family) = &record;
+  }
+  return script;
+}
+
+void ScriptBook::use(ScriptRecord& script) {
+  if (script.users++ == 0)
+    in_use_.splice(in_use_.end(), idle_, script.place);
 }
 
 void ScriptBook::release(ScriptRecord& script) {
@@ -48,83 +93,133 @@ void ScriptBook::release(ScriptRecord& script) {
     return;
   if (ScriptRecord* family = std::exchange(script.family, nullptr))
     release(*family);
-  if (!script.model)
-    records_.erase(std::string(script.key));
-}
-
-bool ScriptBook::known(const ScriptRecord& script) const {
-  return script.model || (script.family != nullptr && script.family->model);
-}
-
-void ScriptBook::drop_plans(ScriptRecord& script) {
-  plans_ -= script.plans.size();
-  script.plans.clear();
-}
-
-void ScriptBook::learn(ScriptRecord& script, const RunTime& run) {
-  if (!script.model) {
-    script.model = std::make_unique<RunTimeModel>();
-    ++learnt_;
+  if (script.model.runs() > 0) {
+    idle_.splice(idle_.end(), in_use_, script.place);
+    return;
   }
-  script.model->learn(run, pool_);
-  script.last_learnt = ++learnings_;
-  const std::uint64_t runs = script.model->runs();
-  if (runs < well_known) {
-    drop_plans(script);
-    script.curve = nullptr;
-  } else if (runs % redraw_every(runs) == 0) {
-    draw_curve(script); // not when it is needed: a replay of the same runs must draw the same
-  }
+  records_.erase({script.kind, script.text});
+  in_use_.erase(script.place);
 }
 
-void ScriptBook::draw_curve(ScriptRecord& script) {
-  drop_plans(script);
-  script.curve = std::make_shared<RunTimeCurve>(script.model ? script.model->predict(pool_)
-                                                             : pool_.expectation());
-  script.pool_version = pool_.version();
-}
-
-ScriptRecord& ScriptBook::source(ScriptRecord& script) {
-  if (script.model)
-    return script;
-  return known(script) ? *script.family : unknown_;
-}
-
-const PollPlan& ScriptBook::plan(ScriptRecord& script, int rung) {
-  ScriptRecord& from = source(script);
-  const bool pool_counts = !from.model || from.model->runs() < well_known;
-  if (!from.curve || (pool_counts && from.pool_version != pool_.version()))
-    draw_curve(from);
-  const auto made = std::find_if(from.plans.begin(), from.plans.end(),
-                                 [rung](const auto& plan) { return plan.rung == rung; });
-  if (made != from.plans.end())
-    return *made->plan;
-  if (plans_ >= max_plans) {
-    for (auto& [key, record] : records_)
-      drop_plans(record);
-    drop_plans(unknown_);
-  }
-  from.plans.push_back({rung, std::make_unique<PollPlan>(from.curve, price_ladder::price(rung))});
-  ++plans_;
-  return *from.plans.back().plan;
+std::vector<std::string> ScriptBook::keys(const ScriptRecord& script) const {
+  std::vector<std::string> keys{key_of({script.kind, script.text})};
+  if (script.family != nullptr)
+    keys.push_back(key_of({script.family->kind, script.family->text}));
+  return keys;
 }
 
 std::vector<std::string> ScriptBook::forget_surplus() {
   std::vector<std::string> forgotten;
-  while (learnt_ > max_scripts_) {
-    auto oldest = records_.end();
-    for (auto entry = records_.begin(); entry != records_.end(); ++entry)
-      if (entry->second.model && entry->second.users == 0 &&
-          (oldest == records_.end() || entry->second.last_learnt < oldest->second.last_learnt))
-        oldest = entry;
-    if (oldest == records_.end())
-      break; // all are in use: the bound waits
-    forgotten.push_back(oldest->first);
-    drop_plans(oldest->second);
-    records_.erase(oldest);
-    --learnt_;
+  for (; learnt_ > max_scripts_ && !idle_.empty(); --learnt_) {
+    ScriptRecord& oldest = idle_.front();
+    const ScriptName name{oldest.kind, oldest.text};
+    forgotten.push_back(key_of(name));
+    drop_drawing(oldest);
+    records_.erase(name);
+    idle_.pop_front();
   }
   return forgotten;
+}
+
+// --- what was learnt -------------------------------------------------------------------------
+
+void ScriptBook::started(ScriptRecord& script, SteadyTime at, JobId job) {
+  for (ScriptRecord* record = &script; record != nullptr; record = record->family)
+    record->order.started(at, job);
+}
+
+void ScriptBook::ended(ScriptRecord& script, SteadyTime at, JobId job, const RunTime& run) {
+  for (ScriptRecord* record = &script; record != nullptr; record = record->family)
+    learn(*record, record->order.ended(at, job, run));
+}
+
+void ScriptBook::dropped(ScriptRecord& script, SteadyTime at, JobId job) {
+  for (ScriptRecord* record = &script; record != nullptr; record = record->family)
+    learn(*record, record->order.dropped(at, job));
+}
+
+void ScriptBook::learn(ScriptRecord& script, const std::vector<RunTime>& runs) {
+  for (const RunTime& run : runs) {
+    learnt_ += script.model.runs() == 0 ? 1 : 0;
+    script.model.learn(run, pool_);
+    const std::uint64_t known = script.model.runs();
+    if (known < well_known)
+      drop_drawing(script);
+    else if (known % redraw_every(known) == 0)
+      draw(script); // not when it is needed: a replay of the same runs must draw the same
+  }
+}
+
+bool ScriptBook::known(const ScriptRecord& script) const {
+  return script.model.runs() > 0 || (script.family != nullptr && script.family->model.runs() > 0);
+}
+
+// --- plans -----------------------------------------------------------------------------------
+
+const PollPlan& ScriptBook::plan(ScriptRecord& script, int rung) {
+  ScriptRecord& known_by = script.model.runs() > 0 ? script
+                           : known(script)         ? *script.family
+                                                   : *unknown_;
+  return drawn_plan(known_by, rung);
+}
+
+const PollPlan& ScriptBook::plan(const TaskKeys& keys, int rung) {
+  for (const ScriptName name :
+       {ScriptName{Kind::script, keys.script}, ScriptName{Kind::family, keys.family}})
+    if (ScriptRecord* script = find(name); script != nullptr && known(*script))
+      return plan(*script, rung);
+  return plan_of_unknown(rung);
+}
+
+const PollPlan& ScriptBook::drawn_plan(ScriptRecord& script, int rung) {
+  ScriptRecord::Drawing* drawing = script.drawing.get();
+  const bool pool_counts = script.model.runs() < well_known;
+  if (drawing == nullptr || (pool_counts && drawing->pool_version != pool_.version()))
+    drawing = &draw(script);
+  const auto made = std::find_if(drawing->plans.begin(), drawing->plans.end(),
+                                 [rung](const auto& plan) { return plan.rung == rung; });
+  if (made != drawing->plans.end())
+    return *made->plan;
+  drawn_.splice(drawn_.end(), drawn_, drawing->place);
+  while (plans_ >= max_plans)
+    drop_plans(*drawn_.front());
+  drawing->plans.push_back(
+      {rung, std::make_unique<PollPlan>(drawing->curve, price_ladder::price(rung))});
+  ++plans_;
+  return *drawing->plans.back().plan;
+}
+
+ScriptRecord::Drawing& ScriptBook::draw(ScriptRecord& script) {
+  if (!script.drawing) {
+    script.drawing = std::make_unique<ScriptRecord::Drawing>();
+    script.drawing->place = drawn_.insert(drawn_.end(), &script);
+  }
+  ScriptRecord::Drawing& drawing = *script.drawing;
+  plans_ -= drawing.plans.size();
+  drawing.plans.clear();
+  drawing.curve = std::make_shared<RunTimeCurve>(script.model.predict(pool_));
+  drawing.pool_version = pool_.version();
+  return drawing;
+}
+
+/// The curve of a well-known script is kept: drawn later it would be another.
+void ScriptBook::drop_plans(ScriptRecord& script) {
+  if (script.model.runs() < well_known) {
+    drop_drawing(script);
+    return;
+  }
+  ScriptRecord::Drawing& drawing = *script.drawing;
+  plans_ -= drawing.plans.size();
+  drawing.plans.clear();
+  drawn_.splice(drawn_.end(), drawn_, drawing.place);
+}
+
+void ScriptBook::drop_drawing(ScriptRecord& script) {
+  if (!script.drawing)
+    return;
+  plans_ -= script.drawing->plans.size();
+  drawn_.erase(script.drawing->place);
+  script.drawing = nullptr;
 }
 
 } // namespace kdq

@@ -1,6 +1,7 @@
 // What is known of every script, and the plans made from it. Bounded; no clock, no randomness.
 #pragma once
 
+#include "poller/schedule/age_cells.h"
 #include "poller/schedule/open_task.h"
 #include "poller/schedule/poll_plan.h"
 #include "poller/schedule/run_time_model.h"
@@ -8,81 +9,114 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <list>
 #include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace kdq {
 
-/// One script or family. Owned by ScriptBook; the counters are kept by its users.
-struct ScriptRecord {
-  std::string key;
-  ScriptRecord* family = nullptr; ///< null: none, or this is a family
-  std::size_t users = 0;          ///< while above zero the record stays
-  std::size_t recent = 0;         ///< of the last submissions, how many were of this script
-  std::map<std::pair<int, int>, std::size_t> waiting; ///< tasks by (rungs off, age cell)
-  SubmissionOrder order;
+/// A script or a family, told apart by the first letter of the keys of their rows.
+struct ScriptName {
+  enum class Kind : char { script = 's', family = 'f' };
+  Kind kind;
+  std::string_view text;
+  bool operator==(const ScriptName&) const = default;
+
+  struct Hash {
+    std::size_t operator()(const ScriptName& name) const {
+      return std::hash<std::string_view>{}(name.text) + static_cast<std::size_t>(name.kind);
+    }
+  };
+};
+
+/// One script or family. Owned by ScriptBook. A script that ran once takes a few hundred bytes:
+/// there may be thousands that will not run again.
+class ScriptRecord {
+public:
+  age_cells::Counts waiting;    ///< its open tasks
+  std::size_t place_in_mix = 0; ///< scratch of RecentSubmissions
 
 private:
   friend class ScriptBook;
-  struct Plan {
-    int rung;
-    std::unique_ptr<PollPlan> plan;
+  /// Drawn when it is needed, from what was learnt until then.
+  struct Drawing {
+    struct Plan {
+      int rung;
+      std::unique_ptr<PollPlan> plan;
+    };
+    std::shared_ptr<const RunTimeCurve> curve;
+    std::uint32_t pool_version = 0; ///< of the curve, while the pool has a say
+    std::vector<Plan> plans;
+    std::list<ScriptRecord*>::iterator place; ///< in ScriptBook::drawn_
   };
-  std::unique_ptr<RunTimeModel> model; // null: no run yet
-  std::shared_ptr<const RunTimeCurve> curve;
-  std::uint32_t pool_version = 0; // of the curve, while the pool has a say
-  std::vector<Plan> plans;        // made from the curve
-  std::uint64_t last_learnt = 0;
+
+  ScriptName::Kind kind = ScriptName::Kind::script;
+  std::string text;
+  ScriptRecord* family = nullptr; ///< while in use; null: none, or this is a family
+  std::size_t users = 0;          ///< while above zero the record stays
+  std::list<ScriptRecord>::iterator place;
+  SubmissionOrder order;
+  RunTimeModel model;
+  std::unique_ptr<Drawing> drawing;
 };
 
-/// Single-threaded. References to records stay valid while `users` is above zero.
+/// Single-threaded. References to records stay valid while they are used. What one call costs does
+/// not grow with the number of records.
 class ScriptBook {
 public:
-  /// At most `max_scripts` learnt scripts are kept; the one that learnt longest ago goes first.
+  /// At most `max_scripts` learnt scripts are kept; of those that nobody uses the one that was used
+  /// longest ago goes first.
   explicit ScriptBook(std::size_t max_scripts);
 
-  /// The record of a task's script, made if it is new; `users` is raised by one, its family's too.
+  /// The record of a task's script, made if it is new, to be used until it is released.
   ScriptRecord& acquire(const TaskKeys& keys);
-  /// The same for the stored keys of one run, its script's first; release() the first record.
-  std::vector<ScriptRecord*> acquire_stored(const std::vector<std::string>& keys);
-  /// Gives back what acquire() took.
+  /// The same for the stored keys of one run, its script's first; null: these are no keys.
+  ScriptRecord* acquire(const std::vector<std::string>& keys);
+  void use(ScriptRecord& script);
   void release(ScriptRecord& script);
+
+  /// A task was started; and what came of it. The script must be in use.
+  void started(ScriptRecord& script, SteadyTime at, JobId job);
+  void ended(ScriptRecord& script, SteadyTime at, JobId job, const RunTime& run);
+  void dropped(ScriptRecord& script, SteadyTime at, JobId job);
+  /// Under which a run is stored: the script's and its family's.
+  std::vector<std::string> keys(const ScriptRecord& script) const;
 
   /// The script, or its family, has run before.
   bool known(const ScriptRecord& script) const;
-  void learn(ScriptRecord& script, const RunTime& run);
   /// Valid until the next call of any member.
   const PollPlan& plan(ScriptRecord& script, int rung);
-  const PollPlan& plan_of_unknown(int rung) { return plan(unknown_, rung); }
+  const PollPlan& plan(const TaskKeys& keys, int rung);
+  const PollPlan& plan_of_unknown(int rung) { return drawn_plan(*unknown_, rung); }
 
-  /// Forgets the scripts over the bound; returns their keys.
+  /// Forgets the scripts over the bound; returns the keys of their rows.
   std::vector<std::string> forget_surplus();
 
-  using Records = std::map<std::string, ScriptRecord, std::less<>>;
-  Records& records() { return records_; }
-  std::size_t learnt() const { return learnt_; }
-
-  /// The keys under which the runs of a task are stored.
-  static std::string script_key(const TaskKeys& keys) { return "s:" + keys.script; }
-  static std::string family_key(const TaskKeys& keys) { return "f:" + keys.family; }
+  /// In the order in which they came into use, families among them.
+  std::list<ScriptRecord>& in_use() { return in_use_; }
 
 private:
-  ScriptRecord& hold(const std::string& key);
-  ScriptRecord& source(ScriptRecord& script);
+  ScriptRecord* find(ScriptName name);
+  ScriptRecord& find_or_add(ScriptName name);
+  void learn(ScriptRecord& script, const std::vector<RunTime>& runs);
+  const PollPlan& drawn_plan(ScriptRecord& script, int rung);
+  ScriptRecord::Drawing& draw(ScriptRecord& script);
   void drop_plans(ScriptRecord& script);
-  void draw_curve(ScriptRecord& script);
+  void drop_drawing(ScriptRecord& script);
 
-  static constexpr std::size_t max_plans = 8192; // of about 4 KiB
+  static constexpr std::size_t max_plans = 1024; // of about 4 KiB
   std::size_t max_scripts_;
-  Records records_;
-  ScriptRecord unknown_;
+  std::list<ScriptRecord> in_use_;
+  std::list<ScriptRecord> idle_; // learnt, used by nobody; the one used longest ago first
+  std::unordered_map<ScriptName, ScriptRecord*, ScriptName::Hash> records_; // of both lists
+  std::unique_ptr<ScriptRecord> unknown_; // stands for all scripts that have not run
   RunTimePool pool_;
-  std::size_t learnt_ = 0; // records with a model
+  std::size_t learnt_ = 0;         // records that have runs
+  std::list<ScriptRecord*> drawn_; // those with a drawing; the one planned longest ago first
   std::size_t plans_ = 0;
-  std::uint64_t learnings_ = 0;
 };
 
 } // namespace kdq

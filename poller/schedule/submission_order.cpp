@@ -2,35 +2,41 @@
 
 namespace kdq {
 
-void SubmissionOrder::started(WallTime submitted_at, JobId job) {
+void SubmissionOrder::started(SteadyTime submitted_at, JobId job) {
   runs_.try_emplace({submitted_at, job});
 }
 
-std::vector<RunTime> SubmissionOrder::ended(WallTime submitted_at, JobId job, const RunTime& run) {
-  runs_[{submitted_at, job}].end = run;
+std::vector<RunTime> SubmissionOrder::ended(SteadyTime submitted_at, JobId job,
+                                            const RunTime& run) {
+  if (overtaken_.erase({submitted_at, job}) > 0)
+    return {run};
+  runs_[{submitted_at, job}] = run;
   ++waiting_;
   return release();
 }
 
-std::vector<RunTime> SubmissionOrder::dropped(WallTime submitted_at, JobId job) {
+std::vector<RunTime> SubmissionOrder::dropped(SteadyTime submitted_at, JobId job) {
+  if (overtaken_.erase({submitted_at, job}) > 0)
+    return {};
   runs_.erase({submitted_at, job});
   return release();
 }
 
+/// Each run leaves here once, so that an end costs the same however many others there are.
 std::vector<RunTime> SubmissionOrder::release() {
   std::vector<RunTime> learnable;
   const bool give_up = waiting_ > patience;
-  for (auto run = runs_.begin(); run != runs_.end() && waiting_ > 0;) {
-    if (run->second.end) {
-      learnable.push_back(*run->second.end);
-      run = runs_.erase(run);
+  while (waiting_ > 0) {
+    const auto first = runs_.begin();
+    if (first->second) {
+      learnable.push_back(*first->second);
       --waiting_;
-      continue;
-    }
-    run->second.overtaken = run->second.overtaken || give_up;
-    if (!run->second.overtaken)
+    } else if (give_up) {
+      overtaken_.insert(first->first);
+    } else {
       break;
-    ++run;
+    }
+    runs_.erase(first);
   }
   return learnable;
 }

@@ -1,5 +1,7 @@
 #include "tests/bench/polling/app_books.h"
 
+#include "poller/schedule/stored_runs.h"
+
 #include <algorithm>
 #include <filesystem>
 
@@ -24,14 +26,6 @@ AppSettings settings_of(const Trace& trace) {
   return settings;
 }
 
-SteadyTime steady(WallTime now) {
-  return SteadyTime(now.time_since_epoch());
-}
-
-Moment moment(WallTime now) {
-  return {now, steady(now)};
-}
-
 } // namespace
 
 AppBooks::AppBooks(const Trace& trace)
@@ -48,8 +42,8 @@ DayBudget AppBooks::budget(WallTime now, std::size_t queued) {
   });
   budget.status_allowed = gate_.allowed(Endpoint::status);
   budget.queued = std::min(static_cast<std::int64_t>(queued), budget.submit_left);
-  budget.day_begins = gate_.day(now).begins;
-  budget.day_ends = gate_.day(now).ends;
+  budget.day_begins = steady(gate_.day(now).begins);
+  budget.day_ends = steady(gate_.day(now).ends);
   return budget;
 }
 
@@ -100,10 +94,10 @@ std::vector<StartCount> AppBooks::starts() {
   return counts;
 }
 
-void AppBooks::learnt(const Learnt& learnt) {
+void AppBooks::learnt(const Learnt& learnt, WallTime now) {
   database_.write([&] {
-    for (const RunRow& row : learnt.rows)
-      run_times_.add(app_name, row);
+    for (const LearntRun& run : learnt.rows)
+      run_times_.add(app_name, to_row(run, moment(now)));
     for (const std::string& key : learnt.forgotten)
       run_times_.forget(app_name, key);
   });

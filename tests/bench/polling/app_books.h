@@ -38,7 +38,7 @@ public:
 
   void started(WallTime now);
   std::vector<StartCount> starts();
-  void learnt(const Learnt& learnt);
+  void learnt(const Learnt& learnt, WallTime now);
   std::vector<RunRow> run_times();
 
 private:

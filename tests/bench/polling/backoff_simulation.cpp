@@ -24,10 +24,6 @@ struct Pending {
   }
 };
 
-SteadyTime steady(WallTime now) {
-  return SteadyTime(now.time_since_epoch());
-}
-
 milliseconds gap_of(double seconds) {
   return milliseconds(std::llround(seconds * 1000));
 }

@@ -1,6 +1,7 @@
 #include "tests/bench/polling/simulation.h"
 
 #include "poller/schedule/price_schedule.h"
+#include "poller/schedule/stored_runs.h"
 #include "tests/bench/polling/app_books.h"
 #include "tests/bench/polling/tally.h"
 
@@ -40,7 +41,7 @@ private:
 
   void start(const TraceTask& task) {
     Running running{
-        &task, {JobId{task.id}, {task.script, ""}, now_, std::nullopt, 1}, now_ + task.runs};
+        &task, {JobId{task.id}, {task.script, ""}, steady(now_), std::nullopt}, now_ + task.runs};
     books_.started(now_);
     schedule_->submitted(running.open);
     running_.emplace(task.id, running);
@@ -54,8 +55,8 @@ private:
   bool admits(const TraceTask& task) {
     if (starts_from() > now_)
       return false;
-    if (schedule_->needs_price(now_))
-      schedule_->reprice(now_, budget());
+    if (schedule_->needs_price(steady(now_)))
+      schedule_->reprice(steady(now_), budget());
     return schedule_->admits({task.script, ""}, budget());
   }
 
@@ -75,22 +76,24 @@ private:
     books_.sent(Endpoint::status, now_);
     if (!service_.request(now_)) {
       books_.refused(Endpoint::status, now_);
-      schedule_->postponed(due.job, now_);
+      schedule_->postponed(due.job, steady(now_));
       return;
     }
     books_.worked(Endpoint::status, now_);
-    if (day_of(due.due) < day_of(now_) && day_of(due.due) == exhausted_day_)
-      tally_.stranded(day_of(due.due));
+    const std::int64_t due_day = day_of(to_wall(due.due, moment(now_)));
+    if (due_day < day_of(now_) && due_day == exhausted_day_)
+      tally_.stranded(due_day);
     const auto found = running_.find(due.job.value);
     Running& running = found->second;
     ++running.polls;
     if (now_ < running.ends) {
-      running.open.last_poll = now_;
-      schedule_->found_running(due.job, now_);
+      running.open.last_poll = steady(now_);
+      schedule_->found_running(due.job, steady(now_));
       return;
     }
-    books_.learnt(schedule_->ended(due.job, now_, running.ends));
-    tally_.detected(*running.task, running.open.submitted_at, running.ends, now_, running.polls);
+    books_.learnt(schedule_->ended(due.job, steady(now_), steady(running.ends)), now_);
+    tally_.detected(*running.task, to_wall(running.open.submitted_at, moment(now_)), running.ends,
+                    now_, running.polls);
     running_.erase(found);
   }
 
@@ -99,7 +102,8 @@ private:
     for (const auto& [id, running] : running_)
       open.push_back(running.open);
     schedule_ = new_schedule();
-    schedule_->restore(books_.run_times(), books_.starts(), open, now_, budget());
+    schedule_->restore(from_rows(books_.run_times(), moment(now_)),
+                       from_counts(books_.starts(), moment(now_)), open, steady(now_), budget());
   }
 
   void skip_outage() {
@@ -115,7 +119,7 @@ private:
     if (next_arrival_ < trace_.tasks.size())
       next = trace_.tasks[next_arrival_].arrives;
     if (const auto wakeup = schedule_->next_wakeup())
-      next = std::min(next, std::max(*wakeup, blocked_until_));
+      next = std::min(next, std::max(to_wall(*wakeup, moment(now_)), blocked_until_));
     if (!queue_.empty()) {
       const WallTime from = starts_from();
       next = std::min(next, from > now_ ? from : now_ + std::chrono::seconds{30});
@@ -129,8 +133,8 @@ private:
     for (; next_arrival_ < trace_.tasks.size() && trace_.tasks[next_arrival_].arrives <= now_;
          ++next_arrival_)
       queue_.push_back(&trace_.tasks[next_arrival_]);
-    if (schedule_->needs_price(now_))
-      schedule_->reprice(now_, budget());
+    if (schedule_->needs_price(steady(now_)))
+      schedule_->reprice(steady(now_), budget());
     send_due(); // first, as the product does it
     start_queued();
   }
@@ -140,16 +144,16 @@ private:
       blocked_until_ = books_.ready_at(Endpoint::status, now_);
       if (blocked_until_ > now_)
         return;
-      if (schedule_->needs_price(now_))
-        schedule_->reprice(now_, budget());
-      const auto due = schedule_->next_due(now_);
+      if (schedule_->needs_price(steady(now_)))
+        schedule_->reprice(steady(now_), budget());
+      const auto due = schedule_->next_due(steady(now_));
       if (!due)
         return;
       if (books_.pay(Endpoint::status, now_)) {
         poll(*due);
       } else {
         exhausted_day_ = day_of(now_);
-        schedule_->postponed(due->job, now_);
+        schedule_->postponed(due->job, steady(now_));
       }
     }
   }

@@ -45,6 +45,14 @@ struct Trace {
 /// read.
 std::vector<Trace> read_traces(const std::filesystem::path& directory, const std::string& only);
 
+/// Simulated time is the wall clock and the monotonic clock alike.
+inline SteadyTime steady(WallTime at) {
+  return SteadyTime(at.time_since_epoch());
+}
+inline Moment moment(WallTime at) {
+  return {at, steady(at)};
+}
+
 /// The quota day of a moment, from 0.
 inline std::int64_t day_of(WallTime at) {
   return at.time_since_epoch() / day_length;

@@ -11,14 +11,14 @@ DayBudget budget_of_day(int day, std::int64_t submit_left = 100'000) {
   DayBudget budget;
   budget.status_allowed = 10'000;
   budget.submit_left = submit_left;
-  budget.day_begins = WallTime{} + day * 24h;
+  budget.day_begins = SteadyTime{} + day * 24h;
   budget.day_ends = budget.day_begins + 24h;
   return budget;
 }
 
-void arrive_evenly(ArrivalForecast& forecast, WallTime from, WallTime to,
+void arrive_evenly(ArrivalForecast& forecast, SteadyTime from, SteadyTime to,
                    std::chrono::milliseconds gap) {
-  for (WallTime at = from; at < to; at += gap)
+  for (SteadyTime at = from; at < to; at += gap)
     forecast.arrived(at);
 }
 
@@ -27,15 +27,15 @@ void arrive_evenly(ArrivalForecast& forecast, WallTime from, WallTime to,
 TEST_CASE("on the first day a cautious guess fades with the day") {
   const ArrivalForecast forecast;
   const auto budget = budget_of_day(0);
-  CHECK(forecast.remaining(WallTime{}, budget).starts == doctest::Approx(2550));
-  CHECK(forecast.remaining(WallTime{} + 12h, budget).starts == doctest::Approx(1285).epsilon(0.01));
-  CHECK(forecast.remaining(WallTime{} + 24h, budget).starts == 0);
+  CHECK(forecast.remaining(SteadyTime{}, budget).starts == doctest::Approx(2550));
+  CHECK(forecast.remaining(SteadyTime{} + 12h, budget).starts == doctest::Approx(1285).epsilon(0.01));
+  CHECK(forecast.remaining(SteadyTime{} + 24h, budget).starts == 0);
 }
 
 TEST_CASE("yesterday's profile foretells the rest of today") {
   ArrivalForecast forecast;
-  forecast.set_day(WallTime{}, WallTime{} + 24h);
-  arrive_evenly(forecast, WallTime{} + 6h, WallTime{} + 12h, 10s); // 2160, all in the morning
+  forecast.set_day(SteadyTime{}, SteadyTime{} + 24h);
+  arrive_evenly(forecast, SteadyTime{} + 6h, SteadyTime{} + 12h, 10s); // 2160, all in the morning
   const auto budget = budget_of_day(1);
   forecast.set_day(budget.day_begins, budget.day_ends);
   CHECK(forecast.remaining(budget.day_begins + 9h, budget).starts < 1080);
@@ -46,8 +46,8 @@ TEST_CASE("yesterday's profile foretells the rest of today") {
 
 TEST_CASE("a day that begins busier than the profile is scaled up") {
   ArrivalForecast forecast;
-  forecast.set_day(WallTime{}, WallTime{} + 24h);
-  arrive_evenly(forecast, WallTime{}, WallTime{} + 24h, 60s);
+  forecast.set_day(SteadyTime{}, SteadyTime{} + 24h);
+  arrive_evenly(forecast, SteadyTime{}, SteadyTime{} + 24h, 60s);
   const auto budget = budget_of_day(1);
   forecast.set_day(budget.day_begins, budget.day_ends);
   arrive_evenly(forecast, budget.day_begins, budget.day_begins + 12h, 20s);
@@ -58,47 +58,47 @@ TEST_CASE("a day that begins busier than the profile is scaled up") {
 
 TEST_CASE("no more starts are expected than are granted") {
   const ArrivalForecast forecast;
-  CHECK(forecast.remaining(WallTime{}, budget_of_day(0, 7)).starts == 7);
-  CHECK(forecast.remaining(WallTime{}, budget_of_day(0, 0)).starts == 0);
-  CHECK(forecast.remaining(WallTime{}, budget_of_day(0, 0)).reserved_polls == 0);
+  CHECK(forecast.remaining(SteadyTime{}, budget_of_day(0, 7)).starts == 7);
+  CHECK(forecast.remaining(SteadyTime{}, budget_of_day(0, 0)).starts == 0);
+  CHECK(forecast.remaining(SteadyTime{}, budget_of_day(0, 0)).reserved_polls == 0);
 }
 
 TEST_CASE("queued jobs are expected to start") {
   const ArrivalForecast forecast;
   auto budget = budget_of_day(0);
   budget.queued = 5000;
-  CHECK(forecast.remaining(WallTime{} + 23h, budget).starts >= 5000);
+  CHECK(forecast.remaining(SteadyTime{} + 23h, budget).starts >= 5000);
 }
 
 TEST_CASE("batches raise the reserve, a busy hour does not") {
   ArrivalForecast batches;
   ArrivalForecast busy_hour;
   for (auto* forecast : {&batches, &busy_hour})
-    forecast->set_day(WallTime{}, WallTime{} + 24h);
+    forecast->set_day(SteadyTime{}, SteadyTime{} + 24h);
   for (int batch = 0; batch < 24; ++batch)
     for (int i = 0; i < 100; ++i)
-      batches.arrived(WallTime{} + batch * 1h + i * 10ms);
-  arrive_evenly(busy_hour, WallTime{} + 9h, WallTime{} + 10h, 1500ms); // also 2400
+      batches.arrived(SteadyTime{} + batch * 1h + i * 10ms);
+  arrive_evenly(busy_hour, SteadyTime{} + 9h, SteadyTime{} + 10h, 1500ms); // also 2400
   const auto budget = budget_of_day(0);
-  CHECK(batches.remaining(WallTime{} + 23h, budget).reserved_polls > 100);
-  CHECK(busy_hour.remaining(WallTime{} + 23h, budget).reserved_polls < 10);
+  CHECK(batches.remaining(SteadyTime{} + 23h, budget).reserved_polls > 100);
+  CHECK(busy_hour.remaining(SteadyTime{} + 23h, budget).reserved_polls < 10);
 }
 
 TEST_CASE("a day without starts teaches nothing") {
   ArrivalForecast forecast;
-  forecast.set_day(WallTime{}, WallTime{} + 24h);
-  arrive_evenly(forecast, WallTime{}, WallTime{} + 24h, 60s);
+  forecast.set_day(SteadyTime{}, SteadyTime{} + 24h);
+  arrive_evenly(forecast, SteadyTime{}, SteadyTime{} + 24h, 60s);
   for (int day = 1; day <= 3; ++day)
     forecast.set_day(budget_of_day(day).day_begins, budget_of_day(day).day_ends);
-  CHECK(forecast.remaining(WallTime{} + 72h, budget_of_day(3)).starts > 1400);
+  CHECK(forecast.remaining(SteadyTime{} + 72h, budget_of_day(3)).starts > 1400);
 }
 
 TEST_CASE("a start after the roll belongs to the next day even if the roll was not told") {
   ArrivalForecast forecast;
-  forecast.set_day(WallTime{}, WallTime{} + 24h);
-  forecast.arrived(WallTime{} + 1h);
-  forecast.arrived(WallTime{} + 25h);
+  forecast.set_day(SteadyTime{}, SteadyTime{} + 24h);
+  forecast.arrived(SteadyTime{} + 1h);
+  forecast.arrived(SteadyTime{} + 25h);
   CHECK(forecast.so_far() == 1);
-  forecast.set_day(WallTime{} + 24h, WallTime{} + 48h);
+  forecast.set_day(SteadyTime{} + 24h, SteadyTime{} + 48h);
   CHECK(forecast.so_far() == 1);
 }

@@ -16,33 +16,33 @@ class Day {
 public:
   explicit Day(std::int64_t quota) : quota_(quota) {}
 
-  DayBudget budget(WallTime now) const {
+  DayBudget budget(SteadyTime now) const {
     const auto day = now.time_since_epoch() / 24h;
     DayBudget budget;
     budget.status_allowed = quota_;
     const auto used = used_.find(day);
     budget.status_used = used == used_.end() ? 0 : used->second;
     budget.submit_left = 100'000;
-    budget.day_begins = WallTime{} + day * 24h;
+    budget.day_begins = SteadyTime{} + day * 24h;
     budget.day_ends = budget.day_begins + 24h;
     return budget;
   }
 
-  void start(PriceSchedule& schedule, WallTime at, int script) {
+  void start(PriceSchedule& schedule, SteadyTime at, int script) {
     const JobId job{++last_job_};
     const std::string name = "script " + std::to_string(script);
     OpenTask task{job, {name, script % 2 == 0 ? "" : "family"}, at, std::nullopt, 1};
     // Run times differ between scripts and, a little, between runs.
     const auto runs = std::chrono::milliseconds(5000 * (script + 1) + (last_job_ * 7919) % 3000);
     schedule.submitted(task);
-    ++starts_[WallTime{at.time_since_epoch() / 30s * 30s}];
+    ++starts_[SteadyTime{at.time_since_epoch() / 30s * 30s}];
     tasks_[job] = {task, at + runs};
   }
 
   /// Asks what is due until `end`; returns each poll as text.
-  std::vector<std::string> run(PriceSchedule& schedule, WallTime from, WallTime end) {
+  std::vector<std::string> run(PriceSchedule& schedule, SteadyTime from, SteadyTime end) {
     std::vector<std::string> polls;
-    for (WallTime now = from; now < end;) {
+    for (SteadyTime now = from; now < end;) {
       if (schedule.needs_price(now))
         schedule.reprice(now, budget(now));
       while (budget(now).status_used < quota_) {
@@ -67,9 +67,9 @@ public:
       open.push_back(task.open);
     return open;
   }
-  const std::vector<RunRow>& rows() const { return rows_; }
-  std::vector<StartCount> starts() const {
-    std::vector<StartCount> counts;
+  const std::vector<LearntRun>& rows() const { return rows_; }
+  std::vector<PastStarts> starts() const {
+    std::vector<PastStarts> counts;
     for (const auto& [at, starts] : starts_)
       counts.push_back({at, starts});
     return counts;
@@ -80,10 +80,10 @@ public:
 private:
   struct Task {
     OpenTask open;
-    WallTime ends;
+    SteadyTime ends;
   };
 
-  void poll(PriceSchedule& schedule, JobId job, WallTime now) {
+  void poll(PriceSchedule& schedule, JobId job, SteadyTime now) {
     ++used_[now.time_since_epoch() / 24h];
     Task& task = tasks_.at(job);
     if (now < task.ends) {
@@ -92,7 +92,7 @@ private:
       return;
     }
     waited += now - task.ends;
-    for (RunRow& row : schedule.ended(job, now, task.ends).rows)
+    for (LearntRun& row : schedule.ended(job, now, task.ends).rows)
       rows_.push_back(std::move(row));
     tasks_.erase(job);
   }
@@ -101,16 +101,16 @@ private:
   std::int64_t last_job_ = 0;
   std::map<std::int64_t, std::int64_t> used_;
   std::map<JobId, Task> tasks_;
-  std::map<WallTime, std::int64_t> starts_;
-  std::vector<RunRow> rows_;
+  std::map<SteadyTime, std::int64_t> starts_;
+  std::vector<LearntRun> rows_;
 };
 
-const WallTime start{};
+const SteadyTime start{};
 
-std::vector<std::string> work(Day& day, PriceSchedule& schedule, WallTime from, int tasks) {
+std::vector<std::string> work(Day& day, PriceSchedule& schedule, SteadyTime from, int tasks) {
   std::vector<std::string> polls;
   for (int i = 0; i < tasks; ++i) {
-    const WallTime at = from + i * 20s;
+    const SteadyTime at = from + i * 20s;
     day.start(schedule, at, i % 7);
     const auto now = day.run(schedule, at, at + 20s);
     polls.insert(polls.end(), now.begin(), now.end());
@@ -118,7 +118,7 @@ std::vector<std::string> work(Day& day, PriceSchedule& schedule, WallTime from, 
   return polls;
 }
 
-OpenTask simple(std::int64_t job, WallTime at = start, double weight = 1) {
+OpenTask simple(std::int64_t job, SteadyTime at = start, double weight = 1) {
   return {{job}, {"script", ""}, at, std::nullopt, weight};
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("after a restart the schedule goes on as it would have") {
   Day day(2000);
   PriceSchedule before({});
   work(day, before, start, 300);
-  const WallTime now = start + 300 * 20s;
+  const SteadyTime now = start + 300 * 20s;
   const auto budget = day.budget(now);
   const auto open = day.open();
   REQUIRE(!open.empty());
@@ -160,7 +160,7 @@ TEST_CASE("after a restart as many starts are expected as before, however few ru
   Day day(2000);
   PriceSchedule before({});
   work(day, before, start, 300);
-  const WallTime now = start + 300 * 20s;
+  const SteadyTime now = start + 300 * 20s;
   const auto budget = day.budget(now);
   before.reprice(now, budget);
   PriceSchedule after({});
@@ -173,7 +173,7 @@ TEST_CASE("without its rows a schedule has only forgotten") {
   PriceSchedule schedule({});
   work(day, schedule, start, 100);
   PriceSchedule forgetful({});
-  const WallTime now = start + 1h;
+  const SteadyTime now = start + 1h;
   day.start(schedule, now, 1);
   forgetful.restore({}, {}, day.open(), now, day.budget(now));
   CHECK(forgetful.open() == day.open().size());
@@ -185,7 +185,7 @@ TEST_CASE("the day's requests are used, but never more than there are") {
   PriceSchedule schedule({});
   for (int d = 0; d < 2; ++d) {
     for (int i = 0; i < 400; ++i) {
-      const WallTime at = start + d * 24h + i * 200s;
+      const SteadyTime at = start + d * 24h + i * 200s;
       day.start(schedule, at, i % 7);
       day.run(schedule, at, at + 200s);
     }
@@ -240,7 +240,7 @@ TEST_CASE("what is started or asked in a burst is priced before the half minute 
   CHECK(schedule.needs_price(start));
   schedule.reprice(start, budget);
   std::size_t polls = 0;
-  for (WallTime now = start; !schedule.needs_price(now) && now < start + 30s; now += 100ms)
+  for (SteadyTime now = start; !schedule.needs_price(now) && now < start + 30s; now += 100ms)
     while (const auto due = schedule.next_due(now)) {
       schedule.found_running(due->job, now);
       ++polls;
@@ -268,7 +268,7 @@ TEST_CASE("a due task is handed out once, in the order of due time and job") {
   for (const int job : {3, 1, 2})
     schedule.submitted(simple(job));
   schedule.reprice(start, Day(10'000).budget(start));
-  const WallTime later = start + 10min;
+  const SteadyTime later = start + 10min;
   for (const int job : {1, 2, 3})
     CHECK(schedule.next_due(later).value().job == JobId{job});
   CHECK_FALSE(schedule.next_due(later + 1h));
@@ -302,7 +302,7 @@ TEST_CASE("a watched task is asked within a minute while the allowance lasts") {
   schedule.submitted(simple(1));
   schedule.reprice(start, day.budget(start));
   schedule.watch({1}, start + 2h);
-  WallTime now = start;
+  SteadyTime now = start;
   int for_watcher = 0;
   for (int i = 0; i < 30; ++i) {
     now = now + 60s;
@@ -319,7 +319,7 @@ TEST_CASE("an edited script starts from its predecessor") {
   PriceSchedule schedule({});
   const auto budget = Day(10'000).budget(start);
   for (int i = 0; i < 20; ++i) {
-    const WallTime at = start + i * 2min;
+    const SteadyTime at = start + i * 2min;
     schedule.submitted({{i}, {"first text", "file and name"}, at, std::nullopt, 1});
     schedule.ended({i}, at + 90s, at + 90s);
   }
@@ -355,10 +355,10 @@ TEST_CASE("the scripts that are remembered are bounded") {
   PriceSchedule schedule({.max_scripts = 50});
   std::set<std::string> stored;
   for (int i = 0; i < 2000; ++i) {
-    const WallTime at = start + i * 1min;
+    const SteadyTime at = start + i * 1min;
     schedule.submitted({{i}, {"script " + std::to_string(i), ""}, at, std::nullopt, 1});
     const auto learnt = schedule.ended({i}, at + 10s, at + 10s);
-    for (const RunRow& row : learnt.rows)
+    for (const LearntRun& row : learnt.rows)
       stored.insert(row.key);
     for (const std::string& key : learnt.forgotten)
       stored.erase(key);

@@ -101,7 +101,7 @@ TEST_CASE("run times beyond the grid are learnt as its last bucket") {
 
 TEST_CASE("runs are learnt in the order of their starts") {
   SubmissionOrder order;
-  const WallTime start{};
+  const SteadyTime start{};
   order.started(start, {1});
   order.started(start + 1s, {2});
   order.started(start + 2s, {3});
@@ -116,7 +116,7 @@ TEST_CASE("runs are learnt in the order of their starts") {
 
 TEST_CASE("a cancelled run is not waited for") {
   SubmissionOrder order;
-  const WallTime start{};
+  const SteadyTime start{};
   order.started(start, {1});
   order.started(start + 1s, {2});
   CHECK(order.ended(start + 1s, {2}, exactly(2s)).empty());
@@ -126,7 +126,7 @@ TEST_CASE("a cancelled run is not waited for") {
 
 TEST_CASE("a run that lasts much longer than others is waited for no longer") {
   SubmissionOrder order;
-  const WallTime start{};
+  const SteadyTime start{};
   order.started(start, {0});
   std::size_t learnt = 0;
   for (int i = 1; i <= 100; ++i) {
