@@ -34,6 +34,7 @@ DayBudget EngineState::budget(const AppState& app, Moment now) {
   budget.submit_left =
       std::max<std::int64_t>(0, breaker.allowed(Endpoint::submit) -
                                     ledger.used(breaker.quota_key(Endpoint::submit, now.wall)));
+  budget.requests_per_second = breaker.settings().requests_per_second;
   budget.day_begins = to_steady(day.begins, now);
   budget.day_ends = to_steady(day.ends, now);
   return budget;

@@ -11,7 +11,7 @@
 
 namespace kdq::age_cells {
 
-/// Four to a bucket; cell 0 is a task that was not asked yet.
+/// Four to a bucket of the grid; cell 0 is a task that was not asked yet.
 inline constexpr double per_octave = 4 * run_time_grid::buckets_per_octave;
 
 inline int cell_of(Seconds age) {

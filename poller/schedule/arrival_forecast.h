@@ -17,6 +17,7 @@ struct DayBudget {
   std::int64_t status_reserve = 0; ///< of these, not for the schedule
   std::int64_t submit_left = 0;    ///< starts that are still granted today
   std::int64_t queued = 0;         ///< jobs that wait for their start
+  double requests_per_second = 0;  ///< the rate limit that polls share with starts; 0: none
   SteadyTime day_begins;
   SteadyTime day_ends; ///< the roll
 };

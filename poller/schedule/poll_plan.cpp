@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace kdq {
@@ -41,7 +42,7 @@ double RunTimeCurve::remaining(double age, std::size_t bucket) const {
 
 // --- PollPlan --------------------------------------------------------------------------------
 
-/// The rest of a bucket in equal steps.
+/// The rest of a bucket in equal steps, none shorter than the shortest gap.
 struct PollPlan::Split {
   double steps;
   double asked; ///< expected polls, the one at the bucket's end among them
@@ -53,7 +54,8 @@ PollPlan::Split PollPlan::split(double ends, double width, double alive, double 
   const double weight = price * 2 * std::max(alive - ends / 2, vanishing);
   if (ends * width < 2.25 * weight) // nearly always: one step, without a root and two divisions
     return {1, alive, price * alive + ends * width / 2};
-  const double steps = std::floor(std::sqrt(ends * width / weight) + 0.5);
+  const double most = std::max(1.0, std::floor(width / shortest_gap.count()));
+  const double steps = std::min(most, std::floor(std::sqrt(ends * width / weight) + 0.5));
   const double asked = steps * alive - ends * (steps - 1) / 2;
   return {steps, asked, price * asked + ends * width / (2 * steps)};
 }
@@ -74,11 +76,21 @@ public:
 
   bool empty() const { return first_ == size_; }
 
-  /// The best edge if `alive` tasks run; alive must not be less than at the last call.
-  std::size_t best(double alive) {
-    while (size_ - first_ >= 2 && lines_[first_ + 1].at(alive) <= lines_[first_].at(alive))
+  struct Best {
+    std::size_t edge;
+    double at;
+  };
+  /// The lowest line if `alive` tasks run; alive must not be less than at the last call.
+  Best best(double alive) {
+    double lowest = lines_[first_].at(alive);
+    while (size_ - first_ >= 2) {
+      const double next = lines_[first_ + 1].at(alive);
+      if (next > lowest)
+        break;
+      lowest = next;
       ++first_;
-    return lines_[first_].edge;
+    }
+    return {lines_[first_].edge, lowest};
   }
 
 private:
@@ -102,20 +114,24 @@ private:
 PollPlan::PollPlan(std::shared_ptr<const RunTimeCurve> curve, Seconds price)
     : curve_(std::move(curve)), price_(price.count()) {
   Later later;
+  std::size_t next = buckets; // to be added when it is far enough from i
   for (std::size_t i = buckets; i-- > 0;) {
-    if (i + 2 <= buckets)
-      later.add(i + 2, curve_->at(i + 2).remaining + steps_[i + 2].cost);
+    for (; next >= i + 2 && edges()[next] - edges()[i] >= shortest_gap.count(); --next)
+      later.add(next, curve_->at(next).remaining + steps_[next].cost);
     const auto [alive, remaining] = curve_->at(i);
     if (alive < vanishing)
       continue;
-    const Split inside =
-        split(alive - curve_->at(i + 1).survival, edges()[i + 1] - edges()[i], alive, price_);
-    steps_[i] = {inside.cost + steps_[i + 1].cost, inside.asked + steps_[i + 1].polls};
+    const double width = edges()[i + 1] - edges()[i];
+    const bool is_wide = width >= shortest_gap.count();
+    if (is_wide) {
+      const Split inside = split(alive - curve_->at(i + 1).survival, width, alive, price_);
+      steps_[i] = {inside.cost + steps_[i + 1].cost, inside.asked + steps_[i + 1].polls};
+    }
     if (later.empty())
       continue;
-    const std::size_t j = later.best(alive);
-    const double wait = alive * (edges()[j] - edges()[i]) - (remaining - curve_->at(j).remaining);
-    if (const double cost = price_ * alive + wait + steps_[j].cost; cost < steps_[i].cost)
+    const auto [j, line] = later.best(alive);
+    if (const double cost = alive * (price_ - edges()[i]) - remaining + line;
+        !is_wide || cost < steps_[i].cost)
       steps_[i] = {cost, alive + steps_[j].polls};
   }
 }
@@ -132,11 +148,19 @@ Seconds PollPlan::gap(Seconds age) const {
   if (alive < vanishing)
     return clamped(std::sqrt(2 * price_ * a));
   const double width = edges()[i + 1] - a;
-  const Split inside = split(alive - curve_->at(i + 1).survival, width, alive, price_);
-  double best = inside.cost + steps_[i + 1].cost;
-  double best_gap = width / inside.steps;
+  double best = std::numeric_limits<double>::infinity();
+  double best_gap = shortest_gap.count();
+  std::size_t j = i + 2;
+  if (width >= shortest_gap.count()) {
+    const Split inside = split(alive - curve_->at(i + 1).survival, width, alive, price_);
+    best = inside.cost + steps_[i + 1].cost;
+    best_gap = width / inside.steps;
+  } else {
+    while (j < buckets && edges()[j] - a < shortest_gap.count())
+      ++j;
+  }
   const double remaining = curve_->remaining(a, i);
-  for (std::size_t j = i + 2; j <= buckets; ++j) {
+  for (; j <= buckets; ++j) {
     const double wait = alive * (edges()[j] - a) - (remaining - curve_->at(j).remaining);
     const double first = price_ * alive + wait;
     if (first >= best)
@@ -159,6 +183,13 @@ double PollPlan::expected_polls(Seconds age) const {
     return 1;
   const double inside = (a - edges()[i]) / (edges()[i + 1] - edges()[i]);
   return std::lerp(steps_[i].polls, steps_[i + 1].polls, inside) / alive;
+}
+
+Seconds PollPlan::expected_rest(Seconds age) const {
+  const double a = std::max(0.0, age.count());
+  const std::size_t i = run_time_grid::bucket_of(a);
+  const double alive = curve_->survival(a, i);
+  return alive < vanishing ? Seconds(a) : Seconds(curve_->remaining(a, i) / alive);
 }
 
 } // namespace kdq

@@ -33,7 +33,7 @@ private:
 /// takes time in proportion to the grid.
 class PollPlan {
 public:
-  static constexpr Seconds shortest_gap{0.5};
+  static constexpr Seconds shortest_gap{0.05};
   static constexpr Seconds longest_gap{3600};
 
   /// `price`: the seconds of waiting that one poll is worth; above zero.
@@ -46,6 +46,9 @@ public:
   /// The expected number of polls still to come for a task that was found running at `age`; zero:
   /// a task that was not asked yet.
   double expected_polls(Seconds age) const;
+
+  /// For how long such a task is expected to run on.
+  Seconds expected_rest(Seconds age) const;
 
 private:
   /// From an edge of the grid on; not normalised by the share that still runs there.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 namespace kdq {
@@ -159,12 +160,18 @@ void PriceSchedule::push(JobId job, Task& task) {
 }
 
 void PriceSchedule::rebuild_heap() {
+  std::vector<std::pair<JobId, Task*>> waiting;
+  for (auto& [job, task] : tasks_)
+    if (!task.handed_out)
+      waiting.emplace_back(job, &task);
+  // Script by script, so that each plan is made once.
+  std::sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) {
+    return std::less<>()(a.second->script, b.second->script);
+  });
   heap_.clear();
-  for (auto& [job, task] : tasks_) {
-    if (task.handed_out)
-      continue;
-    task.due = due_at(task);
-    heap_.push_back({task.due, job});
+  for (const auto& [job, task] : waiting) {
+    task->due = due_at(*task);
+    heap_.push_back({task->due, job});
   }
   std::make_heap(heap_.begin(), heap_.end());
 }

@@ -1,4 +1,4 @@
-// The scale on which run times are counted: logarithmic buckets from half a second to hours.
+// The scale on which run times are counted: logarithmic buckets up to hours.
 #pragma once
 
 #include <array>
@@ -12,11 +12,14 @@ using Seconds = std::chrono::duration<double>;
 
 namespace run_time_grid {
 
-/// The first bucket is [0, 0.5 s), then 16 an octave: 256 reach 8.7 hours. Finer buckets did not
-/// pay in simulation, and a plan costs the square of their number.
-inline constexpr std::size_t buckets = 256;
+/// The first bucket is [0, 1/16 s), then one an octave: what ends at once is asked for soon after
+/// its start, but how much faster than half a second it is does not matter. From there on 16 an
+/// octave: 255 reach 8.7 hours. Finer buckets did not pay in simulation.
+inline constexpr double first_edge_seconds = 1.0 / 16;
+inline constexpr std::size_t coarse_buckets = 4;
+inline constexpr double fine_from_seconds = 0.5;
 inline constexpr double buckets_per_octave = 16;
-inline constexpr double first_edge_seconds = 0.5;
+inline constexpr std::size_t buckets = coarse_buckets + 255;
 
 /// Where each bucket begins, in seconds, and the end of the last. Powers of two with sixteenths as
 /// exponents; known when compiled, because plans read it millions of times.
@@ -42,9 +45,12 @@ inline constexpr std::array<double, buckets + 1> make_edges() {
   };
   std::array<double, buckets + 1> edges{};
   double octave = first_edge_seconds;
-  for (std::size_t i = 0; i < buckets; ++i) {
-    edges[i + 1] = octave * sixteenths[i % 16];
-    if (i % 16 == 15)
+  for (std::size_t i = 1; i < coarse_buckets; ++i, octave *= 2)
+    edges[i] = octave;
+  for (std::size_t i = coarse_buckets; i <= buckets; ++i) {
+    const std::size_t fine = (i - coarse_buckets) % 16;
+    edges[i] = octave * sixteenths[fine];
+    if (fine == 15)
       octave *= 2;
   }
   return edges;

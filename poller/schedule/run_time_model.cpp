@@ -37,13 +37,13 @@ double decay_of(double deviation) {
 }
 
 /// Added to what shrinks and shrinks: processors are slow with the smallest numbers.
-constexpr double next_to_nothing = 1e-20;
+constexpr float nothing = 1e-20F;
 
 /// Convolves with a two-sided exponential.
 void smooth(RunTimeShares& shares, double decay) {
   double carried = 0;
   const auto step = [&](double& share) {
-    share = carried = (1 - decay) * share + decay * carried + next_to_nothing;
+    share = carried = (1 - decay) * share + decay * carried + double{nothing};
   };
   std::for_each(shares.begin(), shares.end(), step);
   carried = 0;
@@ -57,11 +57,12 @@ void normalise(RunTimeShares& shares) {
       share /= sum;
 }
 
-/// A log-normal with median 30 s and a factor e² as its deviation, plus a little everywhere: no run
-/// time is impossible.
+/// A log-normal with median 30 s and a factor e² as its deviation; beside it some scripts that end
+/// at once, and a little everywhere: no run time is impossible.
 RunTimeShares base_expectation() {
   constexpr double median_seconds = 30;
   constexpr double sigma = 2;
+  constexpr double at_once = 0.4;
   constexpr double everywhere = 0.01;
   const auto below = [](double seconds) {
     return seconds <= 0
@@ -71,6 +72,7 @@ RunTimeShares base_expectation() {
   RunTimeShares base{};
   for (std::size_t i = 0; i < buckets; ++i)
     base[i] = below(edges()[i + 1]) - below(edges()[i]) + everywhere / double{buckets};
+  base[0] += at_once;
   normalise(base);
   return base;
 }
@@ -128,64 +130,51 @@ void RunTimePool::learn(const RunTimeSpread& run) {
 }
 
 RunTimeModel::RunTimeModel() {
-  for (std::size_t w = 0; w < widths; ++w)
-    std::fill_n(weight_.begin() + w * stride, memories, 1.0F / float{view_count});
+  weight_.fill(Memories{even, even, even, 0});
 }
 
 /// The views of the next run; each is to be multiplied by its scale.
 void RunTimeModel::look(const RunTimePool& pool, Views& views) const {
-  constexpr auto nothing = static_cast<float>(next_to_nothing);
   PerView decay{};
+  PerView keep;
   for (std::size_t m = 0; m < memories; ++m) {
     const double narrow = std::pow(std::max(1.0, remembered_[m]), narrowing);
     for (std::size_t w = 0; w < widths; ++w)
-      decay[w * stride + m] = static_cast<float>(
+      decay[w][m] = static_cast<float>(
           decay_of(width_octaves[w] * narrow * run_time_grid::buckets_per_octave));
   }
-  PerView keep;
-  for (std::size_t j = 0; j < keep.size(); ++j)
-    keep[j] = 1 - decay[j];
+  for (std::size_t w = 0; w < widths; ++w)
+    keep[w] = 1 - decay[w];
 
-  Counts early;
-  const Counts& counts = counts_ ? *counts_ : early;
-  if (!counts_) {
-    early.fill({});
-    count_first(early);
-  }
+  Counts first;
+  if (!counts_)
+    first = count_first();
+  const Counts& counts = counts_ ? *counts_ : first;
   PerView carried{};
-  for (std::size_t i = 0; i < buckets; ++i) {
-    PerView row;
+  for (std::size_t i = 0; i < buckets; ++i)
     for (std::size_t w = 0; w < widths; ++w)
-      std::copy_n(counts[i].begin(), stride, row.begin() + w * stride);
-    for (std::size_t j = 0; j < row.size(); ++j)
-      carried[j] = (keep[j] * row[j] + nothing) + decay[j] * carried[j];
-    views.rows[i] = carried;
-  }
-  carried.fill(0);
+      views.rows[i][w] = carried[w] = (keep[w] * counts[i] + nothing) + decay[w] * carried[w];
+  carried = {};
   PerView sum{};
   for (std::size_t i = buckets; i-- > 0;) {
     const auto prior = static_cast<float>(prior_weight * pool.expectation()[i]);
-    PerView& row = views.rows[i];
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      carried[j] = (keep[j] * row[j] + nothing) + decay[j] * carried[j];
-      sum[j] += row[j] = carried[j] + prior;
+    for (std::size_t w = 0; w < widths; ++w) {
+      carried[w] = (keep[w] * views.rows[i][w] + nothing) + decay[w] * carried[w];
+      views.rows[i][w] = carried[w] + prior;
+      sum[w] += views.rows[i][w];
     }
   }
-  // Sums are not zero: no run time is impossible for the pool.
-  for (std::size_t j = 0; j < sum.size(); ++j)
-    views.scale[j] = 1 / sum[j];
-  for (std::size_t j = 0; j < sum.size(); ++j)
-    views.weight[j] = weight_[j] * views.scale[j];
+  for (std::size_t w = 0; w < widths; ++w) {
+    views.scale[w] = 1 / sum[w]; // not by zero: no run time is impossible for the pool
+    views.weight[w] = weight_[w] * views.scale[w];
+  }
 }
 
 /// The views of one bucket in one.
 float RunTimeModel::Views::mixed(std::size_t bucket) const {
   const PerView& row = rows[bucket];
-  PerMemory part{};
-  for (std::size_t w = 0; w < widths; ++w)
-    for (std::size_t m = 0; m < stride; ++m)
-      part[m] += weight[w * stride + m] * row[w * stride + m];
-  return (part[0] + part[1]) + (part[2] + part[3]);
+  const Memories part = weight[0] * row[0] + weight[1] * row[1] + weight[2] * row[2];
+  return (part[0] + part[1]) + part[2];
 }
 
 RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
@@ -199,21 +188,23 @@ RunTimeShares RunTimeModel::predict(const RunTimePool& pool) const {
   return mixture;
 }
 
-void RunTimeModel::count(const RunTimeSpread& run, std::array<float, memories> times,
-                         Counts& counts) {
+/// What each memory keeps of its counts when a run comes.
+const RunTimeModel::Memories RunTimeModel::kept{static_cast<float>(1 - 1 / memory_runs[0]),
+                                                static_cast<float>(1 - 1 / memory_runs[1]),
+                                                static_cast<float>(1 - 1 / memory_runs[2]), 0};
+
+void RunTimeModel::count(const RunTimeSpread& run, Memories times, Counts& counts) {
   for (std::size_t i = 0; i < run.shares.size(); ++i)
-    for (std::size_t m = 0; m < memories; ++m)
-      counts[run.first + i][m] += times[m] * run.shares[i];
+    counts[run.first + i] += times * run.shares[i];
 }
 
 /// The first runs as they are remembered now.
-void RunTimeModel::count_first(Counts& counts) const {
-  std::array<float, memories> times{1, 1, 1};
-  for (auto run = first_.rbegin(); run != first_.rend(); ++run) {
+RunTimeModel::Counts RunTimeModel::count_first() const {
+  Counts counts{};
+  Memories times{1, 1, 1, 0};
+  for (auto run = first_.rbegin(); run != first_.rend(); ++run, times *= kept)
     count(*run, times, counts);
-    for (std::size_t m = 0; m < memories; ++m)
-      times[m] *= static_cast<float>(1 - 1 / memory_runs[m]);
-  }
+  return counts;
 }
 
 void RunTimeModel::remember(RunTimeSpread run) {
@@ -224,36 +215,28 @@ void RunTimeModel::remember(RunTimeSpread run) {
     return;
   }
   if (!counts_) {
-    counts_ = std::make_unique<Counts>();
-    count_first(*counts_);
+    counts_ = std::make_unique<Counts>(count_first());
     first_ = {};
   }
-  PerMemory keep{};
-  for (std::size_t m = 0; m < memories; ++m)
-    keep[m] = static_cast<float>(1 - 1 / memory_runs[m]);
-  constexpr auto nothing = static_cast<float>(next_to_nothing);
-  for (PerMemory& row : *counts_)
-    for (std::size_t m = 0; m < stride; ++m)
-      row[m] = row[m] * keep[m] + nothing;
-  count(run, {1, 1, 1}, *counts_);
+  for (Memories& row : *counts_)
+    row = row * kept + nothing;
+  count(run, Memories{1, 1, 1, 0}, *counts_);
 }
 
 /// Trusts those views more that foretold the run well.
 void RunTimeModel::weigh(const RunTimeSpan& span, const Views& views) {
   PerView likelihood{};
-  for (std::size_t i = span.first; i <= span.last; ++i) {
-    const auto part = static_cast<float>(span.part(i));
-    for (std::size_t j = 0; j < likelihood.size(); ++j)
-      likelihood[j] += part * views.rows[i][j];
-  }
-  float sum = 0;
-  for (std::size_t j = 0; j < likelihood.size(); ++j)
-    sum += weight_[j] *= likelihood[j] * views.scale[j];
+  for (std::size_t i = span.first; i <= span.last; ++i)
+    for (std::size_t w = 0; w < widths; ++w)
+      likelihood[w] += static_cast<float>(span.part(i)) * views.rows[i][w];
+  Memories sums{};
+  for (std::size_t w = 0; w < widths; ++w)
+    sums += weight_[w] *= likelihood[w] * views.scale[w];
+  const float sum = (sums[0] + sums[1]) + sums[2];
   constexpr auto dealt = static_cast<float>(weight_share);
-  constexpr float even = 1.0F / float{view_count};
-  for (std::size_t j = 0; j < likelihood.size(); ++j)
-    if (j % stride < memories)
-      weight_[j] = (1 - dealt) * (sum > 0 ? weight_[j] / sum : even) + dealt * even;
+  const Memories alike{even, even, even, 0};
+  for (Memories& weight : weight_)
+    weight = (1 - dealt) * (sum > 0 ? weight / sum : alike) + dealt * alike;
 }
 
 void RunTimeModel::learn(const RunTime& run, RunTimePool& pool) {

@@ -19,7 +19,7 @@ struct RunTimeSpread {
 };
 
 /// What a script is expected to do before its first run: the first three runs of every script,
-/// starting from a wide log-normal around 30 s.
+/// starting from a wide log-normal around 30 s and some that end at once.
 class RunTimePool {
 public:
   RunTimePool();
@@ -61,16 +61,14 @@ public:
 private:
   static constexpr std::size_t widths = 3;
   static constexpr std::size_t memories = 3;
-  static constexpr std::size_t view_count = widths * memories;
   static constexpr std::size_t few = 4;
 
-  // One number for each memory, and one for each memory in each width. A fourth memory that stays
-  // empty fills the vectors of the processor: smoothing is a chain from bucket to bucket, and all
-  // chains side by side take little longer than one.
-  static constexpr std::size_t stride = 4;
-  using PerMemory = std::array<float, stride>;
-  using PerView = std::array<float, widths * stride>;
-  using Counts = std::array<PerMemory, run_time_grid::buckets>;
+  /// One number for each memory, side by side in a register of the processor: smoothing is a chain
+  /// from bucket to bucket, and the chains of all memories together take as long as one. The fourth
+  /// stays empty.
+  using Memories = float __attribute__((vector_size(16)));
+  using PerView = std::array<Memories, widths>;
+  using Counts = std::array<Memories, run_time_grid::buckets>;
   struct Views {
     std::array<PerView, run_time_grid::buckets> rows;
     PerView weight; ///< of each view, such that weighted rows sum to what predict() gives
@@ -78,8 +76,10 @@ private:
     float mixed(std::size_t bucket) const;
   };
 
-  static void count(const RunTimeSpread& run, std::array<float, memories> times, Counts& counts);
-  void count_first(Counts& counts) const;
+  static constexpr float even = 1.0F / float{widths * memories};
+  static const Memories kept;
+  static void count(const RunTimeSpread& run, Memories times, Counts& counts);
+  Counts count_first() const;
   void remember(RunTimeSpread run);
   void look(const RunTimePool& pool, Views& views) const;
   void weigh(const RunTimeSpan& span, const Views& views);

@@ -173,8 +173,7 @@ const PollPlan& ScriptBook::plan(const TaskKeys& keys, int rung) {
 
 const PollPlan& ScriptBook::drawn_plan(ScriptRecord& script, int rung) {
   ScriptRecord::Drawing* drawing = script.drawing.get();
-  const bool pool_counts = script.model.runs() < well_known;
-  if (drawing == nullptr || (pool_counts && drawing->pool_version != pool_.version()))
+  if (drawing == nullptr || is_outdated(script))
     drawing = &draw(script);
   const auto made = std::find_if(drawing->plans.begin(), drawing->plans.end(),
                                  [rung](const auto& plan) { return plan.rung == rung; });
@@ -187,6 +186,14 @@ const PollPlan& ScriptBook::drawn_plan(ScriptRecord& script, int rung) {
       {rung, std::make_unique<PollPlan>(drawing->curve, price_ladder::price(rung))});
   ++plans_;
   return *drawing->plans.back().plan;
+}
+
+/// The pool is all that is known of a script before its first run, and little beside its runs.
+bool ScriptBook::is_outdated(const ScriptRecord& script) const {
+  constexpr std::uint32_t half_as_many_runs_again = 8;
+  const std::uint32_t behind = pool_.version() - script.drawing->pool_version;
+  return script.model.runs() < well_known &&
+         behind >= (script.model.runs() == 0 ? 1 : half_as_many_runs_again);
 }
 
 ScriptRecord::Drawing& ScriptBook::draw(ScriptRecord& script) {

@@ -103,6 +103,7 @@ private:
   ScriptRecord& find_or_add(ScriptName name);
   void learn(ScriptRecord& script, const std::vector<RunTime>& runs);
   const PollPlan& drawn_plan(ScriptRecord& script, int rung);
+  bool is_outdated(const ScriptRecord& script) const;
   ScriptRecord::Drawing& draw(ScriptRecord& script);
   void drop_plans(ScriptRecord& script);
   void drop_drawing(ScriptRecord& script);

@@ -42,6 +42,7 @@ DayBudget AppBooks::budget(WallTime now, std::size_t queued) {
   });
   budget.status_allowed = gate_.allowed(Endpoint::status);
   budget.queued = std::min(static_cast<std::int64_t>(queued), budget.submit_left);
+  budget.requests_per_second = gate_.settings().requests_per_second;
   budget.day_begins = steady(gate_.day(now).begins);
   budget.day_ends = steady(gate_.day(now).ends);
   return budget;

@@ -95,9 +95,40 @@ TEST_CASE("beyond everything known the gap grows with the square root of the age
   CHECK(plan.expected_polls(Seconds(90'000)) == 1);
 }
 
-TEST_CASE("the ladder's rung of a price is the highest that is not dearer") {
-  for (int rung = 0; rung <= price_ladder::top; ++rung)
-    CHECK(price_ladder::rung_below(price_ladder::price(rung)) == rung);
-  CHECK(price_ladder::rung_below(Seconds(0)) == 0);
-  CHECK(price_ladder::rung_below(Seconds(1e9)) == price_ladder::top);
+TEST_CASE("the plan is the best there is: no other first poll costs less") {
+  // By the plan's own reckoning, from the expected polls and waits of all edges.
+  const auto curve = curve_of([](double t) { return 1 - std::exp(-std::pow(t / 40, 1.5)); });
+  for (const double price : {0.01, 0.3, 5.0, 60.0}) {
+    const PollPlan plan(curve, Seconds(price));
+    // Cost of following the plan from an age on, simulated poll by poll.
+    const auto cost_from = [&](double age) {
+      double cost = 0;
+      while (age < 400) {
+        const double next = age + plan.gap(Seconds(age)).count();
+        const std::size_t a = run_time_grid::bucket_of(age);
+        const std::size_t b = run_time_grid::bucket_of(next);
+        const double alive = curve->survival(age, a);
+        cost +=
+            alive * (price + next - age) - (curve->remaining(age, a) - curve->remaining(next, b));
+        age = next;
+      }
+      return cost;
+    };
+    const double planned = cost_from(0);
+    for (const double factor : {0.5, 0.8, 1.25, 2.0}) {
+      const double first = plan.gap(Seconds(0)).count() * factor;
+      const std::size_t b = run_time_grid::bucket_of(first);
+      const double other =
+          price + first - (curve->remaining(0, 0) - curve->remaining(first, b)) + cost_from(first);
+      CAPTURE(price);
+      CAPTURE(factor);
+      CHECK(planned <= other * 1.01);
+    }
+  }
+}
+
+TEST_CASE("how long a task still runs is told from its age") {
+  const PollPlan plan(curve_of(exponential(60)), Seconds(1));
+  CHECK(plan.expected_rest(Seconds(0)).count() == doctest::Approx(60).epsilon(0.02));
+  CHECK(plan.expected_rest(Seconds(100)).count() == doctest::Approx(60).epsilon(0.02));
 }

@@ -31,7 +31,7 @@ public:
   void start(PriceSchedule& schedule, SteadyTime at, int script) {
     const JobId job{++last_job_};
     const std::string name = "script " + std::to_string(script);
-    OpenTask task{job, {name, script % 2 == 0 ? "" : "family"}, at, std::nullopt, 1};
+    OpenTask task{job, {name, script % 2 == 0 ? "" : "family"}, at, std::nullopt};
     // Run times differ between scripts and, a little, between runs.
     const auto runs = std::chrono::milliseconds(5000 * (script + 1) + (last_job_ * 7919) % 3000);
     schedule.submitted(task);
@@ -118,8 +118,22 @@ std::vector<std::string> work(Day& day, PriceSchedule& schedule, SteadyTime from
   return polls;
 }
 
-OpenTask simple(std::int64_t job, SteadyTime at = start, double weight = 1) {
-  return {{job}, {"script", ""}, at, std::nullopt, weight};
+OpenTask simple(std::int64_t job, SteadyTime at = start) {
+  return {{job}, {"script", ""}, at, std::nullopt};
+}
+
+/// How long after its start a task of the script is first asked; it is dropped again.
+std::chrono::milliseconds first_poll(PriceSchedule& schedule, TaskKeys keys, SteadyTime at) {
+  const JobId job{1'000'000};
+  schedule.submitted({job, std::move(keys), at, std::nullopt});
+  SteadyTime now = at;
+  while (true) {
+    if (const auto due = schedule.next_due(now)) {
+      schedule.dropped(job);
+      return due->due - at;
+    }
+    now += 1ms;
+  }
 }
 
 } // namespace
@@ -146,12 +160,7 @@ TEST_CASE("after a restart the schedule goes on as it would have") {
   PriceSchedule after({});
   after.restore(day.rows(), day.starts(), open, now + 1h, budget);
   CHECK(after.open() == before.open());
-  CHECK(after.price() == before.price());
-  CHECK(after.expected_arrivals().starts == before.expected_arrivals().starts);
-  for (int script = 0; script < 9; ++script) {
-    const TaskKeys keys{"script " + std::to_string(script), script % 2 == 0 ? "" : "family"};
-    CHECK(after.expected_polls(keys) == before.expected_polls(keys));
-  }
+  CHECK(after.expected_polls_of_open() == before.expected_polls_of_open());
   Day copy = day;
   CHECK(work(day, before, now + 1h, 50) == work(copy, after, now + 1h, 50));
 }
@@ -165,7 +174,9 @@ TEST_CASE("after a restart as many starts are expected as before, however few ru
   before.reprice(now, budget);
   PriceSchedule after({});
   after.restore({day.rows().end() - 20, day.rows().end()}, day.starts(), day.open(), now, budget);
-  CHECK(after.expected_arrivals().starts == before.expected_arrivals().starts);
+  // With fewer starts to come a poll would be cheaper, and the first one earlier.
+  const TaskKeys unknown{"unknown", ""};
+  CHECK(first_poll(after, unknown, now) == first_poll(before, unknown, now));
 }
 
 TEST_CASE("without its rows a schedule has only forgotten") {
@@ -195,41 +206,6 @@ TEST_CASE("the day's requests are used, but never more than there are") {
   CHECK(day.used(1) > 1200);
 }
 
-TEST_CASE("less budget makes a poll dearer") {
-  Seconds before(0);
-  for (const std::int64_t used : {0, 5'000, 7'000}) {
-    PriceSchedule schedule({});
-    schedule.submitted(simple(1));
-    auto budget = Day(10'000).budget(start);
-    budget.status_used = used;
-    schedule.reprice(start, budget);
-    CAPTURE(used);
-    CHECK(schedule.price() > before);
-    before = schedule.price();
-  }
-}
-
-TEST_CASE("within a day the price rises at once and falls in small steps, at the roll at once") {
-  PriceSchedule schedule({});
-  schedule.submitted(simple(1));
-  const Day day(10'000);
-  schedule.reprice(start, day.budget(start));
-  const Seconds plenty = schedule.price();
-  auto spent = day.budget(start);
-  spent.status_used = 9'000;
-  schedule.reprice(start + 30s, spent);
-  const Seconds scarce = schedule.price();
-  CHECK(scarce > plenty * 4);
-  schedule.reprice(start + 60s, day.budget(start));
-  CHECK(schedule.price() < scarce);
-  CHECK(schedule.price() >= scarce / 1.42); // two rungs
-  const Seconds falling = schedule.price();
-  schedule.reprice(start + 61s, day.budget(start));
-  CHECK(schedule.price() == falling);
-  schedule.reprice(start + 24h, day.budget(start + 24h));
-  CHECK(schedule.price() < plenty * 1.2);
-}
-
 TEST_CASE("what is started or asked in a burst is priced before the half minute is over") {
   PriceSchedule schedule({});
   const auto budget = Day(1'000).budget(start);
@@ -256,7 +232,6 @@ TEST_CASE("with less than one poll for each task everybody waits") {
   auto budget = Day(10'000).budget(start);
   budget.status_used = 9'950;
   schedule.reprice(start, budget);
-  CHECK(schedule.price() > 4h);
   CHECK_FALSE(schedule.admits({"script", ""}, budget));
   budget = Day(10'000).budget(start + 24h);
   schedule.reprice(start + 24h, budget);
@@ -288,14 +263,6 @@ TEST_CASE("ended and dropped tasks are not asked again") {
   CHECK_FALSE(schedule.next_wakeup());
 }
 
-TEST_CASE("a weighty task is asked earlier") {
-  PriceSchedule schedule({});
-  schedule.submitted(simple(1, start, 1));
-  schedule.submitted(simple(2, start, 16));
-  schedule.reprice(start, Day(10'000).budget(start));
-  CHECK(schedule.next_due(start + 1h).value().job == JobId{2});
-}
-
 TEST_CASE("a watched task is asked within a minute while the allowance lasts") {
   PriceSchedule schedule({});
   Day day(100);
@@ -320,19 +287,60 @@ TEST_CASE("an edited script starts from its predecessor") {
   const auto budget = Day(10'000).budget(start);
   for (int i = 0; i < 20; ++i) {
     const SteadyTime at = start + i * 2min;
-    schedule.submitted({{i}, {"first text", "file and name"}, at, std::nullopt, 1});
+    schedule.submitted({{i}, {"first text", "file and name"}, at, std::nullopt});
     schedule.ended({i}, at + 90s, at + 90s);
   }
   schedule.reprice(start + 1h, budget);
-  const double known = schedule.expected_polls({"first text", "file and name"});
-  CHECK(schedule.expected_polls({"second text", "file and name"}) ==
-        doctest::Approx(known).epsilon(0.01));
-  CHECK(schedule.expected_polls({"second text", ""}) > known);
+  const auto known = first_poll(schedule, {"first text", "file and name"}, start + 1h);
+  CHECK(known > 60s);
+  CHECK(known < 95s);
+  CHECK(first_poll(schedule, {"second text", "file and name"}, start + 1h) == known);
+  CHECK(first_poll(schedule, {"second text", ""}, start + 1h) < 60s);
+}
+
+TEST_CASE("with requests to spare what ends at once is seen at once") {
+  for (const std::int64_t quota : {10'000, 1'000'000}) {
+    PriceSchedule schedule({});
+    auto budget = Day(quota).budget(start);
+    budget.submit_left = quota / 20;
+    budget.requests_per_second = 10;
+    schedule.reprice(start, budget);
+    CAPTURE(quota);
+    CHECK(first_poll(schedule, {"never seen", ""}, start) <= 100ms);
+    for (int job = 1; job <= 10; ++job) {
+      schedule.submitted(simple(job, start + job * 1s));
+      schedule.ended({job}, start + job * 1s + 60ms, start + job * 1s + 40ms);
+    }
+    schedule.reprice(start + 1min, budget);
+    CHECK(first_poll(schedule, {"script", ""}, start + 1min) <= 100ms);
+  }
+}
+
+TEST_CASE("with few requests an unknown script is given time") {
+  PriceSchedule schedule({});
+  auto budget = Day(1'000).budget(start);
+  budget.queued = 800;
+  schedule.reprice(start, budget);
+  CHECK(first_poll(schedule, {"never seen", ""}, start) > 2s);
+}
+
+TEST_CASE("polls leave half of the rate limit to starts") {
+  const auto first_of = [](double requests_per_second) {
+    PriceSchedule schedule({});
+    auto budget = Day(1'000'000).budget(start);
+    budget.submit_left = 100;
+    budget.requests_per_second = requests_per_second;
+    for (int job = 1; job <= 60; ++job)
+      schedule.submitted(simple(job, start - 20s));
+    schedule.reprice(start, budget);
+    return first_poll(schedule, {"never seen", ""}, start);
+  };
+  CHECK(first_of(1) > first_of(0)); // 0: no limit
 }
 
 TEST_CASE("a run gives one row for its script and one for its family") {
   PriceSchedule schedule({});
-  schedule.submitted({{1}, {"text", "name"}, start, std::nullopt, 1});
+  schedule.submitted({{1}, {"text", "name"}, start, std::nullopt});
   schedule.found_running({1}, start + 10s);
   const auto learnt = schedule.ended({1}, start + 20s, start + 15s);
   REQUIRE(learnt.rows.size() == 2);
@@ -356,7 +364,7 @@ TEST_CASE("the scripts that are remembered are bounded") {
   std::set<std::string> stored;
   for (int i = 0; i < 2000; ++i) {
     const SteadyTime at = start + i * 1min;
-    schedule.submitted({{i}, {"script " + std::to_string(i), ""}, at, std::nullopt, 1});
+    schedule.submitted({{i}, {"script " + std::to_string(i), ""}, at, std::nullopt});
     const auto learnt = schedule.ended({i}, at + 10s, at + 10s);
     for (const LearntRun& row : learnt.rows)
       stored.insert(row.key);

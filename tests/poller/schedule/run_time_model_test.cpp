@@ -1,7 +1,5 @@
 #include "poller/schedule/run_time_model.h"
 
-#include "poller/schedule/submission_order.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -30,18 +28,11 @@ double total(const RunTimeShares& shares) {
 
 } // namespace
 
-TEST_CASE("every edge of the grid begins its own bucket") {
-  for (std::size_t i = 0; i < run_time_grid::buckets; ++i)
-    CHECK(run_time_grid::bucket_of(run_time_grid::edges()[i]) == i);
-  CHECK(run_time_grid::bucket_of(-1) == 0);
-  CHECK(run_time_grid::bucket_of(1e9) == run_time_grid::buckets - 1);
-}
-
 TEST_CASE("a script that never ran is expected to do what new scripts do") {
   RunTimePool pool;
   const RunTimeModel unknown;
   CHECK(total(unknown.predict(pool)) == doctest::Approx(1));
-  CHECK(mass_between(unknown.predict(pool), 0, 30.5) == doctest::Approx(0.5).epsilon(0.05));
+  CHECK(mass_between(unknown.predict(pool), 0, 0.07) > 0.2);
   for (int i = 0; i < 200; ++i) {
     RunTimeModel script;
     script.learn(exactly(100s), pool);
@@ -99,40 +90,22 @@ TEST_CASE("run times beyond the grid are learnt as its last bucket") {
   CHECK(model.predict(pool).back() > 0.2);
 }
 
-TEST_CASE("runs are learnt in the order of their starts") {
-  SubmissionOrder order;
-  const SteadyTime start{};
-  order.started(start, {1});
-  order.started(start + 1s, {2});
-  order.started(start + 2s, {3});
-  CHECK(order.ended(start + 2s, {3}, exactly(3s)).empty());
-  CHECK(order.ended(start + 1s, {2}, exactly(2s)).empty());
-  const auto runs = order.ended(start, {1}, exactly(1s));
-  REQUIRE(runs.size() == 3);
-  for (std::size_t i = 0; i < runs.size(); ++i)
-    CHECK(*runs[i].exact == std::chrono::seconds(i + 1));
-  CHECK(order.empty());
-}
-
-TEST_CASE("a cancelled run is not waited for") {
-  SubmissionOrder order;
-  const SteadyTime start{};
-  order.started(start, {1});
-  order.started(start + 1s, {2});
-  CHECK(order.ended(start + 1s, {2}, exactly(2s)).empty());
-  CHECK(order.dropped(start, {1}).size() == 1);
-  CHECK(order.empty());
-}
-
-TEST_CASE("a run that lasts much longer than others is waited for no longer") {
-  SubmissionOrder order;
-  const SteadyTime start{};
-  order.started(start, {0});
-  std::size_t learnt = 0;
-  for (int i = 1; i <= 100; ++i) {
-    order.started(start + i * 1s, {i});
-    learnt += order.ended(start + i * 1s, {i}, exactly(1s)).size();
+TEST_CASE("a model says the same of few runs and of many, as they are kept differently") {
+  // Between the fourth run and the fifth nothing jumps: what is known only becomes surer.
+  RunTimePool pool;
+  RunTimeModel model;
+  double before = 0;
+  for (int runs = 1; runs <= 8; ++runs) {
+    model.learn(exactly(60s), pool);
+    CHECK(model.runs() == static_cast<std::uint64_t>(runs));
+    const double near = mass_between(model.predict(pool), 50, 72);
+    CAPTURE(runs);
+    CHECK(near >= before);
+    CHECK(near - before < (runs == 1 ? 1 : 0.1));
+    before = near;
   }
-  CHECK(learnt == 100); // 33 at once, then each as it ends
-  CHECK(order.ended(start, {0}, exactly(200s)).size() == 1);
+}
+
+TEST_CASE("a script that ran once takes little memory") {
+  CHECK(sizeof(RunTimeModel) < 160);
 }
