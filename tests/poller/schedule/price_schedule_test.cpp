@@ -165,18 +165,23 @@ TEST_CASE("after a restart the schedule goes on as it would have") {
   CHECK(work(day, before, now + 1h, 50) == work(copy, after, now + 1h, 50));
 }
 
-TEST_CASE("after a restart as many starts are expected as before, however few runs are stored") {
+TEST_CASE("after a restart the counted starts say how many to expect, not the runs that are kept") {
   Day day(2000);
   PriceSchedule before({});
   work(day, before, start, 300);
   const SteadyTime now = start + 300 * 20s;
-  const auto budget = day.budget(now);
-  before.reprice(now, budget);
-  PriceSchedule after({});
-  after.restore({day.rows().end() - 20, day.rows().end()}, day.starts(), day.open(), now, budget);
-  // With fewer starts to come a poll would be cheaper, and the first one earlier.
-  const TaskKeys unknown{"unknown", ""};
-  CHECK(first_poll(after, unknown, now) == first_poll(before, unknown, now));
+  const auto planned_with = [&](std::int64_t times, std::size_t runs) {
+    auto starts = day.starts();
+    for (PastStarts& past : starts)
+      past.starts *= times;
+    PriceSchedule after({});
+    after.restore({day.rows().end() - static_cast<std::ptrdiff_t>(runs), day.rows().end()}, starts,
+                  day.open(), now, day.budget(now));
+    return after.expected_polls_of_open();
+  };
+  // The more starts are to come, the dearer is a poll.
+  CHECK(planned_with(20, 280) < planned_with(1, 280));
+  CHECK(planned_with(20, 100) < planned_with(1, 100));
 }
 
 TEST_CASE("without its rows a schedule has only forgotten") {
@@ -295,7 +300,9 @@ TEST_CASE("an edited script starts from its predecessor") {
   CHECK(known > 60s);
   CHECK(known < 95s);
   CHECK(first_poll(schedule, {"second text", "file and name"}, start + 1h) == known);
-  CHECK(first_poll(schedule, {"second text", ""}, start + 1h) < 60s);
+  PriceSchedule unknown({}); // nothing was learnt of any script
+  unknown.reprice(start + 1h, budget);
+  CHECK(first_poll(unknown, {"second text", ""}, start + 1h) < 60s);
 }
 
 TEST_CASE("with requests to spare what ends at once is seen at once") {
@@ -322,20 +329,6 @@ TEST_CASE("with few requests an unknown script is given time") {
   budget.queued = 800;
   schedule.reprice(start, budget);
   CHECK(first_poll(schedule, {"never seen", ""}, start) > 2s);
-}
-
-TEST_CASE("polls leave half of the rate limit to starts") {
-  const auto first_of = [](double requests_per_second) {
-    PriceSchedule schedule({});
-    auto budget = Day(1'000'000).budget(start);
-    budget.submit_left = 100;
-    budget.requests_per_second = requests_per_second;
-    for (int job = 1; job <= 60; ++job)
-      schedule.submitted(simple(job, start - 20s));
-    schedule.reprice(start, budget);
-    return first_poll(schedule, {"never seen", ""}, start);
-  };
-  CHECK(first_of(1) > first_of(0)); // 0: no limit
 }
 
 TEST_CASE("a run gives one row for its script and one for its family") {
