@@ -47,16 +47,16 @@ void ArrivalForecast::set_day(SteadyTime begins, SteadyTime ends) {
   ends_ = ends;
 }
 
-void ArrivalForecast::Dispersion::arrived(SteadyTime slot) {
-  if (slot != slot_begins) {
-    const bool is_next = slot - dispersion_slot == slot_begins;
+void ArrivalForecast::Dispersion::arrived(SteadyTime begins) {
+  if (begins != slot_begins) {
+    const bool is_next = begins - dispersion_slot == slot_begins;
     const double step = in_slot - in_slot_before;
     squares += step * step;
     if (!is_next) // an empty slot followed
       squares += in_slot * in_slot;
     in_slot_before = is_next ? in_slot : 0;
     in_slot = 0;
-    slot_begins = slot;
+    slot_begins = begins;
   }
   in_slot += 1;
   counts += 1;

@@ -62,7 +62,8 @@ private:
     SteadyTime slot_begins = SteadyTime::min();
     double in_slot = 0;
     double in_slot_before = 0;
-    void arrived(SteadyTime slot);
+    /// In the slot that begins then.
+    void arrived(SteadyTime begins);
     void fade();
     double value() const;
   };

@@ -62,7 +62,7 @@ constexpr const std::array<double, buckets + 1>& edges() {
   return edge_table;
 }
 
-/// The bucket that holds an age in seconds; ages beyond the grid are in the last one.
+/// The bucket into which an age in seconds falls; ages beyond the grid are in the last one.
 std::size_t bucket_of(double seconds);
 
 } // namespace run_time_grid

@@ -62,7 +62,7 @@ void normalise(RunTimeShares& shares) {
 RunTimeShares base_expectation() {
   constexpr double median_seconds = 30;
   constexpr double sigma = 2;
-  constexpr double at_once = 0.3;
+  constexpr double at_once = 0.2;
   constexpr double everywhere = 0.01;
   const auto below = [](double seconds) {
     return seconds <= 0

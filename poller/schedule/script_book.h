@@ -108,7 +108,7 @@ private:
   void drop_plans(ScriptRecord& script);
   void drop_drawing(ScriptRecord& script);
 
-  static constexpr std::size_t max_plans = 1024; // of about 4 KiB
+  static constexpr std::size_t max_plans = 2048; // of about 4 KiB
   std::size_t max_scripts_;
   std::list<ScriptRecord> in_use_;
   std::list<ScriptRecord> idle_; // learnt, used by nobody; the one used longest ago first

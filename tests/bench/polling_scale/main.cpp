@@ -13,7 +13,7 @@ namespace {
 
 using namespace kdq;
 using namespace std::chrono_literals;
-using Time = decltype(DuePoll::due);
+using Time = SteadyTime;
 
 /// Processor time, so that a busy machine does not count.
 double now_ms() {
