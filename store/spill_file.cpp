@@ -15,9 +15,13 @@ namespace {
 // A record: header, then `size` bytes of text. A record whose sum is wrong ends the file.
 struct Header {
   std::uint64_t sum = 0; ///< of all that follows, FNV-1a
-  std::int64_t request = 0;
+  std::int64_t job = 0;
+  std::int64_t sent_at_ms = 0;
+  std::int64_t rev = 0;
   std::uint64_t size = 0;
+  std::int32_t attempt = 0;
   std::int32_t http_status = 0;
+  std::uint32_t endpoint = 0;
   std::uint32_t kind = 0;
 };
 
@@ -78,13 +82,34 @@ bool read_all(int fd, char* bytes, std::size_t count) {
   return true;
 }
 
+Intent intent_of(const Header& header) {
+  return {JobId{header.job}, header.attempt, static_cast<Endpoint>(header.endpoint),
+          WallTime(std::chrono::milliseconds(header.sent_at_ms)), header.rev};
+}
+
+Header header_of(const SpilledReply& reply) {
+  const Intent& intent = reply.intent;
+  Header header;
+  header.job = intent.job.value;
+  header.sent_at_ms = intent.sent_at.time_since_epoch().count();
+  header.rev = intent.rev;
+  header.size = reply.text.size();
+  header.attempt = intent.attempt;
+  header.http_status = reply.http_status;
+  header.endpoint = static_cast<std::uint32_t>(intent.endpoint);
+  header.kind = static_cast<std::uint32_t>(reply.kind);
+  header.sum = sum_of(header, reply.text);
+  return header;
+}
+
 std::optional<SpilledReply> read_record(int fd, std::size_t left) {
   Header header;
   if (left < sizeof header || !read_all(fd, reinterpret_cast<char*>(&header), sizeof header) ||
       header.size > left - sizeof header ||
-      header.kind > static_cast<std::uint32_t>(SpilledReply::Kind::answered))
+      header.kind > static_cast<std::uint32_t>(SpilledReply::Kind::answered) ||
+      header.endpoint > static_cast<std::uint32_t>(Endpoint::status))
     return std::nullopt;
-  SpilledReply reply{RequestId{header.request}, static_cast<SpilledReply::Kind>(header.kind),
+  SpilledReply reply{intent_of(header), static_cast<SpilledReply::Kind>(header.kind),
                      header.http_status, std::string(header.size, '\0')};
   if (!read_all(fd, reply.text.data(), reply.text.size()) ||
       sum_of(header, reply.text) != header.sum)
@@ -124,9 +149,7 @@ bool SpillFile::write(const std::vector<SpilledReply>& replies) {
     return false;
   bool whole = true;
   for (const SpilledReply& reply : replies) {
-    Header header{0, reply.request.value, reply.text.size(), reply.http_status,
-                  static_cast<std::uint32_t>(reply.kind)};
-    header.sum = sum_of(header, reply.text);
+    const Header header = header_of(reply);
     whole = whole && write_all(file.get(), reinterpret_cast<const char*>(&header), sizeof header) &&
             write_all(file.get(), reply.text.data(), reply.text.size());
   }
