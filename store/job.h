@@ -24,6 +24,8 @@ enum class JobState {
   cancelled
 };
 std::string_view to_text(JobState state);
+/// Nothing, if the word is no state.
+std::optional<JobState> job_state(std::string_view text);
 
 /// The two calls of the service, each with a daily quota of its own.
 enum class Endpoint { submit, status };

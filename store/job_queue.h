@@ -81,8 +81,9 @@ public:
   /// The same for a job that is to end unsent.
   std::optional<ClaimedJob> claim(JobId job);
   /// Writes `after` over `before`, with all that follows: queue, counters, who depends on it.
-  /// `after.rev` must be `before.rev + 1`. False if the row is not `before` any more (state, attempt
-  /// and rev): a user has cancelled or deleted it, or the file was restored; nothing is changed.
+  /// `after.rev` must be `before.rev + 1`. False if the row is not `before` any more (state,
+  /// attempt and rev): a user has cancelled or deleted it, or the file was restored; nothing is
+  /// changed.
   bool save(JobId job, const JobRow& before, const JobRow& after);
   /// The same for the way back to `queued`, not to be started before `at`.
   bool save_for_later(JobId job, const JobRow& before, const JobRow& after, WallTime at);
@@ -96,9 +97,9 @@ private:
   std::unique_ptr<Impl> impl_;
 };
 
-/// How many bytes the row's padding has, so that the row is as long as before and its script's pages
-/// stay untouched (sqlite.org/fileformat2.html, record format). A row of more than about 260 bytes
-/// of such columns has none, and grows.
+/// How many bytes the row's padding has, so that the row is as long as before and its script's
+/// pages stay untouched (sqlite.org/fileformat2.html, record format). A row of more than about 260
+/// bytes of such columns has none, and grows.
 std::int64_t padding_bytes(const JobRow& row);
 
 } // namespace kdq
