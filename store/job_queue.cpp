@@ -214,9 +214,10 @@ struct JobQueue::Impl {
                     "INSERT OR REPLACE INTO queue SELECT * FROM queue_places WHERE job_id = ?1"};
   Statement release{db, "UPDATE queue SET lane = 'ready', depends_on = NULL, stuck = 0 "
                         "WHERE lane = 'dependent' AND depends_on = ?1"};
-  Statement set_stuck{db,
-                      "UPDATE queue SET stuck = ?2 WHERE lane = 'dependent' AND depends_on = ?1 "
-                      "AND stuck <> ?2"};
+  // By the state that it has by now: a user's trigger may have queued it again.
+  Statement set_stuck{db, "UPDATE queue SET stuck = (SELECT state IN ('failed', 'timed_out', "
+                          "'cancelled') FROM jobs WHERE id = ?1) "
+                          "WHERE lane = 'dependent' AND depends_on = ?1"};
   Statement add_count{db, "UPDATE job_counts SET jobs = jobs + ?2 WHERE state = ?1"};
   Statement wrong_counts{db,
                          "SELECT count(*) FROM job_counts WHERE jobs <> " + std::string(counted)};
@@ -484,10 +485,8 @@ void JobQueue::Impl::follow_up(JobId job, JobState before, JobState after) {
     enqueue.run(job);
   if (after == JobState::succeeded)
     release.run(job);
-  else if (has_ended(after))
-    set_stuck.run(job, 1);
-  else if (has_ended(before))
-    set_stuck.run(job, 0);
+  else if (has_ended(after) || has_ended(before))
+    set_stuck.run(job);
 }
 
 void JobQueue::count_late(JobId job, int attempt, std::int64_t polls, std::int64_t gaps) {

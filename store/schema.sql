@@ -461,24 +461,32 @@ END;
 
 CREATE TRIGGER jobs_changed AFTER UPDATE ON jobs WHEN NEW.rev IS OLD.rev
 BEGIN
-  -- A user's change (the daemon counts rev up): what is not allowed, and what follows from the rest.
+  -- A user's change (the daemon counts rev up, and follows up itself): what is not allowed, and what
+  -- follows from the rest.
   SELECT CASE
     WHEN NEW.id IS NOT OLD.id THEN RAISE(ABORT, 'the id of a job cannot change: its log lines and requests refer to it')
     WHEN NEW.depends_on IS NOT OLD.depends_on AND NEW.depends_on IS NOT NULL
       AND NEW.depends_on NOT IN (SELECT id FROM jobs) THEN
       RAISE(ABORT, 'depends_on must be the id of an earlier job: there is no job with this id')
     WHEN NEW.state IS OLD.state THEN NULL
-    WHEN NEW.state = 'cancelled' AND OLD.state IN ('queued', 'submitting', 'running', 'unconfirmed') THEN NULL
-    WHEN NEW.state = 'queued' AND OLD.state IN ('unconfirmed', 'failed', 'timed_out', 'cancelled') THEN NULL
-    WHEN OLD.state = 'queued' THEN RAISE(ABORT, 'this job is queued: you may set its state to cancelled, and to nothing else; the daemon starts it')
-    WHEN OLD.state = 'submitting' THEN RAISE(ABORT, 'this job is submitting, its start is on its way: you may set its state to cancelled, and to nothing else; the daemon does the rest')
-    WHEN OLD.state = 'running' THEN RAISE(ABORT, 'this job is running: you may set its state to cancelled, and to nothing else; the daemon does the rest')
-    WHEN OLD.state = 'unconfirmed' THEN RAISE(ABORT, 'this job is unconfirmed: you may set its state to queued to run it (again), or to cancelled, and to nothing else')
+    WHEN CASE NEW.state
+      WHEN 'cancelled' THEN OLD.state IN ('queued', 'submitting', 'running', 'unconfirmed')
+      WHEN 'queued' THEN OLD.state IN ('unconfirmed', 'failed', 'timed_out', 'cancelled')
+      WHEN 'submitting' THEN OLD.state = 'queued'
+      WHEN 'running' THEN OLD.state = 'submitting'
+      WHEN 'unconfirmed' THEN OLD.state = 'submitting'
+      WHEN 'succeeded' THEN OLD.state = 'running'
+      WHEN 'failed' THEN OLD.state IN ('submitting', 'running')
+      WHEN 'timed_out' THEN OLD.state IN ('submitting', 'running') END THEN NULL
+    WHEN OLD.state = 'queued' THEN RAISE(ABORT, 'this job is queued: you may set its state to cancelled, the daemon does the rest')
+    WHEN OLD.state = 'submitting' THEN RAISE(ABORT, 'this job is submitting, its start is on its way: you may set its state to cancelled, the daemon does the rest')
+    WHEN OLD.state = 'running' THEN RAISE(ABORT, 'this job is running: you may set its state to cancelled, the daemon does the rest')
+    WHEN OLD.state = 'unconfirmed' THEN RAISE(ABORT, 'this job is unconfirmed: you may set its state to queued to run it (again), or to cancelled')
     WHEN OLD.state = 'succeeded' THEN RAISE(ABORT, 'this job is succeeded, it has ended, and its state cannot change: INSERT a new job to run the script again')
-    WHEN OLD.state = 'failed' THEN RAISE(ABORT, 'this job is failed, it has ended: you may set its state to queued to run it again, and to nothing else')
-    WHEN OLD.state = 'timed_out' THEN RAISE(ABORT, 'this job is timed_out, it has ended: you may set its state to queued to run it again, and to nothing else')
-    WHEN OLD.state = 'cancelled' THEN RAISE(ABORT, 'this job is cancelled, it has ended: you may set its state to queued to run it again, and to nothing else')
-    ELSE RAISE(ABORT, 'this job is in a state that the daemon does not know: delete it')
+    WHEN OLD.state = 'failed' THEN RAISE(ABORT, 'this job is failed, it has ended: you may set its state to queued to run it again')
+    WHEN OLD.state = 'timed_out' THEN RAISE(ABORT, 'this job is timed_out, it has ended: you may set its state to queued to run it again')
+    WHEN OLD.state = 'cancelled' THEN RAISE(ABORT, 'this job is cancelled, it has ended: you may set its state to queued to run it again')
+    ELSE RAISE(ABORT, 'this job is in a state that does not exist: delete it')
   END;
 
   -- Its place in the queue; the next one of its file may come forward.
@@ -501,6 +509,8 @@ BEGIN
   -- Those that wait for it, and the counters.
   UPDATE queue SET stuck = NEW.state IN ('failed', 'timed_out', 'cancelled')
   WHERE lane = 'dependent' AND depends_on = NEW.id AND NEW.state <> OLD.state;
+  UPDATE queue SET lane = 'ready', depends_on = NULL
+  WHERE lane = 'dependent' AND depends_on = NEW.id AND NEW.state = 'succeeded';
   UPDATE job_counts
   SET jobs = jobs + (state = iif(NEW.state = 'submitting', 'running', NEW.state))
                   - (state = iif(OLD.state = 'submitting', 'running', OLD.state))
