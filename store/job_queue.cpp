@@ -17,9 +17,17 @@ constexpr std::size_t max_moved_rows = 100;
 /// What a row of job_counts should say.
 constexpr char counted[] = "CASE state "
                            "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
-                           "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_busy "
-                           "                     WHERE state IN ('submitting', 'running')) "
-                           "ELSE (SELECT count(*) FROM jobs WHERE state = 'unconfirmed') END";
+                           "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_open "
+                           "  WHERE (state = 'submitting' OR state = 'running' OR state = "
+                           "'unconfirmed') AND state <> 'unconfirmed') "
+                           "ELSE (SELECT count(*) FROM jobs INDEXED BY jobs_open "
+                           "  WHERE (state = 'submitting' OR state = 'running' OR state = "
+                           "'unconfirmed') AND state = 'unconfirmed') END";
+
+/// For what is being started or runs, by index.
+constexpr char of_unfinished[] = " FROM jobs INDEXED BY jobs_open WHERE (state = 'submitting' OR "
+                                 "state = 'running' OR state = 'unconfirmed') "
+                                 "AND state <> 'unconfirmed' ORDER BY id";
 
 /// The columns of JobRow, as read_row() wants them.
 constexpr char row_columns[] = "state, attempt, task_id, remote_status, result, error, polls, "
@@ -147,11 +155,10 @@ struct JobQueue::Impl {
                      "AND lane = 'ready' ORDER BY priority, due, job_id"};
   Statement first_app{db, "SELECT min(app) FROM queue"};
   Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
-  Statement expired{db, "SELECT id FROM jobs WHERE state = 'queued' AND expires_at IS NOT NULL "
+  Statement expired{db, "SELECT job_id FROM queue WHERE expires_at IS NOT NULL "
                         "AND expires_at <= ?1 ORDER BY expires_at LIMIT 100"};
   Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
-  Statement next_expiry{db, "SELECT min(expires_at) FROM jobs WHERE state = 'queued' "
-                            "AND expires_at IS NOT NULL"};
+  Statement next_expiry{db, "SELECT min(expires_at) FROM queue WHERE expires_at IS NOT NULL"};
   Statement waiting{db, "SELECT count(*) FROM (SELECT timed, due FROM queue WHERE app = ?1 "
                         "LIMIT ?3) WHERE timed = 0 OR due < ?2"};
   Statement identity{db, "SELECT file_token, coalesce(script_name, ''), CAST(script AS BLOB) "
@@ -163,10 +170,9 @@ struct JobQueue::Impl {
   Statement count{db, "SELECT jobs FROM job_counts WHERE state = ?1"};
   Statement unfinished{db, "SELECT " + std::string(row_columns) +
                                ", id, app, timeout_s, file_token, coalesce(script_name, ''), "
-                               "CAST(script AS BLOB) FROM jobs INDEXED BY jobs_busy "
-                               "WHERE state IN ('submitting', 'running') ORDER BY id"};
-  Statement unfinished_ids{db, "SELECT id FROM jobs INDEXED BY jobs_busy "
-                               "WHERE state IN ('submitting', 'running') ORDER BY id"};
+                               "CAST(script AS BLOB)" +
+                               of_unfinished};
+  Statement unfinished_ids{db, "SELECT id" + std::string(of_unfinished)};
   Statement park{db, "UPDATE queue SET lane = 'parked' WHERE job_id = ?1 AND lane = 'ready' "
                      "AND EXISTS (SELECT 1 FROM queue q WHERE q.app = queue.app "
                      "AND q.file_token = queue.file_token AND q.lane = 'ready' "
@@ -174,14 +180,15 @@ struct JobQueue::Impl {
   Statement postpone{db, "UPDATE queue SET lane = 'future' WHERE job_id = ?1 AND lane = 'ready'"};
   Statement promote{db, "UPDATE queue SET lane = 'ready' WHERE job_id IN (SELECT job_id FROM queue "
                         "WHERE lane = 'future' AND due <= ?1 ORDER BY due LIMIT ?2)"};
-  // Of a file whose first job has left.
-  Statement unpark{db, "UPDATE queue SET lane = 'ready' WHERE job_id = (SELECT job_id FROM queue "
-                       "WHERE app = ?1 AND file_token = ?2 AND lane = 'parked' "
-                       "ORDER BY priority, due, job_id LIMIT 1)"};
-  Statement unpark_after{db, "UPDATE queue SET lane = 'ready' WHERE job_id = (SELECT q.job_id FROM "
-                             "queue q JOIN queue o ON o.job_id = ?1 WHERE q.app = o.app AND "
-                             "q.file_token = o.file_token AND q.lane = 'parked' "
-                             "ORDER BY q.priority, q.due, q.job_id LIMIT 1)"};
+  // Of a file whose first job has left. Looked for first: an UPDATE that finds nothing costs as
+  // much as one that does.
+  Statement first_parked{db, "SELECT job_id FROM queue WHERE app = ?1 AND file_token = ?2 "
+                             "AND lane = 'parked' ORDER BY priority, due, job_id LIMIT 1"};
+  Statement first_parked_after{db, "SELECT q.job_id FROM queue q JOIN queue o ON o.job_id = ?1 "
+                                   "WHERE q.app = o.app AND q.file_token = o.file_token "
+                                   "AND q.lane = 'parked' AND q.job_id <> ?1 "
+                                   "ORDER BY q.priority, q.due, q.job_id LIMIT 1"};
+  Statement unpark{db, "UPDATE queue SET lane = 'ready' WHERE job_id = ?1"};
   Statement still_startable{db, "SELECT 1 FROM queue WHERE job_id = ?1 AND app = ?2 "
                                 "AND file_token = ?3 AND lane = 'ready' "
                                 "AND (timed = 0 OR due <= ?4)"};
@@ -212,6 +219,7 @@ struct JobQueue::Impl {
                            "rev = rev + 1 WHERE id = ?1 AND attempt = ?2"};
   Statement enqueue{db,
                     "INSERT OR REPLACE INTO queue SELECT * FROM queue_places WHERE job_id = ?1"};
+  Statement has_dependents{db, "SELECT 1 FROM queue WHERE lane = 'dependent' AND depends_on = ?1"};
   Statement release{db, "UPDATE queue SET lane = 'ready', depends_on = NULL, stuck = 0 "
                         "WHERE lane = 'dependent' AND depends_on = ?1"};
   // By the state that it has by now: a user's trigger may have queued it again.
@@ -230,6 +238,10 @@ struct JobQueue::Impl {
   void add(JobState state, std::int64_t jobs) {
     if (const auto counter = counter_of(state))
       changes[static_cast<std::size_t>(*counter)] += jobs;
+  }
+  void bring_forward(std::optional<std::int64_t> parked) {
+    if (parked)
+      unpark.run(*parked);
   }
   void write_counts();
   std::optional<ClaimedJob> claim_job(JobId job);
@@ -380,7 +392,7 @@ bool JobQueue::counts_are_right() {
 void JobQueue::set_aside(const QueueScan& scan) {
   for (const JobId id : scan.early)
     if (impl_->postpone.run(id) == 1)
-      impl_->unpark_after.run(id);
+      impl_->bring_forward(impl_->first_parked_after.integer(id));
   // The last of a file's rows first: each needs a ready one before it to be parked behind.
   for (auto id = scan.behind.rbegin(); id != scan.behind.rend(); ++id)
     impl_->park.run(*id);
@@ -408,12 +420,12 @@ std::optional<ClaimedJob> JobQueue::claim(const QueueScan::Entry& entry, WallTim
     impl_->drop_orphan.run(entry.id); // left behind by INSERT OR REPLACE, which fires no trigger
     return std::nullopt;
   }
-  impl_->unpark.run(entry.app, entry.file_token);
+  impl_->bring_forward(impl_->first_parked.integer(entry.app, entry.file_token));
   return impl_->claim_job(entry.id);
 }
 
 std::optional<ClaimedJob> JobQueue::claim(JobId job) {
-  impl_->unpark_after.run(job);
+  impl_->bring_forward(impl_->first_parked_after.integer(job));
   impl_->take_any.run(job);
   return impl_->claim_job(job);
 }
@@ -483,10 +495,12 @@ void JobQueue::Impl::follow_up(JobId job, JobState before, JobState after) {
   add(after, +1);
   if (after == JobState::queued)
     enqueue.run(job);
-  if (after == JobState::succeeded)
-    release.run(job);
-  else if (has_ended(after) || has_ended(before))
-    set_stuck.run(job);
+  if ((has_ended(after) || has_ended(before)) && has_dependents.integer(job)) {
+    if (after == JobState::succeeded)
+      release.run(job);
+    else
+      set_stuck.run(job);
+  }
 }
 
 void JobQueue::count_late(JobId job, int attempt, std::int64_t polls, std::int64_t gaps) {

@@ -192,6 +192,7 @@ SELECT id AS job_id, app, file_token, script_name, priority,
   coalesce(error, 'it is not known whether the script was started: set state to ''queued'' to run it (again) or to ''cancelled''') AS reason,
   NULL AS expected_at
 FROM jobs WHERE state = 'unconfirmed'
+  AND (state = 'submitting' OR state = 'running' OR state = 'unconfirmed')
 UNION ALL
 SELECT job_id, app, file_token, script_name, priority,
   CASE cause
@@ -257,7 +258,8 @@ FROM (
       -- The job that takes the last place of its file: with one place, the oldest one that runs.
       iif(d.max_running_per_file > 0, (
         SELECT id FROM jobs
-        WHERE file_token = q.file_token AND state IN ('submitting', 'running')
+        WHERE file_token = q.file_token AND state <> 'unconfirmed'
+          AND (state = 'submitting' OR state = 'running' OR state = 'unconfirmed')
         ORDER BY id LIMIT 1 OFFSET (SELECT max_running_per_file - 1 FROM daemon)), NULL) AS busy_id,
       -- With one place in a file, or once it is parked, it waits for those before it.
       iif(d.max_running_per_file = 1 OR q.lane = 'parked', (
@@ -370,7 +372,8 @@ CREATE TABLE queue (
   timed      INTEGER NOT NULL,     -- 1: due is a run_at, not to be started before
   lane       TEXT    NOT NULL,
   depends_on INTEGER,              -- in lane dependent: the job waited for; else NULL
-  stuck      INTEGER NOT NULL      -- 1: that job has ended otherwise, or was deleted
+  stuck      INTEGER NOT NULL,     -- 1: that job has ended otherwise, or was deleted
+  expires_at TEXT
 ) STRICT;
 
 CREATE VIEW queue_places AS
@@ -387,10 +390,18 @@ CREATE VIEW queue_places AS
                              (j.priority, coalesce(j.run_at, j.created_at), j.id))
          THEN 'parked' ELSE 'ready' END AS lane,
     iif(parent_state IS 'succeeded', NULL, depends_on) AS depends_on,
-    depends_on IS NOT NULL AND coalesce(parent_state IN ('failed', 'timed_out', 'cancelled'), 1) AS stuck
+    depends_on IS NOT NULL AND coalesce(parent_state IN ('failed', 'timed_out', 'cancelled'), 1) AS stuck,
+    expires_at
   FROM (SELECT *, (SELECT p.state FROM jobs AS p WHERE p.id = c.depends_on) AS parent_state
-        FROM (SELECT id, app, file_token, priority, run_at, created_at, depends_on, state FROM jobs) AS c) AS j
+        FROM (SELECT id, app, file_token, priority, run_at, expires_at, created_at, depends_on, state FROM jobs) AS c) AS j
   WHERE state = 'queued';
+
+CREATE VIEW job_changes AS
+  -- A user's change of a job; nothing is ever in it. The trigger jobs_changed, which the daemon's own
+  -- changes pass as well, stays small because the work is done behind this name.
+  SELECT id, id AS old_id, state, state AS old_state, depends_on, depends_on AS old_depends_on,
+    finished_at, app AS old_app, file_token AS old_file, 1 AS moved
+  FROM jobs WHERE 0;
 
 CREATE TABLE job_counts (
   -- How many jobs are queued, running (or being started) and unconfirmed; counting millions of rows
@@ -430,13 +441,13 @@ CREATE TABLE retention (
 
 CREATE UNIQUE INDEX jobs_unique_key ON jobs(unique_key)
   WHERE unique_key IS NOT NULL AND state IN ('queued', 'submitting', 'running', 'unconfirmed');
-CREATE INDEX jobs_expiring ON jobs(expires_at) WHERE state = 'queued' AND expires_at IS NOT NULL;
-CREATE INDEX jobs_busy ON jobs(file_token, id) WHERE state IN ('submitting', 'running')
-  /* what a start takes up again, and which job keeps a file busy */;
-CREATE INDEX jobs_unconfirmed ON jobs(id) WHERE state = 'unconfirmed';
+CREATE INDEX jobs_open ON jobs(file_token, id)
+  WHERE state = 'submitting' OR state = 'running' OR state = 'unconfirmed'
+  /* what a start takes up again, which job keeps a file busy, and what is to be decided; the condition
+     is to be repeated to the letter by who wants to use it */;
 CREATE INDEX jobs_ended ON jobs(finished_at) WHERE finished_at IS NOT NULL
   /* for retention: oldest first; a job joins once, when it ends */;
-CREATE INDEX jobs_depending ON jobs(depends_on) WHERE depends_on IS NOT NULL AND finished_at IS NULL
+CREATE INDEX jobs_depending ON jobs(depends_on) WHERE depends_on IS NOT NULL
   /* for retention: a job stays as long as one that depends on it has not ended */;
 CREATE INDEX requests_of_job ON requests(job_id, attempt);
 CREATE INDEX watches_until ON watches(until);
@@ -444,6 +455,7 @@ CREATE INDEX queue_ready ON queue(app, priority, due, job_id, timed, file_token)
 CREATE INDEX queue_file ON queue(app, file_token, lane, priority, due, job_id);
 CREATE INDEX queue_future ON queue(due) WHERE lane = 'future';
 CREATE INDEX queue_dependent ON queue(depends_on) WHERE lane = 'dependent';
+CREATE INDEX queue_expiring ON queue(expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX queue_stuck ON queue(job_id) WHERE stuck = 1;
 
 CREATE TRIGGER in_flight_keep BEFORE DELETE ON in_flight
@@ -459,62 +471,69 @@ BEGIN
   SELECT RAISE(ABORT, 'this request is on its way, its row cannot be changed');
 END;
 
-CREATE TRIGGER jobs_changed AFTER UPDATE ON jobs WHEN NEW.rev IS OLD.rev
+CREATE TRIGGER job_changes_follow INSTEAD OF INSERT ON job_changes
 BEGIN
-  -- A user's change (the daemon counts rev up, and follows up itself): what is not allowed, and what
-  -- follows from the rest.
+  -- What a user may not change, and what follows from the rest.
   SELECT CASE
-    WHEN NEW.id IS NOT OLD.id THEN RAISE(ABORT, 'the id of a job cannot change: its log lines and requests refer to it')
-    WHEN NEW.depends_on IS NOT OLD.depends_on AND NEW.depends_on IS NOT NULL
+    WHEN NEW.id IS NOT NEW.old_id THEN RAISE(ABORT, 'the id of a job cannot change: its log lines and requests refer to it')
+    WHEN NEW.depends_on IS NOT NEW.old_depends_on AND NEW.depends_on IS NOT NULL
       AND NEW.depends_on NOT IN (SELECT id FROM jobs) THEN
       RAISE(ABORT, 'depends_on must be the id of an earlier job: there is no job with this id')
-    WHEN NEW.state IS OLD.state THEN NULL
+    WHEN NEW.state IS NEW.old_state THEN NULL
     WHEN CASE NEW.state
-      WHEN 'cancelled' THEN OLD.state IN ('queued', 'submitting', 'running', 'unconfirmed')
-      WHEN 'queued' THEN OLD.state IN ('unconfirmed', 'failed', 'timed_out', 'cancelled')
-      WHEN 'submitting' THEN OLD.state = 'queued'
-      WHEN 'running' THEN OLD.state = 'submitting'
-      WHEN 'unconfirmed' THEN OLD.state = 'submitting'
-      WHEN 'succeeded' THEN OLD.state = 'running'
-      WHEN 'failed' THEN OLD.state IN ('submitting', 'running')
-      WHEN 'timed_out' THEN OLD.state IN ('submitting', 'running') END THEN NULL
-    WHEN OLD.state = 'queued' THEN RAISE(ABORT, 'this job is queued: you may set its state to cancelled, the daemon does the rest')
-    WHEN OLD.state = 'submitting' THEN RAISE(ABORT, 'this job is submitting, its start is on its way: you may set its state to cancelled, the daemon does the rest')
-    WHEN OLD.state = 'running' THEN RAISE(ABORT, 'this job is running: you may set its state to cancelled, the daemon does the rest')
-    WHEN OLD.state = 'unconfirmed' THEN RAISE(ABORT, 'this job is unconfirmed: you may set its state to queued to run it (again), or to cancelled')
-    WHEN OLD.state = 'succeeded' THEN RAISE(ABORT, 'this job is succeeded, it has ended, and its state cannot change: INSERT a new job to run the script again')
-    WHEN OLD.state = 'failed' THEN RAISE(ABORT, 'this job is failed, it has ended: you may set its state to queued to run it again')
-    WHEN OLD.state = 'timed_out' THEN RAISE(ABORT, 'this job is timed_out, it has ended: you may set its state to queued to run it again')
-    WHEN OLD.state = 'cancelled' THEN RAISE(ABORT, 'this job is cancelled, it has ended: you may set its state to queued to run it again')
+      WHEN 'cancelled' THEN NEW.old_state IN ('queued', 'submitting', 'running', 'unconfirmed')
+      WHEN 'queued' THEN NEW.old_state IN ('unconfirmed', 'failed', 'timed_out', 'cancelled')
+      WHEN 'submitting' THEN NEW.old_state = 'queued'
+      WHEN 'running' THEN NEW.old_state = 'submitting'
+      WHEN 'unconfirmed' THEN NEW.old_state = 'submitting'
+      WHEN 'succeeded' THEN NEW.old_state = 'running'
+      WHEN 'failed' THEN NEW.old_state IN ('submitting', 'running')
+      WHEN 'timed_out' THEN NEW.old_state IN ('submitting', 'running') END THEN NULL
+    WHEN NEW.old_state = 'queued' THEN RAISE(ABORT, 'this job is queued: you may set its state to cancelled, the daemon does the rest')
+    WHEN NEW.old_state = 'submitting' THEN RAISE(ABORT, 'this job is submitting, its start is on its way: you may set its state to cancelled, the daemon does the rest')
+    WHEN NEW.old_state = 'running' THEN RAISE(ABORT, 'this job is running: you may set its state to cancelled, the daemon does the rest')
+    WHEN NEW.old_state = 'unconfirmed' THEN RAISE(ABORT, 'this job is unconfirmed: you may set its state to queued to run it (again), or to cancelled')
+    WHEN NEW.old_state = 'succeeded' THEN RAISE(ABORT, 'this job is succeeded, it has ended, and its state cannot change: INSERT a new job to run the script again')
+    WHEN NEW.old_state = 'failed' THEN RAISE(ABORT, 'this job is failed, it has ended: you may set its state to queued to run it again')
+    WHEN NEW.old_state = 'timed_out' THEN RAISE(ABORT, 'this job is timed_out, it has ended: you may set its state to queued to run it again')
+    WHEN NEW.old_state = 'cancelled' THEN RAISE(ABORT, 'this job is cancelled, it has ended: you may set its state to queued to run it again')
     ELSE RAISE(ABORT, 'this job is in a state that does not exist: delete it')
   END;
 
   -- Its place in the queue; the next one of its file may come forward.
-  DELETE FROM queue WHERE job_id = NEW.id
-    AND (NEW.state, NEW.app, NEW.file_token, NEW.priority, NEW.run_at, NEW.depends_on) IS NOT
-        (OLD.state, OLD.app, OLD.file_token, OLD.priority, OLD.run_at, OLD.depends_on);
+  DELETE FROM queue WHERE job_id = NEW.id AND NEW.moved;
   INSERT INTO queue SELECT * FROM queue_places WHERE job_id = NEW.id
     AND NOT EXISTS (SELECT 1 FROM queue WHERE job_id = NEW.id);
   UPDATE queue SET lane = 'ready' WHERE job_id = (
-    SELECT job_id FROM queue WHERE app = OLD.app AND file_token = OLD.file_token AND lane = 'parked'
+    SELECT job_id FROM queue WHERE app = NEW.old_app AND file_token = NEW.old_file AND lane = 'parked'
     ORDER BY priority, due, job_id LIMIT 1);
 
   -- Run again: the last attempt's traces leave the job; its log lines and requests stay.
   UPDATE jobs SET task_id = NULL, remote_status = NULL, result = NULL, polls = 0, log_gaps = 0,
                   submitted_at = NULL, reported_at = NULL, finished_at = NULL, padding = zeroblob(256)
-  WHERE id = NEW.id AND NEW.state = 'queued' AND OLD.state <> 'queued';
+  WHERE id = NEW.id AND NEW.state = 'queued' AND NEW.old_state <> 'queued';
   UPDATE jobs SET finished_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
-  WHERE id = NEW.id AND NEW.state = 'cancelled' AND OLD.state <> 'cancelled' AND NEW.finished_at IS NULL;
+  WHERE id = NEW.id AND NEW.state = 'cancelled' AND NEW.old_state <> 'cancelled' AND NEW.finished_at IS NULL;
 
   -- Those that wait for it, and the counters.
   UPDATE queue SET stuck = NEW.state IN ('failed', 'timed_out', 'cancelled')
-  WHERE lane = 'dependent' AND depends_on = NEW.id AND NEW.state <> OLD.state;
+  WHERE lane = 'dependent' AND depends_on = NEW.id AND NEW.state <> NEW.old_state;
   UPDATE queue SET lane = 'ready', depends_on = NULL
   WHERE lane = 'dependent' AND depends_on = NEW.id AND NEW.state = 'succeeded';
   UPDATE job_counts
   SET jobs = jobs + (state = iif(NEW.state = 'submitting', 'running', NEW.state))
-                  - (state = iif(OLD.state = 'submitting', 'running', OLD.state))
-  WHERE NEW.state <> OLD.state;
+                  - (state = iif(NEW.old_state = 'submitting', 'running', NEW.old_state))
+  WHERE NEW.state <> NEW.old_state;
+END;
+
+CREATE TRIGGER jobs_changed AFTER UPDATE ON jobs WHEN NEW.rev IS OLD.rev
+BEGIN
+  -- A user's change: the daemon counts rev up, and follows up itself.
+  INSERT INTO job_changes VALUES (NEW.id, OLD.id, NEW.state, OLD.state, NEW.depends_on, OLD.depends_on,
+    NEW.finished_at, OLD.app, OLD.file_token,
+    (NEW.state, NEW.app, NEW.file_token, NEW.priority, NEW.run_at, NEW.expires_at, NEW.depends_on)
+    IS NOT
+    (OLD.state, OLD.app, OLD.file_token, OLD.priority, OLD.run_at, OLD.expires_at, OLD.depends_on));
 END;
 
 CREATE TRIGGER jobs_delete BEFORE DELETE ON jobs

@@ -207,8 +207,7 @@ TEST_CASE_FIXTURE(Fixture,
   // The ten rows come from queue in its own order, without a sort of all.
   for (const std::string& step : plan("SELECT * FROM waiting LIMIT 10")) {
     CHECK_MESSAGE(!contains(step, "TEMP B-TREE"), step);
-    CHECK_MESSAGE((!step.starts_with("SCAN j") || contains(step, "USING INDEX jobs_unconfirmed")),
-                  step);
+    CHECK_MESSAGE((!step.starts_with("SCAN j") || contains(step, "USING INDEX jobs_open")), step);
     CHECK_MESSAGE((!step.starts_with("SCAN f") && !step.starts_with("SCAN queue")), step);
   }
 }
