@@ -57,7 +57,7 @@ HttpRequest ServiceUnderTest::ask_request(const TaskId& task) const {
 ReplyOutcome ServiceUnderTest::judged(Endpoint endpoint, Delivery delivery) const {
   InFlight request;
   request.id = RequestId{last_request_};
-  request.endpoint = endpoint;
+  request.intent.endpoint = endpoint;
   request.token = token;
   return judge(std::move(request), std::move(delivery));
 }

@@ -125,7 +125,7 @@ public:
   std::string token = "sandbox-token"; ///< the one that is sent; at first the right one
 
 private:
-  std::int64_t last_request_ = 0;
+  std::uint64_t last_request_ = 0;
 };
 
 /// `started`, `put back`, `failed`, `unconfirmed`, `report`, `end`, or `no report`.

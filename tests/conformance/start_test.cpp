@@ -17,9 +17,9 @@ TEST_CASE_TEMPLATE("a started script has a task id, wherever the reply has it", 
       Service service(setup);
       const ReplyOutcome judgement = service.start(writing(1));
       CHECK(word(judgement) == "started");
-      CHECK(judgement.end.outcome == "accepted");
+      CHECK(judgement.end.outcome == RequestOutcome::accepted);
       CHECK(judgement.end.http_status == 200);
-      CHECK(judgement.sent);
+      CHECK(judgement.end.sent());
       REQUIRE(std::holds_alternative<Started>(judgement.meaning));
       CHECK(word(service.ask(std::get<Started>(judgement.meaning).task)) != "no report");
       CHECK(service.seen().submits == 1);

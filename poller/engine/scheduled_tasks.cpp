@@ -1,0 +1,61 @@
+#include "poller/engine/scheduled_tasks.h"
+
+#include "poller/engine/app_state.h"
+
+#include <utility>
+
+namespace kdq {
+
+AppSchedule* ScheduledTasks::schedule_of(const Task& task) {
+  const auto found = apps_.find(task.app);
+  return found == apps_.end() ? nullptr : &found->second.schedule;
+}
+
+Task& ScheduledTasks::add(Task task) {
+  remove(task.id); // of an attempt that was cancelled a moment ago
+  return tasks_.add(std::move(task));
+}
+
+void ScheduledTasks::follow(const Task& task, Moment now) {
+  if (AppSchedule* schedule = schedule_of(task))
+    schedule->submitted(task);
+  if (const auto found = watches_.find(task.id); found != watches_.end())
+    watch(task.id, found->second, now);
+}
+
+void ScheduledTasks::postpone(const Task& task, SteadyTime at) {
+  if (AppSchedule* schedule = schedule_of(task))
+    schedule->postponed(task.id, at);
+}
+
+void ScheduledTasks::found_running(const Task& task, SteadyTime asked_at) {
+  if (AppSchedule* schedule = schedule_of(task))
+    schedule->found_running(task.id, asked_at);
+}
+
+void ScheduledTasks::remove(JobId id) {
+  const Task* task = tasks_.find(id);
+  if (!task)
+    return;
+  if (AppSchedule* schedule = schedule_of(*task))
+    schedule->dropped(id);
+  tasks_.remove(id);
+}
+
+void ScheduledTasks::set_watches(const std::vector<Watch>& watches, Moment now) {
+  for (const auto& [job, until] : watches_) // those that are there still are told again below
+    watch(job, now.wall, now);
+  watches_.clear();
+  for (const Watch& wanted : watches) {
+    watches_[wanted.job] = wanted.until;
+    watch(wanted.job, wanted.until, now);
+  }
+}
+
+void ScheduledTasks::watch(JobId job, WallTime until, Moment now) {
+  if (const Task* task = tasks_.find(job))
+    if (AppSchedule* schedule = schedule_of(*task))
+      schedule->watch(job, until, now);
+}
+
+} // namespace kdq
