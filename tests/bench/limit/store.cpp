@@ -64,7 +64,7 @@ struct LimitStore::Statements {
   Prepared begin, commit, next, claim, started, line, ended;
 };
 
-LimitStore::LimitStore(const std::filesystem::path& file, std::int64_t jobs)
+LimitStore::LimitStore(const std::filesystem::path& file, std::int64_t jobs, const Mixture& mixture)
     : database_(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
   database_.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                  "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 16777216;"
@@ -73,13 +73,16 @@ LimitStore::LimitStore(const std::filesystem::path& file, std::int64_t jobs)
                  "CREATE TABLE logs(job_id INTEGER, seq INTEGER, level TEXT, filename TEXT, "
                  "unix_time INTEGER, timestamp TEXT, args TEXT, message TEXT, "
                  "PRIMARY KEY(job_id, seq)) WITHOUT ROWID");
-  SQLite::Statement fill(
-      database_, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) "
-                 "INSERT INTO jobs(file_token, state, script) SELECT printf('%043d', i), 'queued', "
-                 "'console.log(''one''); console.log(''two''); ''result''' FROM n");
-  fill.bind(1, jobs);
-  fill.exec();
-  fill.reset();
+  SQLite::Statement fill(database_,
+                         "INSERT INTO jobs(file_token, state, script) VALUES (?1, 'queued', ?2)");
+  SQLite::Transaction transaction(database_);
+  for (std::int64_t job = 0; job < jobs; ++job) {
+    fill.bind(1, file_of(mixture, job));
+    fill.bind(2, script_of(mixture, job));
+    fill.exec();
+    fill.reset();
+  }
+  transaction.commit();
   statements_ = std::make_unique<Statements>(database_.getHandle());
 }
 
