@@ -1,4 +1,5 @@
-// The least that keeps a job durable: two tables, the SQLite rules of the product.
+// The least that keeps a job durable: the scripts, which nothing changes, two tables that do
+// change, the SQLite rules of the product.
 #pragma once
 
 #include "tests/bench/common/mixture.h"
