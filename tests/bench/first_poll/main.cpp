@@ -6,6 +6,7 @@
 #include "tests/bench/common/queue_file.h"
 #include "tests/bench/common/statistics.h"
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
