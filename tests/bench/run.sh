@@ -91,6 +91,7 @@ for round in $(seq "$rounds"); do
     measure store_verbs --jobs "$jobs"
   fi
   if wanted polls; then
+    measure limit --jobs "$jobs" # what a poll is compared with: a POST and a GET
     of poll_cost --polls "$polls"
     of poll_cost --polls 1000 --requests-per-second 100
     of first_poll --jobs "$ended"

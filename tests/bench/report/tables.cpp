@@ -164,6 +164,25 @@ std::vector<std::string> names(const std::vector<Measured>& all, const std::stri
   return found;
 }
 
+/// Beside a whole job of the least possible program, which is a POST and a GET.
+std::string poll_table(const std::vector<Measured>& all) {
+  const Measured* limit = find(all, "limit, one text, many files");
+  const std::string cost = "cpu_us_per_poll";
+  Rows rows{{"a poll without news", "polls/s", "CPU µs/poll", "of a job of the limit",
+             "bytes written/poll", "disk bytes/poll", "database grows: bytes/poll",
+             "peak memory MB"}};
+  for (const Measured& poll : all) {
+    if (!starts_with(poll, "poll_cost"))
+      continue;
+    const double job_us = limit == nullptr ? 0 : limit->values.value("cpu_us_per_job", 0.0);
+    rows.push_back({poll.name, cell(poll, "polls_per_s"), cell(poll, cost),
+                    job_us > 0 ? text(poll.values.value(cost, 0.0) / job_us) : "",
+                    cell(poll, "written_bytes_per_poll"), cell(poll, "disk_bytes_per_poll"),
+                    cell(poll, "database_growth_per_poll"), cell(poll, "peak_memory_mb")});
+  }
+  return rows.size() > 1 ? table(rows) : "";
+}
+
 } // namespace
 
 std::vector<Measured> medians(const std::vector<nlohmann::json>& lines) {
@@ -199,13 +218,7 @@ std::string tables(const std::vector<Measured>& all) {
                      {{"user_us_per_job", "user µs"},
                       {"system_us_per_job", "system µs"},
                       {"disk_bytes_per_job", "disk bytes"}}) +
-         plain_table(all, "a poll without news", names(all, "poll_cost"),
-                     {{"polls_per_s", "polls/s"},
-                      {"cpu_us_per_poll", "CPU µs/poll"},
-                      {"written_bytes_per_poll", "bytes written/poll"},
-                      {"disk_bytes_per_poll", "disk bytes/poll"},
-                      {"database_growth_per_poll", "database grows: bytes/poll"},
-                      {"peak_memory_mb", "peak memory MB"}}) +
+         poll_table(all) +
          plain_table(all, "end of a script → poll that sees it", names(all, "first_poll"),
                      {{"p50_ms", "p50 ms"},
                       {"p99_ms", "p99 ms"},
