@@ -48,10 +48,11 @@ look_at_source() {
 }
 
 look_at_folder() {
-  local folder=$1 one=$passed/${1//\//_}.cpp
-  local each_source=("$folder"/*.cpp)
-  printf '#include "%s"\n' "${each_source[@]}" > "$one"
-  look "$one" "$(command_of "${each_source[0]}")" '-clang-analyzer-*,-bugprone-suspicious-include'
+  local folder=$1 one=$passed/${1//\//_}.cpp first
+  first=$(find "$folder" -maxdepth 1 -name '*.cpp' | sort | head -n1)
+  find "$folder" -maxdepth 1 -name '*.cpp' ! -name main.cpp -printf '#include "%p"\n' | sort > "$one"
+  # -w: what shadows only what another source has is no fault.
+  look "$one" "$(command_of "$first") -w" '-clang-analyzer-*,-bugprone-suspicious-include'
 }
 
 # side_by_side FUNCTION < ARGUMENTS
