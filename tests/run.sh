@@ -6,7 +6,7 @@
 #   bash tests/run.sh --quick   what GCC builds, and clang-format
 #   bash tests/run.sh --full    the long tests under the sanitizers as well, clang's static analyzer,
 #                               and the mutation check
-# On two cores, from nothing: less than 10 minutes; --quick half of that. The steps alone: checks.sh.
+# The steps alone: checks.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
