@@ -1,4 +1,4 @@
-#include "daemon/json_reader.h"
+#include "daemon/config_value.h"
 
 #include "daemon/config.h"
 
@@ -118,13 +118,13 @@ json parse_commented_json(const std::string& text, const std::string& file) {
   }
 }
 
-std::string JsonValue::text() const {
+std::string ConfigValue::text() const {
   if (!node_.is_string())
     wrong_type("a text in quotes");
   return node_.get<std::string>();
 }
 
-std::int64_t JsonValue::integer(std::int64_t min, std::int64_t max) const {
+std::int64_t ConfigValue::integer(std::int64_t min, std::int64_t max) const {
   const std::string wanted = "a whole number " + range_in_words(min, max);
   if (!node_.is_number_integer())
     wrong_type(wanted);
@@ -139,7 +139,7 @@ std::int64_t JsonValue::integer(std::int64_t min, std::int64_t max) const {
   return value;
 }
 
-double JsonValue::number(double min, double max) const {
+double ConfigValue::number(double min, double max) const {
   const std::string wanted = "a number " + range_in_words(min, max);
   if (!node_.is_number())
     wrong_type(wanted);
@@ -149,13 +149,13 @@ double JsonValue::number(double min, double max) const {
   return value;
 }
 
-bool JsonValue::yes_or_no() const {
+bool ConfigValue::yes_or_no() const {
   if (!node_.is_boolean())
     wrong_type("true or false");
   return node_.get<bool>();
 }
 
-void JsonValue::object(const Keys& keys) const {
+void ConfigValue::object(const Keys& keys) const {
   if (!node_.is_object())
     wrong_type("an object in braces");
   for (const auto& entry : node_.items()) {
@@ -179,24 +179,24 @@ void JsonValue::object(const Keys& keys) const {
   }
 }
 
-void JsonValue::entries(
-    const std::function<void(const std::string& name, const JsonValue&)>& handler) const {
+void ConfigValue::entries(
+    const std::function<void(const std::string& name, const ConfigValue&)>& handler) const {
   if (!node_.is_object())
     wrong_type("an object in braces");
   for (const auto& entry : node_.items())
     handler(entry.key(), child(entry.key()));
 }
 
-JsonValue JsonValue::child(const std::string& key) const {
+ConfigValue ConfigValue::child(const std::string& key) const {
   const auto found = node_.find(key);
   return {found == node_.end() ? node_ : *found, file_, path_.empty() ? key : path_ + "." + key};
 }
 
-void JsonValue::fail(const std::string& sentence) const {
+void ConfigValue::fail(const std::string& sentence) const {
   throw ConfigError(file_ + ": " + (path_.empty() ? "" : path_ + ": ") + sentence);
 }
 
-void JsonValue::wrong_type(const std::string& wanted) const {
+void ConfigValue::wrong_type(const std::string& wanted) const {
   fail("must be " + wanted + ", not " + type_in_words(node_));
 }
 

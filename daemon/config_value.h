@@ -15,9 +15,9 @@ namespace kdq {
 
 /// A value of the file together with where it stands. Refers to the document and must not outlive
 /// it.
-class JsonValue {
+class ConfigValue {
 public:
-  JsonValue(const nlohmann::json& node, std::string file, std::string path)
+  ConfigValue(const nlohmann::json& node, std::string file, std::string path)
       : node_(node), file_(std::move(file)), path_(std::move(path)) {}
 
   std::string text() const;
@@ -25,19 +25,20 @@ public:
   double number(double min, double max) const;
   bool yes_or_no() const;
 
-  using Handler = std::function<void(const JsonValue&)>;
+  using Handler = std::function<void(const ConfigValue&)>;
   using Keys = std::vector<std::pair<std::string_view, Handler>>;
   /// Calls the handler of each key that is present, in the order of `keys`. A key that is not in
   /// `keys` is refused, with the nearest one as a suggestion.
   void object(const Keys& keys) const;
   /// Calls `handler` for each entry of an object whose keys are free names.
-  void entries(const std::function<void(const std::string& name, const JsonValue&)>& handler) const;
+  void
+  entries(const std::function<void(const std::string& name, const ConfigValue&)>& handler) const;
 
   /// Throws ConfigError: file, key, `sentence`.
   [[noreturn]] void fail(const std::string& sentence) const;
 
 private:
-  JsonValue child(const std::string& key) const;
+  ConfigValue child(const std::string& key) const;
   [[noreturn]] void wrong_type(const std::string& wanted) const;
 
   const nlohmann::json& node_;
