@@ -23,10 +23,10 @@ namespace kdq {
 namespace {
 
 using namespace std::chrono_literals;
-using AttemptKey = std::pair<JobId, int>;
+using AttemptKey = std::pair<std::int64_t, int>; // job and attempt
 
 AttemptKey key_of(const Intent& intent) {
-  return {intent.job, intent.attempt};
+  return {intent.job.value, intent.attempt};
 }
 
 bool is_same(const Intent& a, const Intent& b) {
@@ -150,7 +150,7 @@ void Recovery::judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
   for (const Intent& intent : intents)
     sent.insert(key_of(intent));
   for (const UnfinishedJob& job : jobs) {
-    if (job.row.state != JobState::submitting || sent.contains({job.id, job.row.attempt}))
+    if (job.row.state != JobState::submitting || sent.contains({job.id.value, job.row.attempt}))
       continue;
     Facts facts;
     database_.read([&] { facts.retry = queue_.retry_policy(job.id); });

@@ -220,11 +220,11 @@ TEST_CASE_TEMPLATE("where nobody listens nothing is sent, spent or lost", Servic
   CHECK(word(start) == "not sent");
   const ReplyOutcome put_back = service.judged(Endpoint::submit, start);
   CHECK(word(put_back) == "put back");
-  CHECK_FALSE(put_back.sent);
+  CHECK_FALSE(put_back.end.sent());
   const Delivery ask = service.exchange(service.ask_request(TaskId{"any"}));
   CHECK(word(ask) == "not sent");
   const ReplyOutcome no_report = service.judged(Endpoint::status, ask);
   CHECK(word(no_report) == "no report");
-  CHECK_FALSE(no_report.sent);
+  CHECK_FALSE(no_report.end.sent());
   CHECK(no_report.gap.empty());
 }

@@ -90,7 +90,8 @@ TEST_CASE_FIXTURE(Fixture, "a trial that fails lengthens the pause") {
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a trial that was planned and not sent does not block the app for ever") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a trial that was planned and not sent does not block the app for ever") {
   refuse(ErrorClass::pause, 60s);
   clock.advance(60s);
   breaker.begin_plan();
