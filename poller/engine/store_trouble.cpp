@@ -11,8 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 // After a write that another program's lock or a full disk prevented.
-constexpr std::chrono::milliseconds first_retry = 50ms;
-constexpr std::chrono::milliseconds longest_retry = 1s;
+constexpr std::chrono::milliseconds first_write_retry = 50ms;
+constexpr std::chrono::milliseconds longest_write_retry = 1s;
 // Nothing may be left to be written after a failure: it is forgotten then.
 constexpr std::chrono::milliseconds fades = 10s;
 
@@ -24,7 +24,7 @@ SteadyTime StoreTrouble::failed(const StoreUnavailable& error) {
   sentence_ = error.what();
   commits_at_failure_ = database_.commits();
   failed_at_ = clock_.steady();
-  return failed_at_ + backoff(first_retry, failures_++, longest_retry);
+  return failed_at_ + backoff(first_write_retry, failures_++, longest_write_retry);
 }
 
 void StoreTrouble::passed() {
