@@ -465,8 +465,16 @@ bool JobQueue::save(JobId job, const JobRow& before, const JobRow& after) {
 }
 
 bool JobQueue::save_for_later(JobId job, const JobRow& before, const JobRow& after, WallTime at) {
-  if (!impl_->write_row(job, before, after))
+  // By way of failed, as the picture of the states has it and a user's trigger may expect it.
+  JobRow failed = after;
+  failed.state = JobState::failed;
+  failed.finished_at = at;
+  JobRow queued = after;
+  queued.rev = failed.rev + 1;
+  if (!impl_->write_row(job, before, failed))
     return false;
+  if (!impl_->write_row(job, failed, queued))
+    return true; // a user's trigger has done something else with the failed job
   impl_->set_run_at.run(job, at); // the user's column: the row may become longer
   impl_->enqueue.run(job);
   return true;
