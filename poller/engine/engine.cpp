@@ -275,7 +275,7 @@ EngineStatus Engine::status() const {
   for (const auto& [name, app] : impl.apps)
     if (const std::string trouble = impl.status_writer.trouble(app, now);
         status.trouble.empty() && !trouble.empty())
-      status.trouble = "app " + name + ": " + trouble;
+      status.trouble.append("app ").append(name).append(": ").append(trouble);
   return status;
 }
 

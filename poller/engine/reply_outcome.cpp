@@ -125,7 +125,8 @@ void read(ReplyOutcome& outcome, Answered&& reply) {
 ReplyOutcome judge(InFlight request, Delivery delivery) {
   ReplyOutcome outcome;
   outcome.end.request = std::move(request);
-  std::visit([&](auto&& what) { read(outcome, std::move(what)); }, std::move(delivery));
+  std::visit([&](auto&& what) { read(outcome, std::forward<decltype(what)>(what)); },
+             std::move(delivery));
   // The raw bytes are archived as received, but an echoed access token has no place on the disk.
   std::string& body = outcome.end.body;
   const std::string& token = outcome.end.request.token;

@@ -60,6 +60,10 @@ std::string sentence(const std::optional<Wait>& starts, const std::optional<Wait
   return text;
 }
 
+std::string of_app(const std::string& name, const std::string& trouble) {
+  return "app " + name + ": " + trouble;
+}
+
 } // namespace
 
 bool same_but_for_numbers(const std::string& a, const std::string& b) {
@@ -80,12 +84,12 @@ void StatusWriter::tell_changes(Moment now) {
     std::string& told = told_[name];
     if (same_but_for_numbers(trouble, told))
       continue; // of how many tasks, until when: the tables say it as it changes
-    if (!trouble.empty() && app.breaker.needs_person())
-      events_.trouble("app " + name + ": " + trouble);
-    else if (!trouble.empty())
-      events_.waiting("app " + name + ": " + trouble);
-    else
+    if (trouble.empty())
       events_.relief("app " + name + " works again");
+    else if (app.breaker.needs_person())
+      events_.trouble(of_app(name, trouble));
+    else
+      events_.waiting(of_app(name, trouble));
     told = trouble;
   }
 }
