@@ -386,7 +386,7 @@ CREATE VIEW queue_places AS
          WHEN (SELECT max_running_per_file FROM daemon) IS 1
            AND EXISTS (SELECT 1 FROM queue AS q
                        WHERE q.app = j.app AND q.file_token = j.file_token AND q.lane = 'ready'
-                         AND (q.priority, q.due, q.job_id) <
+                         AND q.job_id <> j.id AND (q.priority, q.due, q.job_id) <
                              (j.priority, coalesce(j.run_at, j.created_at), j.id))
          THEN 'parked' ELSE 'ready' END AS lane,
     iif(parent_state IS 'succeeded', NULL, depends_on) AS depends_on,

@@ -210,6 +210,21 @@ TEST_CASE_FIXTURE(Fixture, "a job that goes back to the queue waits for its time
   database.write([&] { CHECK_FALSE(queue.save_for_later(JobId{1}, rows[1], row, later)); });
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a job whose time has passed when it goes back is not parked behind itself") {
+  user.exec("INSERT INTO daemon(one, started_at, max_running_per_file) VALUES (1, 'then', 1)");
+  user.exec("INSERT INTO jobs(file_token, script, created_at) "
+            "VALUES ('a', 'x', '2020-01-01 00:00:00')");
+  REQUIRE(claim(1));
+  REQUIRE(run(1));
+  JobRow row = rows[1];
+  row.state = JobState::queued;
+  row.rev += 1;
+  const WallTime passed = *parse_time("2020-01-01 00:00:30");
+  database.write([&] { REQUIRE(queue.save_for_later(JobId{1}, rows[1], row, passed)); });
+  CHECK(lane(1) == "ready");
+}
+
 TEST_CASE_FIXTURE(Fixture, "jobs of one file are found together where a file has many places") {
   user.exec("INSERT INTO daemon(one, started_at, max_running_per_file) VALUES (1, 'then', 0)");
   for (int i = 0; i < 5; ++i)
