@@ -489,14 +489,14 @@ BEGIN
       WHEN 'succeeded' THEN NEW.old_state = 'running'
       WHEN 'failed' THEN NEW.old_state IN ('submitting', 'running')
       WHEN 'timed_out' THEN NEW.old_state IN ('submitting', 'running') END THEN NULL
-    WHEN NEW.old_state = 'queued' THEN RAISE(ABORT, 'this job is queued: you may set its state to cancelled, the daemon does the rest')
-    WHEN NEW.old_state = 'submitting' THEN RAISE(ABORT, 'this job is submitting, its start is on its way: you may set its state to cancelled, the daemon does the rest')
-    WHEN NEW.old_state = 'running' THEN RAISE(ABORT, 'this job is running: you may set its state to cancelled, the daemon does the rest')
-    WHEN NEW.old_state = 'unconfirmed' THEN RAISE(ABORT, 'this job is unconfirmed: you may set its state to queued to run it (again), or to cancelled')
-    WHEN NEW.old_state = 'succeeded' THEN RAISE(ABORT, 'this job is succeeded, it has ended, and its state cannot change: INSERT a new job to run the script again')
-    WHEN NEW.old_state = 'failed' THEN RAISE(ABORT, 'this job is failed, it has ended: you may set its state to queued to run it again')
-    WHEN NEW.old_state = 'timed_out' THEN RAISE(ABORT, 'this job is timed_out, it has ended: you may set its state to queued to run it again')
-    WHEN NEW.old_state = 'cancelled' THEN RAISE(ABORT, 'this job is cancelled, it has ended: you may set its state to queued to run it again')
+    WHEN NEW.old_state = 'queued' THEN RAISE(ABORT, 'this job is queued and cannot become that: you may set its state to cancelled, the daemon does the rest')
+    WHEN NEW.old_state = 'submitting' THEN RAISE(ABORT, 'this job is submitting and cannot become that, its start is on its way: you may set its state to cancelled, the daemon does the rest')
+    WHEN NEW.old_state = 'running' THEN RAISE(ABORT, 'this job is running and cannot become that: you may set its state to cancelled, the daemon does the rest')
+    WHEN NEW.old_state = 'unconfirmed' THEN RAISE(ABORT, 'this job is unconfirmed and cannot become that: you may set its state to queued to run it (again), or to cancelled')
+    WHEN NEW.old_state = 'succeeded' THEN RAISE(ABORT, 'this job is succeeded and cannot become that, it has ended: INSERT a new job to run the script again')
+    WHEN NEW.old_state = 'failed' THEN RAISE(ABORT, 'this job is failed and cannot become that, it has ended: you may set its state to queued to run it again')
+    WHEN NEW.old_state = 'timed_out' THEN RAISE(ABORT, 'this job is timed_out and cannot become that, it has ended: you may set its state to queued to run it again')
+    WHEN NEW.old_state = 'cancelled' THEN RAISE(ABORT, 'this job is cancelled and cannot become that, it has ended: you may set its state to queued to run it again')
     ELSE RAISE(ABORT, 'this job is in a state that does not exist: delete it')
   END;
 
