@@ -1,4 +1,4 @@
-#include "tests/conformance/service_under_test.h"
+#include "tests/conformance/tested_service.h"
 
 #include <doctest/doctest.h>
 
