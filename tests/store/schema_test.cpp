@@ -139,7 +139,8 @@ TEST_CASE_FIXTURE(SqlFixture, "a start on its way does not go back to the queue 
 
 TEST_CASE_FIXTURE(SqlFixture, "a word that is no state is refused") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
-  CHECK(contains(user.attempt("UPDATE jobs SET state = 'done'"), "this job is queued and cannot become that: you may"));
+  CHECK(contains(user.attempt("UPDATE jobs SET state = 'done'"),
+                 "this job is queued and cannot become that: you may"));
   CHECK(contains(user.attempt("UPDATE jobs SET state = NULL"), "NOT NULL constraint"));
 }
 
