@@ -101,7 +101,7 @@ TEST_CASE("padding leaves the row as long as a new one, whatever is in it") {
   const int bytes = bytes_of(JobRow{});
   for (std::int64_t number : {1LL, 2LL, 127LL, 128LL, 32767LL, 32768LL, 8388607LL, 8388608LL,
                               2147483647LL, 2147483648LL, 140737488355327LL, 140737488355328LL})
-    for (std::size_t text : {0, 1, 56, 57, 58, 59, 100, 150}) {
+    for (std::size_t text : {0UL, 1UL, 56UL, 57UL, 58UL, 59UL, 100UL, 150UL}) {
       JobRow row;
       row.state = JobState::succeeded;
       row.attempt = 3;
