@@ -88,7 +88,7 @@ std::optional<Counter> counter_of(JobState state) {
   }
 }
 
-bool has_ended(JobState state) {
+bool is_end(JobState state) {
   return !counter_of(state).has_value();
 }
 
@@ -503,7 +503,7 @@ void JobQueue::Impl::follow_up(JobId job, JobState before, JobState after) {
   add(after, +1);
   if (after == JobState::queued)
     enqueue.run(job);
-  if ((has_ended(after) || has_ended(before)) && has_dependents.integer(job)) {
+  if ((is_end(after) || is_end(before)) && has_dependents.integer(job)) {
     if (after == JobState::succeeded)
       release.run(job);
     else
