@@ -1,7 +1,7 @@
 #include "daemon/config.h"
 
 #include "daemon/base_url.h"
-#include "daemon/json_reader.h"
+#include "daemon/config_value.h"
 #include "poller/quota/quota_calendar.h"
 
 #include <algorithm>
@@ -132,8 +132,8 @@ std::string checked_timezone(const std::string& name, const Complain& complain) 
   return name;
 }
 
-void read_retention(const JsonValue& value, RetentionSettings& retention) {
-  const auto read_max_bytes = [&](const JsonValue& v) {
+void read_retention(const ConfigValue& value, RetentionSettings& retention) {
+  const auto read_max_bytes = [&](const ConfigValue& v) {
     retention.max_bytes = v.integer(0, std::numeric_limits<std::int64_t>::max());
     if (retention.max_bytes > 0 && retention.max_bytes < max_bytes_min)
       v.fail("must be 0 (no limit) or at least " + std::to_string(max_bytes_min) + " (1 MiB)");
@@ -145,17 +145,17 @@ void read_retention(const JsonValue& value, RetentionSettings& retention) {
   });
 }
 
-void read_app(const JsonValue& value, const Folders& folders, AppDraft& app) {
+void read_app(const ConfigValue& value, const Folders& folders, AppDraft& app) {
   AppSettings& s = app.settings;
-  const auto complain = [](const JsonValue& v) {
+  const auto complain = [](const ConfigValue& v) {
     return [&v](const std::string& sentence) { v.fail(sentence); };
   };
-  const auto read_quota = [&](const JsonValue& quota) {
+  const auto read_quota = [&](const ConfigValue& quota) {
     quota.object({
         {"submit",
-         [&](const JsonValue& v) { app.submit_quota = v.integer(fewest_starts, quota_max); }},
+         [&](const ConfigValue& v) { app.submit_quota = v.integer(fewest_starts, quota_max); }},
         {"status",
-         [&](const JsonValue& v) { app.status_quota = v.integer(fewest_polls, quota_max); }},
+         [&](const ConfigValue& v) { app.status_quota = v.integer(fewest_polls, quota_max); }},
     });
   };
   value.object({
@@ -177,7 +177,7 @@ void read_app(const JsonValue& value, const Folders& folders, AppDraft& app) {
   });
 }
 
-void check_app_name(const std::string& name, const JsonValue& value) {
+void check_app_name(const std::string& name, const ConfigValue& value) {
   const auto allowed = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
   };
@@ -200,24 +200,24 @@ Config read_file(const fs::path& file, const Folders& folders, Drafts& apps) {
   Config config;
   EngineSettings& engine = config.engine;
   const auto document = parse_commented_json(read_whole(file), file.string());
-  const auto read_apps = [&](const JsonValue& value) {
-    value.entries([&](const std::string& name, const JsonValue& app) {
+  const auto read_apps = [&](const ConfigValue& value) {
+    value.entries([&](const std::string& name, const ConfigValue& app) {
       check_app_name(name, app);
       read_app(app, folders, apps[name]);
     });
   };
-  const auto read_log_level = [&](const JsonValue& v) {
+  const auto read_log_level = [&](const ConfigValue& v) {
     const auto level = parse_log_level(v.text());
     if (!level)
-      v.fail("must be trace, debug, info, warn or error, not \"" + v.text() + "\"");
+      v.fail("must be debug, info, warn or error, not \"" + v.text() + "\"");
     config.log_level = *level;
   };
-  const auto read_database = [&](const JsonValue& v) {
+  const auto read_database = [&](const ConfigValue& v) {
     config.database =
         checked_path(v.text(), folders.base, [&](auto& sentence) { v.fail(sentence); });
   };
   const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
-  JsonValue(document, file.string(), "")
+  ConfigValue(document, file.string(), "")
       .object({
           {"database", read_database},
           {"log_level", read_log_level},

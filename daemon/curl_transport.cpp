@@ -1,6 +1,6 @@
 #include "daemon/curl_transport.h"
 
-#include "daemon/base_url.h"
+#include "daemon/url.h"
 #include "daemon/version.h"
 #include "daemon/wait_set.h"
 #include "poller/api/kdocs_api.h"
@@ -36,8 +36,6 @@ struct Freer {
 using Easy = std::unique_ptr<CURL, Freer<curl_easy_cleanup>>;
 using Multi = std::unique_ptr<CURLM, Freer<curl_multi_cleanup>>;
 using Headers = std::unique_ptr<curl_slist, Freer<curl_slist_free_all>>;
-using ParsedUrl = std::unique_ptr<CURLU, Freer<curl_url_cleanup>>;
-using CurlText = std::unique_ptr<char, Freer<curl_free>>;
 
 /// libcurl counts these, so several transports may exist.
 class CurlLibrary {
@@ -74,52 +72,27 @@ Headers header_list(const std::vector<std::string>& lines) {
   return list;
 }
 
-/// Whether a URL's host is loopback; throws std::runtime_error for what may not be sent at all.
-bool goes_to_loopback(const std::string& url) {
-  const ParsedUrl parsed(curl_url());
-  char* scheme = nullptr;
-  char* host = nullptr;
-  if (!parsed ||
-      curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_PATH_AS_IS) != CURLUE_OK)
-    throw std::runtime_error("the address cannot be read");
-  const bool has_scheme = curl_url_get(parsed.get(), CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
-  const CurlText scheme_text(scheme);
-  const bool has_host = curl_url_get(parsed.get(), CURLUPART_HOST, &host, 0) == CURLUE_OK;
-  const CurlText host_text(host);
-  if (!has_scheme || !has_host)
-    throw std::runtime_error("the address cannot be read");
-  const bool loopback = is_loopback(host_text.get());
-  const std::string_view word = scheme_text.get();
-  if (word != "https" && !(word == "http" && loopback))
-    throw std::runtime_error("plain http is allowed to loopback addresses only");
-  return loopback;
-}
-
-/// Scheme and authority of a URL up to and with the `/` after them; empty for other forms, in which
-/// what follows might change the host (`http:///host`) or the error_class.
-std::string_view base_of(std::string_view url) {
-  const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
-  const std::size_t end = url.find_first_of("/?#\\", scheme);
-  if (scheme == 0 || end == url.npos || end == scheme || url[end] != '/')
-    return {};
-  return url.substr(0, end + 1);
-}
-
-/// goes_to_loopback() that remembers the last base: nearly all requests go to one server.
+/// Whether a URL's host is loopback. Remembers the last origin: nearly all requests go to one
+/// server.
 class LoopbackRule {
 public:
+  /// Throws std::runtime_error for what may not be sent at all.
   bool operator()(const std::string& url) {
-    const std::string_view base = base_of(url);
-    if (!base.empty() && base == base_)
+    if (!origin_.empty() && url.starts_with(origin_))
       return loopback_;
-    const bool loopback = goes_to_loopback(url);
-    base_ = base;
-    loopback_ = loopback;
-    return loopback;
+    const auto parsed = parse_url(url);
+    const auto* read = std::get_if<Url>(&parsed);
+    if (read == nullptr)
+      throw std::runtime_error("the address cannot be read");
+    if (!may_carry_token(*read))
+      throw std::runtime_error("plain http is allowed to loopback addresses only");
+    origin_ = origin(*read);
+    loopback_ = is_loopback(read->host);
+    return loopback_;
   }
 
 private:
-  std::string base_;
+  std::string origin_;
   bool loopback_ = false;
 };
 

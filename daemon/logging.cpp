@@ -22,7 +22,6 @@ struct LevelName {
   spdlog::level::level_enum spd;
 };
 constexpr std::array levels{
-    LevelName{LogLevel::trace, "trace", spdlog::level::trace},
     LevelName{LogLevel::debug, "debug", spdlog::level::debug},
     LevelName{LogLevel::info, "info", spdlog::level::info},
     LevelName{LogLevel::warn, "warn", spdlog::level::warn},
@@ -62,8 +61,8 @@ std::unique_ptr<spdlog::formatter> formatter_for(LogStyle style) {
   return formatter;
 }
 
-/// Hands its lines to the stream together, when it is flushed: the library's own sinks make a
-/// system call for each.
+/// Collects lines and writes them together when it is flushed. The library's own sinks make a
+/// system call for each line.
 class StreamSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
   explicit StreamSink(std::FILE* stream) : stream_(stream) {}
@@ -80,7 +79,7 @@ private:
     lines_.clear();
   }
 
-  static constexpr std::size_t most_bytes = 16 * 1024;
+  static constexpr std::size_t most_bytes = std::size_t{16} * 1024;
   std::FILE* stream_;
   spdlog::memory_buf_t lines_; ///< not written yet
 };

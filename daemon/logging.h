@@ -15,7 +15,7 @@ class logger;
 
 namespace kdq {
 
-enum class LogLevel { trace, debug, info, warn, error };
+enum class LogLevel { debug, info, warn, error };
 std::optional<LogLevel> parse_log_level(std::string_view name);
 
 enum class LogStyle {

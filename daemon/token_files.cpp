@@ -1,5 +1,6 @@
 #include "daemon/token_files.h"
 
+#include "store/base/file_io.h"
 #include "store/base/unique_fd.h"
 
 #include <fcntl.h>
@@ -44,21 +45,13 @@ std::optional<std::string> access_problem(const struct stat& info, bool credenti
   return std::nullopt;
 }
 
-/// Up to one byte more than a token may have; nothing on a read error.
+/// What the file holds, cut off where it is certainly too long; nothing on a read error.
 std::optional<std::string> read_bounded(int fd) {
   std::string text(max_token_bytes + 64, '\0'); // room for line ends
-  std::size_t used = 0;
-  while (used < text.size()) {
-    const ssize_t got = ::read(fd, text.data() + used, text.size() - used);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return std::nullopt;
-    if (got == 0)
-      break;
-    used += static_cast<std::size_t>(got);
-  }
-  text.resize(used);
+  const auto used = read_up_to(fd, text);
+  if (!used)
+    return std::nullopt;
+  text.resize(*used);
   return text;
 }
 
@@ -71,8 +64,7 @@ std::optional<std::string> token_text_problem(const std::string& token) {
   const auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
   if (!std::all_of(token.begin(), token.end(), visible))
     return "holds spaces, control characters, several lines or characters outside of ASCII; it "
-           "must "
-           "hold the access token on one line and nothing else";
+           "must hold the access token on one line and nothing else";
   return std::nullopt;
 }
 

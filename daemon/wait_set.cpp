@@ -37,19 +37,19 @@ void WaitSet::watch(int fd) {
 }
 
 int WaitSet::open_socket(int domain, int type, int protocol) noexcept {
-  const int fd = ::socket(domain, type | SOCK_CLOEXEC, protocol);
-  if (fd < 0)
+  UniqueFd socket(::socket(domain, type | SOCK_CLOEXEC, protocol));
+  if (!socket)
     return -1;
   try {
     Entry fresh; // the kernel has dropped what had this number before
     fresh.own = true;
-    entry(fd) = fresh;
+    entry(socket.get()) = fresh;
   } catch (const std::bad_alloc&) {
-    ::close(fd);
+    socket = UniqueFd();
     errno = ENOMEM;
     return -1;
   }
-  return fd;
+  return socket.release();
 }
 
 int WaitSet::close_socket(int fd) noexcept {

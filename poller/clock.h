@@ -12,6 +12,8 @@ public:
   virtual WallTime wall() const = 0;
   /// Monotonic time: when to wake, how long something has taken.
   virtual SteadyTime steady() const = 0;
+
+  Moment now() const { return {wall(), steady()}; }
 };
 
 } // namespace kdq

@@ -1,6 +1,6 @@
 #include "store/database.h"
 
-#include "store/migrate.h"
+#include "store/schema.h"
 #include "store/statement.h"
 
 #include <SQLiteCpp/Database.h>
@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -192,6 +193,11 @@ struct Database::Impl {
   std::unique_ptr<Statement> commit;
   std::optional<std::int64_t> seen_version;
   std::function<void()> yield_to_writers = [] {};
+  struct Part {
+    std::function<void()> last;
+    std::function<void()> undone;
+  };
+  std::map<const void*, Part> parts; ///< by owner
   int checks_left = 0;
   bool undurable = false;    ///< something was committed since the last sync
   std::uint64_t commits = 0; ///< of ours that changed something
@@ -234,7 +240,7 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   if (db.execAndGet("PRAGMA journal_mode = WAL").getString() != "wal")
     throw StoreBroken(file.string() + " cannot be put into WAL mode: another program has it open "
                                       "in another journal mode; close that program");
-  db.exec("PRAGMA foreign_keys = OFF");
+  db.exec("PRAGMA foreign_keys = ON");
   // NORMAL and an explicit durable(): the disk works while nobody waits for the lock.
   db.exec("PRAGMA synchronous = NORMAL;"
           "PRAGMA journal_size_limit = 16777216;"
@@ -242,14 +248,10 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           // Freed pages are not overwritten: a long script would keep the lock five times as long.
           "PRAGMA secure_delete = FAST;"
           "PRAGMA mmap_size = 0;");
-  migrate(db, file.string());
-  // Not earlier: a migration may change the text of the schema.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  // Not earlier: with it, a migration that builds a table anew would delete the rows of a user's
-  // own table that refer to it.
-  db.exec("PRAGMA foreign_keys = ON");
+  require_schema(db, file.string());
   check_if_suspect();
-  // Not earlier: a migration and a check may take their time.
+  // Not earlier: a check may take its time.
   sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
   checks_left = checks_per_transaction;
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
@@ -317,11 +319,15 @@ bool Database::Impl::try_write(const std::function<void()>& change) {
     yield_to_writers();
     begin->run();
     change();
+    for (auto& [owner, part] : parts)
+      part.last();
     commit->run();
     undurable = true;
     return true;
   } catch (...) {
     roll_back();
+    for (auto& [owner, part] : parts)
+      part.undone();
     try {
       throw;
     } catch (const SQLite::Exception& error) {
@@ -341,6 +347,14 @@ void Database::write(const std::function<void()>& change) {
 
 void Database::before_write(std::function<void()> yield_to_writers) {
   impl_->yield_to_writers = std::move(yield_to_writers);
+}
+
+void Database::at_commit(const void* owner, std::function<void()> last,
+                         std::function<void()> undone) {
+  if (last)
+    impl_->parts.insert_or_assign(owner, Impl::Part{std::move(last), std::move(undone)});
+  else
+    impl_->parts.erase(owner);
 }
 
 void Database::read(const std::function<void()>& look) {

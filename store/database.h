@@ -53,6 +53,11 @@ public:
   /// Called before each transaction of write(): the place to let others go first.
   void before_write(std::function<void()> yield_to_writers);
 
+  /// For the classes of store/: `last` runs in each transaction of write() as the last thing before
+  /// its commit, `undone` after one that was not committed. One pair an owner; null functions
+  /// remove it.
+  void at_commit(const void* owner, std::function<void()> last, std::function<void()> undone);
+
   /// Runs `look` on one state of the database, with the errors of write().
   void read(const std::function<void()>& look);
 

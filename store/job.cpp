@@ -27,6 +27,15 @@ std::string_view to_text(JobState state) {
   return "";
 }
 
+std::optional<JobState> job_state(std::string_view text) {
+  using enum JobState;
+  for (const JobState state :
+       {queued, submitting, running, unconfirmed, succeeded, failed, timed_out, cancelled})
+    if (to_text(state) == text)
+      return state;
+  return std::nullopt;
+}
+
 std::string_view to_text(Endpoint endpoint) {
   return endpoint == Endpoint::submit ? "submit" : "status";
 }

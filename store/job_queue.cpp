@@ -1,89 +1,178 @@
 #include "store/job_queue.h"
 
 #include "store/database.h"
-#include "store/same_size_update.h"
 #include "store/script_digest.h"
 #include "store/statement.h"
 
+#include <algorithm>
+#include <array>
 #include <unordered_map>
 
 namespace kdq {
 namespace {
 
-using enum Assignment::Kind;
-
 // Bounds of one look, so that no transaction or tick grows with the queue.
 constexpr std::size_t max_moved_rows = 100;
-// on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
-constexpr std::int64_t max_unconfirmed_retries = 3;
-
-/// As long as each of the times that are stored.
-constexpr std::string_view a_time = "YYYY-MM-DD HH:MM:SS.SSS";
 
 /// What a row of job_counts should say.
 constexpr char counted[] = "CASE state "
                            "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
-                           "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_busy "
-                           "                     WHERE state IN ('submitting', 'running')) "
-                           "ELSE (SELECT count(*) FROM jobs WHERE state = 'unconfirmed') END";
+                           "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_open "
+                           "  WHERE (state = 'submitting' OR state = 'running' OR state = "
+                           "'unconfirmed') AND state <> 'unconfirmed') "
+                           "ELSE (SELECT count(*) FROM jobs INDEXED BY jobs_open "
+                           "  WHERE (state = 'submitting' OR state = 'running' OR state = "
+                           "'unconfirmed') AND state = 'unconfirmed') END";
+
+/// For what is being started or runs, by index.
+constexpr char of_unfinished[] = " FROM jobs INDEXED BY jobs_open WHERE (state = 'submitting' OR "
+                                 "state = 'running' OR state = 'unconfirmed') "
+                                 "AND state <> 'unconfirmed' ORDER BY id";
+
+/// The columns of JobRow, as read_row() wants them.
+constexpr char row_columns[] = "state, attempt, task_id, remote_status, result, error, polls, "
+                               "log_gaps, submitted_at, reported_at, finished_at, rev";
+constexpr int row_column_count = 12;
 
 std::string digest_of(const SQLite::Column& script) {
   return script_digest(
       {static_cast<const char*>(script.getBlob()), static_cast<std::size_t>(script.getBytes())});
 }
 
-RunningTask read_running(SQLite::Statement& row) {
-  RunningTask task;
-  task.id = JobId{row.getColumn(0).getInt64()};
-  task.attempt = row.getColumn(1).getInt();
-  task.app = row.getColumn(2).getString();
-  task.script.file_token = row.getColumn(3).getString();
-  task.task = TaskId{row.getColumn(4).getString()};
-  task.submitted_at = parse_time(row.getColumn(5).getString()).value_or(WallTime{});
-  if (!row.getColumn(6).isNull())
-    task.timeout = std::chrono::seconds(row.getColumn(6).getInt64());
-  if (!row.getColumn(7).isNull())
-    task.last_poll_at = parse_time(row.getColumn(7).getString());
-  task.script.name = row.getColumn(8).getString();
-  task.script.digest = digest_of(row.getColumn(9));
-  return task;
+std::optional<WallTime> read_time(const SQLite::Column& column) {
+  return column.isNull() ? std::nullopt : parse_time(column.getString());
+}
+
+JobRow read_row(SQLite::Statement& from) {
+  JobRow row;
+  row.state = job_state(from.getColumn(0).getString()).value_or(JobState::queued);
+  row.attempt = from.getColumn(1).getInt();
+  row.task_id = from.getColumn(2).getString();
+  row.remote_status = from.getColumn(3).getString();
+  row.result = from.getColumn(4).getString();
+  row.error = from.getColumn(5).getString();
+  row.polls = from.getColumn(6).getInt64();
+  row.log_gaps = from.getColumn(7).getInt64();
+  row.submitted_at = read_time(from.getColumn(8));
+  row.reported_at = read_time(from.getColumn(9));
+  row.finished_at = read_time(from.getColumn(10));
+  row.rev = from.getColumn(11).getInt64();
+  return row;
+}
+
+std::optional<std::chrono::seconds> read_timeout(const SQLite::Column& column) {
+  if (column.isNull())
+    return std::nullopt;
+  return std::chrono::seconds(column.getInt64());
+}
+
+const std::string* or_null(const std::string& text) {
+  return text.empty() ? nullptr : &text;
+}
+
+/// The counter of job_counts in which a state is counted; none: it is not.
+enum class Counter : std::size_t { queued, running, unconfirmed };
+constexpr std::array counter_names{"queued", "running", "unconfirmed"};
+
+std::optional<Counter> counter_of(JobState state) {
+  switch (state) {
+  case JobState::queued:
+    return Counter::queued;
+  case JobState::submitting:
+  case JobState::running:
+    return Counter::running;
+  case JobState::unconfirmed:
+    return Counter::unconfirmed;
+  default:
+    return std::nullopt;
+  }
+}
+
+bool is_end(JobState state) {
+  return !counter_of(state).has_value();
+}
+
+// --- the length of a row ------------------------------------------------------------------------
+
+/// What a new row takes for the columns of JobRow: 'queued', and the default of padding.
+constexpr std::int64_t row_bytes = 6 + 256 + 1;
+
+/// The bytes of a text in a record, its length in the header included as far as that varies.
+std::int64_t bytes_of(std::string_view text) {
+  constexpr std::size_t one_byte_length = 57;
+  constexpr std::size_t two_byte_length = 8185;
+  const std::size_t size = text.size();
+  return static_cast<std::int64_t>(size + (size > one_byte_length ? 1 : 0) +
+                                   (size > two_byte_length ? 1 : 0));
+}
+
+std::int64_t bytes_of(std::int64_t number) {
+  if (number == 0 || number == 1)
+    return 0;
+  std::int64_t bytes = 1;
+  for (const int width : {8, 16, 24, 32, 48}) {
+    const std::int64_t bound = std::int64_t{1} << (width - 1);
+    if (number >= -bound && number < bound)
+      return bytes;
+    bytes += width == 32 ? 2 : 1; // there is no width of five bytes, nor of seven
+  }
+  return 8;
+}
+
+std::int64_t bytes_of(const std::optional<WallTime>& time) {
+  constexpr std::string_view a_time = "YYYY-MM-DD HH:MM:SS.SSS";
+  return time ? bytes_of(a_time) : 0;
 }
 
 } // namespace
 
-struct JobQueue::Impl {
-  explicit Impl(SQLite::Database& connection) : db(connection) {}
+std::int64_t padding_bytes(const JobRow& row) {
+  const std::int64_t taken =
+      bytes_of(to_text(row.state)) + bytes_of(std::int64_t{row.attempt}) + bytes_of(row.task_id) +
+      bytes_of(row.remote_status) + bytes_of(row.result) + bytes_of(row.error) +
+      bytes_of(row.polls) + bytes_of(row.log_gaps) + bytes_of(row.submitted_at) +
+      bytes_of(row.reported_at) + bytes_of(row.finished_at) + bytes_of(row.rev);
+  const std::int64_t left = row_bytes - taken;
+  // Its own length takes a byte more above 57; of exactly 58 one is lost.
+  return left <= 0 ? 0 : left <= 57 ? left : left - 1;
+}
 
+struct JobQueue::Impl {
+  explicit Impl(Database& database) : owner(database), db(database.connection()) {
+    owner.at_commit(
+        this, [this] { write_counts(); }, [this] { changes = {}; });
+  }
+  ~Impl() { owner.at_commit(this, nullptr, nullptr); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Database& owner;
   SQLite::Database& db;
+  std::array<std::int64_t, counter_names.size()> changes{}; ///< of job_counts, of this transaction
+
   // Partial indexes are used for literal predicates only: the states are written out.
   Statement scan{db, "SELECT job_id, file_token, due, priority, timed FROM queue WHERE app = ?1 "
-                     "AND lane = 'ready' "
-                     "ORDER BY priority, due, job_id"};
+                     "AND lane = 'ready' ORDER BY priority, due, job_id"};
   Statement first_app{db, "SELECT min(app) FROM queue"};
   Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
-  Statement expired{db, "SELECT id FROM jobs WHERE state = 'queued' AND expires_at IS NOT NULL "
+  Statement expired{db, "SELECT job_id FROM queue WHERE expires_at IS NOT NULL "
                         "AND expires_at <= ?1 ORDER BY expires_at LIMIT 100"};
   Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
-  Statement next_expiry{db, "SELECT min(expires_at) FROM jobs WHERE state = 'queued' "
-                            "AND expires_at IS NOT NULL"};
+  Statement next_expiry{db, "SELECT min(expires_at) FROM queue WHERE expires_at IS NOT NULL"};
   Statement waiting{db, "SELECT count(*) FROM (SELECT timed, due FROM queue WHERE app = ?1 "
                         "LIMIT ?3) WHERE timed = 0 OR due < ?2"};
   Statement identity{db, "SELECT file_token, coalesce(script_name, ''), CAST(script AS BLOB) "
                          "FROM jobs WHERE id = ?1"};
-  Statement queued{db, "SELECT jobs FROM job_counts WHERE state = 'queued'"};
-  Statement busy{db, "SELECT jobs FROM job_counts WHERE state = 'running'"};
-  Statement running{db, "SELECT id, attempt, app, file_token, coalesce(task_id, ''), "
-                        "coalesce(submitted_at, created_at), timeout_s, "
-                        "(SELECT max(sent_at) FROM requests r WHERE r.job_id = jobs.id "
-                        " AND r.attempt = jobs.attempt AND r.endpoint = 'status'), "
-                        "coalesce(script_name, ''), CAST(script AS BLOB) "
-                        "FROM jobs INDEXED BY jobs_busy WHERE state IN ('submitting', 'running') "
-                        "AND state = 'running' ORDER BY id"};
-  Statement held{db, "SELECT id FROM jobs INDEXED BY jobs_busy "
-                     "WHERE state IN ('submitting', 'running')"};
-  Statement open{db, "SELECT r.id, r.job_id, r.attempt, r.endpoint, r.sent_at "
-                     "FROM requests r JOIN jobs j ON j.id = r.job_id "
-                     "WHERE r.outcome IS NULL ORDER BY r.id"};
+  Statement retry_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
+                             "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
+                             "r.outcome IN ('lost', 'unanswered', 'unknown')), max_attempts, "
+                             "expires_at FROM jobs WHERE id = ?1"};
+  Statement count{db, "SELECT jobs FROM job_counts WHERE state = ?1"};
+  Statement unfinished{db, "SELECT " + std::string(row_columns) +
+                               ", id, app, timeout_s, file_token, coalesce(script_name, ''), "
+                               "CAST(script AS BLOB)" +
+                               of_unfinished};
+  Statement unfinished_ids{db, "SELECT id" + std::string(of_unfinished)};
   Statement park{db, "UPDATE queue SET lane = 'parked' WHERE job_id = ?1 AND lane = 'ready' "
                      "AND EXISTS (SELECT 1 FROM queue q WHERE q.app = queue.app "
                      "AND q.file_token = queue.file_token AND q.lane = 'ready' "
@@ -91,82 +180,79 @@ struct JobQueue::Impl {
   Statement postpone{db, "UPDATE queue SET lane = 'future' WHERE job_id = ?1 AND lane = 'ready'"};
   Statement promote{db, "UPDATE queue SET lane = 'ready' WHERE job_id IN (SELECT job_id FROM queue "
                         "WHERE lane = 'future' AND due <= ?1 ORDER BY due LIMIT ?2)"};
+  // Of a file whose first job has left. Looked for first: an UPDATE that finds nothing costs as
+  // much as one that does.
+  Statement first_parked{db, "SELECT job_id FROM queue WHERE app = ?1 AND file_token = ?2 "
+                             "AND lane = 'parked' ORDER BY priority, due, job_id LIMIT 1"};
+  Statement first_parked_after{db, "SELECT q.job_id FROM queue q JOIN queue o ON o.job_id = ?1 "
+                                   "WHERE q.app = o.app AND q.file_token = o.file_token "
+                                   "AND q.lane = 'parked' AND q.job_id <> ?1 "
+                                   "ORDER BY q.priority, q.due, q.job_id LIMIT 1"};
+  Statement unpark{db, "UPDATE queue SET lane = 'ready' WHERE job_id = ?1"};
   Statement still_startable{db, "SELECT 1 FROM queue WHERE job_id = ?1 AND app = ?2 "
                                 "AND file_token = ?3 AND lane = 'ready' "
                                 "AND (timed = 0 OR due <= ?4)"};
   Statement still_expired{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued' "
                               "AND expires_at <= ?2"};
-  // The daemon's own steps keep queue and counters in step without a trigger (0007_usual_way.sql).
   Statement take{db, "DELETE FROM queue WHERE job_id = ?1 AND app = ?2 AND file_token = ?3 "
                      "AND lane = 'ready' AND (timed = 0 OR due <= ?4)"};
-  Statement queued_job{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued'"};
   Statement take_any{db, "DELETE FROM queue WHERE job_id = ?1"};
-  Statement one_less_queued{db, "UPDATE job_counts SET jobs = jobs - 1 WHERE state = 'queued'"};
-  Statement one_more_running{db, "UPDATE job_counts SET jobs = jobs + 1 WHERE state = 'running'"};
-  // Not one statement with RETURNING: that makes a table of its own for what it returns.
-  Statement claimed{db, "SELECT attempt + 1, app, file_token, CAST(script AS BLOB), "
-                        "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), timeout_s "
-                        "FROM jobs WHERE id = ?1 AND state = 'queued'"};
-  Statement claim{db, same_size_update({{"state", "'submitting'", word},
-                                        {"attempt", "attempt + 1", number},
-                                        {"error", "NULL", text}},
-                                       "?2", "id = ?1")};
-  Statement add_start{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
-                          "VALUES (?1, ?2, 'submit', ?3)"};
-  Statement runs{db, "SELECT 1 FROM jobs WHERE id = ?1 AND attempt = ?2 AND state = 'running'"};
-  Statement add_poll{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at) "
-                         "VALUES (?1, ?2, 'status', ?3)"};
-  Statement submitted{
-      db, same_size_update(
-              {{"state", "'running'", word}, {"task_id", "?3", text}, {"submitted_at", "?4", word}},
-              "?5", "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
-  Statement put_back{db, "UPDATE jobs SET state = 'queued', attempt = attempt - 1, error = ?3 "
-                         "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
-  Statement no_request{db, "SELECT id, attempt FROM jobs INDEXED BY jobs_busy "
-                           "WHERE state IN ('submitting', 'running') AND state = 'submitting' "
-                           "AND NOT EXISTS "
-                           "(SELECT 1 FROM requests r WHERE r.job_id = jobs.id "
-                           "AND r.attempt = jobs.attempt AND r.outcome IS NULL)"};
   Statement drop_orphan{db, "DELETE FROM queue WHERE job_id = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued')"};
+  // Not one statement with RETURNING: that makes a table of its own for what it returns.
+  Statement queued_job{db, "SELECT " + std::string(row_columns) +
+                               ", app, file_token, CAST(script AS BLOB), "
+                               "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), "
+                               "timeout_s FROM jobs WHERE id = ?1 AND state = 'queued'"};
+  // All that the daemon writes of a job, in one piece; a state that does not change is not among
+  // it, because each of its indexes would be written anew.
+  Statement change_state{db, "UPDATE jobs SET state = ?5, attempt = ?6, task_id = ?7, "
+                             "remote_status = ?8, result = ?9, error = ?10, polls = ?11, "
+                             "log_gaps = ?12, submitted_at = ?13, reported_at = ?14, "
+                             "finished_at = ?15, rev = ?16, padding = zeroblob(?17) "
+                             "WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND rev = ?4"};
+  Statement same_state{db, "UPDATE jobs SET remote_status = ?5, error = ?6, polls = ?7, "
+                           "log_gaps = ?8, reported_at = ?9, rev = ?10, padding = zeroblob(?11) "
+                           "WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND rev = ?4"};
+  Statement set_run_at{db, "UPDATE jobs SET run_at = ?2, rev = rev + 1 WHERE id = ?1"};
+  Statement count_late{db, "UPDATE jobs SET polls = polls + ?3, log_gaps = log_gaps + ?4, "
+                           "rev = rev + 1 WHERE id = ?1 AND attempt = ?2"};
+  Statement enqueue{db,
+                    "INSERT OR REPLACE INTO queue SELECT * FROM queue_places WHERE job_id = ?1"};
+  Statement has_dependents{db, "SELECT 1 FROM queue WHERE lane = 'dependent' AND depends_on = ?1"};
+  Statement release{db, "UPDATE queue SET lane = 'ready', depends_on = NULL, stuck = 0 "
+                        "WHERE lane = 'dependent' AND depends_on = ?1"};
+  // By the state that it has by now: a user's trigger may have queued it again.
+  Statement set_stuck{db, "UPDATE queue SET stuck = (SELECT state IN ('failed', 'timed_out', "
+                          "'cancelled') FROM jobs WHERE id = ?1) "
+                          "WHERE lane = 'dependent' AND depends_on = ?1"};
+  Statement add_count{db, "UPDATE job_counts SET jobs = jobs + ?2 WHERE state = ?1"};
   Statement wrong_counts{db,
                          "SELECT count(*) FROM job_counts WHERE jobs <> " + std::string(counted)};
   Statement recount{db, "UPDATE job_counts SET jobs = " + std::string(counted)};
-  Statement submit_ended{
-      db,
-      same_size_update({{"state", "?3", word}, {"error", "?4", text}, {"finished_at", "?5", word}},
-                       "?6", "id = ?1 AND attempt = ?2 AND state = 'submitting'")};
-  Statement requeue{db, "UPDATE jobs SET state = 'queued' WHERE id = ?1"};
-  Statement unconfirmed_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
-                                   "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
-                                   "r.outcome IN ('lost', 'unanswered', 'unknown')) FROM jobs "
-                                   "WHERE id = ?1 AND attempt = ?2 AND state = 'submitting'"};
-  Statement not_confirmed{db, "UPDATE jobs SET state = ?2, error = ?3, "
-                              "finished_at = iif(?2 = 'failed', ?4, NULL) WHERE id = ?1"};
-  Statement still_running{
-      db,
-      same_size_update(
-          {{"remote_status", "?3", given}, {"error", "?4", text}, {"polls", "polls + ?5", number}},
-          "?6", "id = ?1 AND attempt = ?2 AND state = 'running'")};
-  Statement try_again{db, "UPDATE jobs SET state = 'queued', run_at = ?3 WHERE id = ?1 "
-                          "AND attempt = ?2 AND state = 'failed' AND attempt < max_attempts "
-                          "AND (expires_at IS NULL OR expires_at > ?3)"};
-  Statement cancelled_poll{db, "UPDATE jobs SET polls = polls + ?3 "
-                               "WHERE id = ?1 AND attempt = ?2 AND state = 'cancelled'"};
-  Statement add_gaps{db, "UPDATE jobs SET log_gaps = log_gaps + ?3 WHERE id = ?1 AND attempt = ?2"};
-  Statement ended{db, same_size_update({{"state", "?3", word},
-                                        {"remote_status", "?4", given},
-                                        {"result", "?5", text},
-                                        {"error", "?6", text},
-                                        {"finished_at", "?7", word},
-                                        {"polls", "polls + ?8", number}},
-                                       "?9", "id = ?1 AND attempt = ?2 AND state = 'running'")};
 
+  std::size_t number(Counter counter) {
+    const std::string name = counter_names[static_cast<std::size_t>(counter)];
+    return static_cast<std::size_t>(std::max<std::int64_t>(0, count.integer(name).value_or(0)));
+  }
+  void add(JobState state, std::int64_t jobs) {
+    if (const auto counter = counter_of(state))
+      changes[static_cast<std::size_t>(*counter)] += jobs;
+  }
+  void bring_forward(std::optional<std::int64_t> parked) {
+    if (parked)
+      unpark.run(*parked);
+  }
+  void write_counts();
   std::optional<ClaimedJob> claim_job(JobId job);
+  bool write_row(JobId job, const JobRow& before, const JobRow& after);
+  void follow_up(JobId job, JobState before, JobState after);
 };
 
-JobQueue::JobQueue(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
+JobQueue::JobQueue(Database& database) : impl_(std::make_unique<Impl>(database)) {}
 JobQueue::~JobQueue() = default;
+
+// --- looks --------------------------------------------------------------------------------------
 
 QueueScan JobQueue::scan(const std::string& app, WallTime now, std::size_t limit,
                          std::size_t taken_files,
@@ -215,14 +301,7 @@ std::vector<std::string> JobQueue::queued_apps() {
 }
 
 std::vector<JobId> JobQueue::expired(WallTime now) {
-  std::vector<JobId> ids;
-  impl_->expired.each(
-      [&](SQLite::Statement& row) {
-        ids.push_back(JobId{row.getColumn(0).getInt64()});
-        return true;
-      },
-      now);
-  return ids;
+  return impl_->expired.ids(now);
 }
 
 std::optional<WallTime> JobQueue::next_time() {
@@ -235,11 +314,11 @@ std::optional<WallTime> JobQueue::next_time() {
 }
 
 std::size_t JobQueue::queued() {
-  return static_cast<std::size_t>(impl_->queued.integer().value_or(0));
+  return impl_->number(Counter::queued);
 }
 
 std::size_t JobQueue::busy() {
-  return static_cast<std::size_t>(impl_->busy.integer().value_or(0));
+  return impl_->number(Counter::running);
 }
 
 std::int64_t JobQueue::waiting(const std::string& app, WallTime until, std::int64_t at_most) {
@@ -258,50 +337,42 @@ ScriptIdentity JobQueue::identity(JobId job) {
   return found;
 }
 
-std::vector<RunningTask> JobQueue::running() {
-  std::vector<RunningTask> tasks;
-  impl_->running.each([&](SQLite::Statement& row) {
-    tasks.push_back(read_running(row));
+RetryPolicy JobQueue::retry_policy(JobId job) {
+  RetryPolicy policy;
+  impl_->retry_policy.each(
+      [&](SQLite::Statement& row) {
+        const std::string wish = row.getColumn(0).getString();
+        policy.on_unconfirmed = wish == "retry"  ? OnUnconfirmed::retry
+                                : wish == "fail" ? OnUnconfirmed::fail
+                                                 : OnUnconfirmed::hold;
+        policy.unconfirmed_starts = row.getColumn(1).getInt64();
+        policy.max_attempts = row.getColumn(2).getInt64();
+        policy.expires_at = read_time(row.getColumn(3));
+        return true;
+      },
+      job);
+  return policy;
+}
+
+std::vector<UnfinishedJob> JobQueue::unfinished() {
+  std::vector<UnfinishedJob> jobs;
+  impl_->unfinished.each([&](SQLite::Statement& row) {
+    UnfinishedJob& job = jobs.emplace_back();
+    job.row = read_row(row);
+    int column = row_column_count;
+    job.id = JobId{row.getColumn(column++).getInt64()};
+    job.app = row.getColumn(column++).getString();
+    job.timeout = read_timeout(row.getColumn(column++));
+    job.script.file_token = row.getColumn(column++).getString();
+    job.script.name = row.getColumn(column++).getString();
+    job.script.digest = digest_of(row.getColumn(column));
     return true;
   });
-  return tasks;
+  return jobs;
 }
 
-std::vector<JobId> JobQueue::held() {
-  std::vector<JobId> ids;
-  impl_->held.each([&](SQLite::Statement& row) {
-    ids.push_back(JobId{row.getColumn(0).getInt64()});
-    return true;
-  });
-  return ids;
-}
-
-std::vector<OpenRequest> JobQueue::open_requests() {
-  std::vector<OpenRequest> requests;
-  impl_->open.each([&](SQLite::Statement& row) {
-    OpenRequest request;
-    request.id = RequestId{row.getColumn(0).getInt64()};
-    request.job = JobId{row.getColumn(1).getInt64()};
-    request.attempt = row.getColumn(2).getInt();
-    request.endpoint = row.getColumn(3).getString() == to_text(Endpoint::submit) ? Endpoint::submit
-                                                                                 : Endpoint::status;
-    request.sent_at = parse_time(row.getColumn(4).getString()).value_or(WallTime{});
-    requests.push_back(std::move(request));
-    return true;
-  });
-  return requests;
-}
-
-void JobQueue::set_aside(const QueueScan& scan) {
-  for (const JobId id : scan.early)
-    impl_->postpone.run(id);
-  // The last of a file's rows first: each needs a ready one before it to be parked behind.
-  for (auto id = scan.behind.rbegin(); id != scan.behind.rend(); ++id)
-    impl_->park.run(*id);
-}
-
-int JobQueue::promote(WallTime now) {
-  return impl_->promote.run(now, static_cast<int>(max_moved_rows));
+std::vector<JobId> JobQueue::unfinished_ids() {
+  return impl_->unfinished_ids.ids();
 }
 
 bool JobQueue::still_startable(const QueueScan::Entry& entry, WallTime now) {
@@ -312,15 +383,49 @@ bool JobQueue::still_expired(JobId job, WallTime now) {
   return impl_->still_expired.integer(job, now).has_value();
 }
 
-std::optional<ClaimedJob> JobQueue::begin_submit(const QueueScan::Entry& entry, WallTime now) {
-  if (impl_->take.run(entry.id, entry.app, entry.file_token, now) == 0)
+bool JobQueue::counts_are_right() {
+  return impl_->wrong_counts.integer() == 0;
+}
+
+// --- changes of the queue -----------------------------------------------------------------------
+
+void JobQueue::set_aside(const QueueScan& scan) {
+  for (const JobId id : scan.early)
+    if (impl_->postpone.run(id) == 1)
+      impl_->bring_forward(impl_->first_parked_after.integer(id));
+  // The last of a file's rows first: each needs a ready one before it to be parked behind.
+  for (auto id = scan.behind.rbegin(); id != scan.behind.rend(); ++id)
+    impl_->park.run(*id);
+}
+
+int JobQueue::promote(WallTime now) {
+  return impl_->promote.run(now, static_cast<int>(max_moved_rows));
+}
+
+void JobQueue::Impl::write_counts() {
+  for (std::size_t i = 0; i < changes.size(); ++i)
+    if (changes[i] != 0)
+      add_count.run(std::string(counter_names[i]), changes[i]);
+  changes = {};
+}
+
+void JobQueue::recount() {
+  impl_->recount.run();
+}
+
+// --- changes of jobs ----------------------------------------------------------------------------
+
+std::optional<ClaimedJob> JobQueue::claim(const QueueScan::Entry& entry, WallTime now) {
+  if (impl_->take.run(entry.id, entry.app, entry.file_token, now) == 0) {
+    impl_->drop_orphan.run(entry.id); // left behind by INSERT OR REPLACE, which fires no trigger
     return std::nullopt;
+  }
+  impl_->bring_forward(impl_->first_parked.integer(entry.app, entry.file_token));
   return impl_->claim_job(entry.id);
 }
 
-std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
-  if (!impl_->queued_job.integer(job))
-    return std::nullopt;
+std::optional<ClaimedJob> JobQueue::claim(JobId job) {
+  impl_->bring_forward(impl_->first_parked_after.integer(job));
   impl_->take_any.run(job);
   return impl_->claim_job(job);
 }
@@ -328,136 +433,86 @@ std::optional<ClaimedJob> JobQueue::begin_submit(JobId job) {
 /// After its row was taken from the queue.
 std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
   std::optional<ClaimedJob> found;
-  claimed.each(
+  JobRow before;
+  queued_job.each(
       [&](SQLite::Statement& row) {
+        before = read_row(row);
+        int column = row_column_count;
         found.emplace();
         found->id = job;
-        found->attempt = row.getColumn(0).getInt();
-        found->app = row.getColumn(1).getString();
-        found->file_token = row.getColumn(2).getString();
-        found->script = row.getColumn(3).getString();
-        found->script_name = row.getColumn(4).getString();
-        found->argv = row.getColumn(5).getString();
-        if (!row.getColumn(6).isNull())
-          found->timeout = std::chrono::seconds(row.getColumn(6).getInt64());
+        found->app = row.getColumn(column++).getString();
+        found->file_token = row.getColumn(column++).getString();
+        found->script = row.getColumn(column++).getString();
+        found->script_name = row.getColumn(column++).getString();
+        found->argv = row.getColumn(column++).getString();
+        found->timeout = read_timeout(row.getColumn(column));
         return true;
       },
       job);
-  if (found) {
-    if (claim.run(job, bytes_in_row({to_text(JobState::submitting)})) != 1)
-      throw StoreUnavailable("a trigger that is not ours does not let job " +
-                             std::to_string(job.value) + " be started: drop it");
-    one_less_queued.run();
-    one_more_running.run();
-  }
+  if (!found)
+    return std::nullopt;
+  found->row.state = JobState::submitting;
+  found->row.attempt = before.attempt + 1;
+  found->row.rev = before.rev + 1;
+  if (!write_row(job, before, found->row))
+    throw StoreUnavailable("a trigger that is not ours does not let job " +
+                           std::to_string(job.value) + " be started: drop it");
   return found;
 }
 
-RequestId JobQueue::add_start(JobId job, int attempt, WallTime now) {
-  impl_->add_start.run(job, attempt, now);
-  return RequestId{impl_->db.getLastInsertRowid()};
+bool JobQueue::save(JobId job, const JobRow& before, const JobRow& after) {
+  return impl_->write_row(job, before, after);
 }
 
-std::optional<RequestId> JobQueue::begin_poll(JobId job, int attempt, WallTime now) {
-  if (!impl_->runs.integer(job, attempt))
-    return std::nullopt;
-  impl_->add_poll.run(job, attempt, now);
-  return RequestId{impl_->db.getLastInsertRowid()};
+bool JobQueue::save_for_later(JobId job, const JobRow& before, const JobRow& after, WallTime at) {
+  // By way of failed, as the picture of the states has it and a user's trigger may expect it.
+  JobRow failed = after;
+  failed.state = JobState::failed;
+  failed.finished_at = at;
+  JobRow queued = after;
+  queued.rev = failed.rev + 1;
+  if (!impl_->write_row(job, before, failed))
+    return false;
+  if (!impl_->write_row(job, failed, queued))
+    return true;                  // a user's trigger has done something else with the failed job
+  impl_->set_run_at.run(job, at); // the user's column: the row may become longer
+  impl_->enqueue.run(job);
+  return true;
 }
 
-bool JobQueue::submitted(JobId job, int attempt, const TaskId& task, WallTime submitted_at) {
-  const std::int64_t bytes = bytes_in_row({to_text(JobState::running), task.value, a_time});
-  return impl_->submitted.run(job, attempt, task.value, submitted_at, bytes) == 1;
+bool JobQueue::Impl::write_row(JobId job, const JobRow& before, const JobRow& after) {
+  const std::int64_t attempt = before.attempt;
+  const std::int64_t padding = padding_bytes(after);
+  const std::string* status = or_null(after.remote_status);
+  const std::string* error = or_null(after.error);
+  if (before.state == after.state)
+    return same_state.run(job, before.state, attempt, before.rev, status, error, after.polls,
+                          after.log_gaps, after.reported_at, after.rev, padding) == 1;
+  if (change_state.run(job, before.state, attempt, before.rev, after.state, after.attempt,
+                       or_null(after.task_id), status, or_null(after.result), error, after.polls,
+                       after.log_gaps, after.submitted_at, after.reported_at, after.finished_at,
+                       after.rev, padding) != 1)
+    return false;
+  follow_up(job, before.state, after.state);
+  return true;
 }
 
-bool JobQueue::put_back(JobId job, int attempt, const std::string& error) {
-  return impl_->put_back.run(job, attempt, error) == 1;
-}
-
-int JobQueue::confirm_none(WallTime now) {
-  std::vector<std::pair<JobId, int>> jobs;
-  impl_->no_request.each([&](SQLite::Statement& row) {
-    jobs.emplace_back(JobId{row.getColumn(0).getInt64()}, row.getColumn(1).getInt());
-    return true;
-  });
-  for (const auto& [id, attempt] : jobs)
-    not_confirmed(id, attempt, "the row of its request is missing", now);
-  return static_cast<int>(jobs.size());
-}
-
-void JobQueue::drop_orphan(JobId job) {
-  impl_->drop_orphan.run(job);
-}
-
-bool JobQueue::counts_are_right() {
-  return impl_->wrong_counts.integer() == 0;
-}
-
-void JobQueue::recount() {
-  impl_->recount.run();
-}
-
-std::optional<JobState> JobQueue::not_confirmed(JobId job, int attempt, const std::string& reason,
-                                                WallTime now) {
-  std::optional<std::string> policy;
-  std::int64_t lost_starts = 0;
-  impl_->unconfirmed_policy.each(
-      [&](SQLite::Statement& row) {
-        policy = row.getColumn(0).getString();
-        lost_starts = row.getColumn(1).getInt64();
-        return true;
-      },
-      job, attempt);
-  if (!policy)
-    return std::nullopt;
-  JobState state = JobState::unconfirmed;
-  std::string error = "it is not known whether the script was started: " + reason;
-  if (*policy == "fail") {
-    state = JobState::failed;
-  } else if (*policy == "retry" && lost_starts <= max_unconfirmed_retries) {
-    state = JobState::queued;
-  } else {
-    error = "it is not known whether the script was started; set state to 'queued' to run it "
-            "(again) or to 'cancelled': " +
-            reason;
+/// What a change of state means for others; of a user's changes the trigger jobs_changed says it.
+void JobQueue::Impl::follow_up(JobId job, JobState before, JobState after) {
+  add(before, -1);
+  add(after, +1);
+  if (after == JobState::queued)
+    enqueue.run(job);
+  if ((is_end(after) || is_end(before)) && has_dependents.integer(job)) {
+    if (after == JobState::succeeded)
+      release.run(job);
+    else
+      set_stuck.run(job);
   }
-  impl_->not_confirmed.run(job, state == JobState::failed ? state : JobState::unconfirmed, error,
-                           now);
-  if (state == JobState::queued) // as the user would: the attempt counts, it may have run
-    impl_->requeue.run(job);
-  return state;
 }
 
-bool JobQueue::submit_ended(JobId job, int attempt, JobState end, const std::string& error,
-                            WallTime now) {
-  const std::int64_t bytes = bytes_in_row({to_text(end), error, a_time});
-  return impl_->submit_ended.run(job, attempt, end, error, now, bytes) == 1;
-}
-
-bool JobQueue::try_again(JobId job, int attempt, WallTime at) {
-  return impl_->try_again.run(job, attempt, at) == 1;
-}
-
-bool JobQueue::status_seen(JobId job, int attempt, const StatusChange& change, WallTime now) {
-  // A gap belongs to the attempt even if the user has cancelled the job meanwhile; a poll, too.
-  if (change.new_gaps > 0)
-    impl_->add_gaps.run(job, attempt, change.new_gaps);
-  const auto given = [](const std::string& text) { return text.empty() ? nullptr : &text; };
-  const std::string* status = given(change.remote_status);
-  const std::string* error = given(change.error);
-  int seen = 0;
-  if (change.end) {
-    const std::int64_t bytes = bytes_in_row(
-        {to_text(*change.end), change.remote_status, change.result, change.error, a_time});
-    seen = impl_->ended.run(job, attempt, *change.end, status, given(change.result), error, now,
-                            change.polls, bytes);
-  } else {
-    const std::int64_t bytes = bytes_in_row({change.remote_status, change.error});
-    seen = impl_->still_running.run(job, attempt, status, error, change.polls, bytes);
-  }
-  if (seen == 0)
-    impl_->cancelled_poll.run(job, attempt, change.polls);
-  return seen == 1;
+void JobQueue::count_late(JobId job, int attempt, std::int64_t polls, std::int64_t gaps) {
+  impl_->count_late.run(job, attempt, polls, gaps);
 }
 
 } // namespace kdq

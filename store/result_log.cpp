@@ -9,20 +9,12 @@ struct ResultLog::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
 
   SQLite::Database& db;
-  Statement answered{db, "UPDATE requests SET answered_at = ?2, outcome = ?4, "
-                         "http_status = nullif(?3, 0), body = nullif(?5, x'') WHERE id = ?1"};
-  Statement keep_body{db, "UPDATE requests SET body = nullif(?2, x'') WHERE id = ?1"};
   Statement last_seq{db, "SELECT max(seq) FROM logs WHERE job_id = ?1 AND attempt = ?2"};
   Statement append{db, "INSERT INTO logs(job_id, attempt, seq, level, filename, unix_time, "
                        "timestamp, args, message, fetched_at) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
   Statement gap{db, "INSERT INTO logs(job_id, attempt, seq, level, args, message, fetched_at) "
                     "VALUES (?1, ?2, ?3, 'gap', json_array(?4, ?5, ?6), ?7, ?8)"};
-  Statement complete_until{db, "SELECT sent_at FROM requests WHERE job_id = ?1 AND attempt = ?2 "
-                               "AND outcome IN ('report', 'accepted') ORDER BY id DESC LIMIT 1"};
-
-  Statement started_at{db, "SELECT sent_at FROM requests WHERE job_id = ?1 AND attempt = ?2 "
-                           "AND outcome = 'accepted' ORDER BY id DESC LIMIT 1"};
   Statement frame{db, "SELECT (SELECT message FROM logs WHERE job_id = ?1 AND attempt = ?2 "
                       "ORDER BY seq LIMIT 1) IS NOT ?3 OR (?4 <> '' AND (SELECT message FROM logs "
                       "WHERE job_id = ?1 AND attempt = ?2 ORDER BY seq DESC LIMIT 1) IS NOT ?4)"};
@@ -36,16 +28,6 @@ struct ResultLog::Impl {
 ResultLog::ResultLog(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
 ResultLog::~ResultLog() = default;
 
-bool ResultLog::answered(const RequestEnd& end, WallTime now, RawBody body) {
-  static const std::string none;
-  const Bytes kept{body == RawBody::kept ? end.body : none};
-  return impl_->answered.run(end.id, now, end.http_status, end.outcome, kept) == 1;
-}
-
-void ResultLog::keep_body(const RequestEnd& end) {
-  impl_->keep_body.run(end.id, Bytes{end.body});
-}
-
 void ResultLog::append(JobId job, int attempt, const std::vector<LogLine>& lines, WallTime now) {
   if (lines.empty())
     return;
@@ -55,21 +37,11 @@ void ResultLog::append(JobId job, int attempt, const std::vector<LogLine>& lines
                       line.timestamp, line.args, line.message, now);
 }
 
-void ResultLog::gap(JobId job, int attempt, const std::string& reason, WallTime from, WallTime to,
-                    WallTime now) {
-  const std::string message = "lines written between " + to_text(from) + " and " + to_text(to) +
-                              " UTC may be missing: " + reason;
-  impl_->gap.run(job, attempt, impl_->next_seq(job, attempt), reason, from, to, message, now);
-}
-
-std::optional<WallTime> ResultLog::complete_until(JobId job, int attempt) {
-  const auto text = impl_->complete_until.text(job, attempt);
-  return text ? parse_time(*text) : std::nullopt;
-}
-
-std::optional<WallTime> ResultLog::started_at(JobId job, int attempt) {
-  const auto text = impl_->started_at.text(job, attempt);
-  return text ? parse_time(*text) : std::nullopt;
+void ResultLog::gap(JobId job, int attempt, const LogGap& gap, WallTime now) {
+  const std::string message = "lines written between " + to_text(gap.from) + " and " +
+                              to_text(gap.to) + " UTC may be missing: " + gap.reason;
+  impl_->gap.run(job, attempt, impl_->next_seq(job, attempt), gap.reason, gap.from, gap.to, message,
+                 now);
 }
 
 bool ResultLog::lacks_frame(JobId job, int attempt, const std::string& opening,

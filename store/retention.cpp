@@ -33,7 +33,7 @@ constexpr std::string_view is_awaited =
 std::string ended_jobs(std::string_view range) {
   std::string sql = "SELECT id, finished_at, ";
   sql.append(has_ended).append(", ").append(is_awaited);
-  sql += ", id IN (SELECT job_id FROM requests WHERE outcome IS NULL) FROM jobs WHERE ";
+  sql += ", EXISTS (SELECT 1 FROM in_flight f WHERE f.job_id = jobs.id) FROM jobs WHERE ";
   return sql.append(range) + " AND finished_at <= ?3 ORDER BY finished_at, id LIMIT ?4";
 }
 

@@ -8,8 +8,11 @@
 namespace kdq {
 namespace {
 
-// A key is trimmed at every 64th run: to do it at each would read 400 rows to find one to delete.
-constexpr int trim_every = 64;
+// The first three runs made the prior of new scripts, and go on counting for it; of the others the
+// last 400 do. Trimmed are many at a time, of which some share a page.
+constexpr std::size_t first_kept = 3;
+constexpr std::size_t last_kept = 400;
+constexpr std::size_t trimmed_together = 64;
 
 constexpr std::chrono::seconds slot{30};
 constexpr std::chrono::hours remembered{72};
@@ -29,20 +32,21 @@ struct RunTimes::Impl {
   Statement add{db, "INSERT OR REPLACE INTO run_times"
                     "(app, key, seq, submitted_at, low_ms, high_ms, exact_ms) "
                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
-  // The first three runs made the prior of new scripts, and go on counting for it.
-  Statement trim{db, "DELETE FROM run_times WHERE app = ?1 AND key = ?2 "
-                     "AND seq > (SELECT seq FROM run_times WHERE app = ?1 AND key = ?2 "
-                     "           ORDER BY seq LIMIT 1 OFFSET 2) "
-                     "AND seq <= (SELECT seq FROM run_times WHERE app = ?1 AND key = ?2 "
-                     "            ORDER BY seq DESC LIMIT 1 OFFSET 400)"};
-  Statement forget{db, "DELETE FROM run_times WHERE app = ?1 AND key = ?2"};
+  Statement remove{db, "DELETE FROM run_times WHERE app = ?1 AND seq = ?2 AND key = ?3"};
   Statement starts{db, "SELECT at, starts FROM start_counts WHERE app = ?1 ORDER BY at"};
   Statement count_starts{db, "INSERT INTO start_counts(app, at, starts) VALUES (?1, ?2, ?3) "
                              "ON CONFLICT DO UPDATE SET starts = starts + excluded.starts"};
   Statement forget_starts{db, "DELETE FROM start_counts WHERE app = ?1 AND at < ?2"};
 
   std::unordered_map<std::string, WallTime> counted; ///< the last slot, by app
-  std::unordered_map<std::string, int> untrimmed;    ///< rows added, by app and key
+  /// The rows of each key, by app and key. They are found by it instead of by an index, of which
+  /// each run of another script would write a page of its own.
+  std::unordered_map<std::string, std::vector<std::int64_t>> seqs;
+
+  std::vector<std::int64_t>& seqs_of(const std::string& app, const std::string& key) {
+    return seqs[app + '/' + key];
+  }
+  void trim(const std::string& app, const std::string& key);
 };
 
 RunTimes::RunTimes(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
@@ -63,6 +67,9 @@ std::vector<RunRow> RunTimes::load(const std::string& app) {
         return true;
       },
       app);
+  std::erase_if(impl_->seqs, [&](const auto& entry) { return entry.first.starts_with(app + '/'); });
+  for (const RunRow& row : rows)
+    impl_->seqs_of(app, row.key).push_back(row.seq);
   return rows;
 }
 
@@ -98,16 +105,29 @@ void RunTimes::add(const std::string& app, const RunRow& row) {
     exact = count_of(*row.run.exact);
   impl_->add.run(app, row.key, row.seq, row.submitted_at, count_of(row.run.low),
                  count_of(row.run.high), exact);
-  int& untrimmed = impl_->untrimmed[app + '/' + row.key];
-  if (++untrimmed < trim_every)
-    return;
-  untrimmed = 0;
-  impl_->trim.run(app, row.key);
+  std::vector<std::int64_t>& seqs = impl_->seqs_of(app, row.key);
+  if (seqs.empty() || seqs.back() != row.seq) // else the transaction is run again
+    seqs.push_back(row.seq);
+  if (seqs.size() >= first_kept + last_kept + trimmed_together)
+    impl_->trim(app, row.key);
+}
+
+void RunTimes::Impl::trim(const std::string& app, const std::string& key) {
+  std::vector<std::int64_t>& rows = seqs_of(app, key);
+  const auto begin = rows.begin() + first_kept;
+  const auto end = rows.end() - last_kept;
+  for (auto seq = begin; seq != end; ++seq)
+    remove.run(app, *seq, key);
+  rows.erase(begin, end);
 }
 
 void RunTimes::forget(const std::string& app, const std::string& key) {
-  impl_->forget.run(app, key);
-  impl_->untrimmed.erase(app + '/' + key);
+  const auto found = impl_->seqs.find(app + '/' + key);
+  if (found == impl_->seqs.end())
+    return;
+  for (const std::int64_t seq : found->second)
+    impl_->remove.run(app, seq, key);
+  impl_->seqs.erase(found);
 }
 
 } // namespace kdq

@@ -1,93 +1,76 @@
 #include "store/spill_file.h"
 
+#include "store/base/file_io.h"
+#include "store/base/unique_fd.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <optional>
+#include <string_view>
 
 namespace kdq {
 namespace {
 
 // A record: header, then `size` bytes of text. A record whose sum is wrong ends the file.
 struct Header {
-  std::uint64_t sum = 0; ///< of all that follows, FNV-1a
-  std::int64_t request = 0;
+  std::uint64_t sum = 0; ///< of all that follows, XXH3
+  std::int64_t job = 0;
+  std::int64_t sent_at_ms = 0;
+  std::int64_t rev = 0;
   std::uint64_t size = 0;
+  std::int32_t attempt = 0;
   std::int32_t http_status = 0;
+  std::uint32_t endpoint = 0;
   std::uint32_t kind = 0;
 };
 
-class File {
-public:
-  File(const std::filesystem::path& path, int flags)
-      : fd_(open(path.c_str(), flags | O_CLOEXEC, 0660)) {}
-  ~File() {
-    if (fd_ >= 0)
-      close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  explicit operator bool() const { return fd_ >= 0; }
-  int get() const { return fd_; }
+UniqueFd open_file(const std::filesystem::path& path, int flags) {
+  return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0660));
+}
 
-private:
-  int fd_;
-};
-
-std::uint64_t fnv1a(const char* bytes, std::size_t count, std::uint64_t sum) {
-  for (std::size_t i = 0; i < count; ++i)
-    sum = (sum ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3u;
-  return sum;
+std::string_view bytes_of(const Header& header) {
+  return {reinterpret_cast<const char*>(&header), sizeof header};
 }
 
 std::uint64_t sum_of(const Header& header, const std::string& text) {
-  constexpr std::uint64_t basis = 0xcbf29ce484222325u;
-  const char* bytes = reinterpret_cast<const char*>(&header);
-  const std::uint64_t sum =
-      fnv1a(bytes + sizeof header.sum, sizeof header - sizeof header.sum, basis);
-  return fnv1a(text.data(), text.size(), sum);
+  const std::string_view fields = bytes_of(header).substr(sizeof header.sum);
+  return XXH3_64bits_withSeed(text.data(), text.size(), XXH3_64bits(fields.data(), fields.size()));
 }
 
-bool write_all(int fd, const char* bytes, std::size_t count) {
-  while (count > 0) {
-    const ssize_t done = ::write(fd, bytes, count);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done <= 0)
-      return false;
-    bytes += done;
-    count -= static_cast<std::size_t>(done);
-  }
-  return true;
+Intent intent_of(const Header& header) {
+  return {JobId{header.job}, header.attempt, static_cast<Endpoint>(header.endpoint),
+          WallTime(std::chrono::milliseconds(header.sent_at_ms)), header.rev};
 }
 
-bool read_all(int fd, char* bytes, std::size_t count) {
-  while (count > 0) {
-    const ssize_t done = ::read(fd, bytes, count);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done <= 0)
-      return false;
-    bytes += done;
-    count -= static_cast<std::size_t>(done);
-  }
-  return true;
+Header header_of(const SpilledReply& reply) {
+  const Intent& intent = reply.intent;
+  Header header;
+  header.job = intent.job.value;
+  header.sent_at_ms = intent.sent_at.time_since_epoch().count();
+  header.rev = intent.rev;
+  header.size = reply.text.size();
+  header.attempt = intent.attempt;
+  header.http_status = reply.http_status;
+  header.endpoint = static_cast<std::uint32_t>(intent.endpoint);
+  header.kind = static_cast<std::uint32_t>(reply.kind);
+  header.sum = sum_of(header, reply.text);
+  return header;
 }
 
 std::optional<SpilledReply> read_record(int fd, std::size_t left) {
   Header header;
-  if (left < sizeof header || !read_all(fd, reinterpret_cast<char*>(&header), sizeof header) ||
+  if (left < sizeof header || !read_all(fd, {reinterpret_cast<char*>(&header), sizeof header}) ||
       header.size > left - sizeof header ||
-      header.kind > static_cast<std::uint32_t>(SpilledReply::Kind::answered))
+      header.kind > static_cast<std::uint32_t>(SpilledReply::Kind::answered) ||
+      header.endpoint > static_cast<std::uint32_t>(Endpoint::status))
     return std::nullopt;
-  SpilledReply reply{RequestId{header.request}, static_cast<SpilledReply::Kind>(header.kind),
+  SpilledReply reply{intent_of(header), static_cast<SpilledReply::Kind>(header.kind),
                      header.http_status, std::string(header.size, '\0')};
-  if (!read_all(fd, reply.text.data(), reply.text.size()) ||
-      sum_of(header, reply.text) != header.sum)
+  if (!read_all(fd, reply.text) || sum_of(header, reply.text) != header.sum)
     return std::nullopt;
   return reply;
 }
@@ -99,13 +82,13 @@ SpillFile::SpillFile(const std::filesystem::path& database) : path_(database) {
 }
 
 bool SpillFile::reserve() {
-  const File file(path_, O_RDWR | O_CREAT);
+  const UniqueFd file = open_file(path_, O_RDWR | O_CREAT);
   return file && posix_fallocate(file.get(), 0, static_cast<off_t>(reserved_bytes)) == 0;
 }
 
 std::vector<SpilledReply> SpillFile::read() const {
   std::vector<SpilledReply> replies;
-  const File file(path_, O_RDONLY);
+  const UniqueFd file = open_file(path_, O_RDONLY);
   struct stat info {};
   if (!file || fstat(file.get(), &info) != 0)
     return replies;
@@ -119,20 +102,17 @@ std::vector<SpilledReply> SpillFile::read() const {
 
 bool SpillFile::write(const std::vector<SpilledReply>& replies) {
   // Not truncated: the blocks that are reserved are the ones that can be written on a full disk.
-  const File file(path_, O_RDWR | O_CREAT);
+  const UniqueFd file = open_file(path_, O_RDWR | O_CREAT);
   if (!file)
     return false;
   bool whole = true;
   for (const SpilledReply& reply : replies) {
-    Header header{0, reply.request.value, reply.text.size(), reply.http_status,
-                  static_cast<std::uint32_t>(reply.kind)};
-    header.sum = sum_of(header, reply.text);
-    whole = whole && write_all(file.get(), reinterpret_cast<const char*>(&header), sizeof header) &&
-            write_all(file.get(), reply.text.data(), reply.text.size());
+    const Header header = header_of(reply);
+    whole = whole && write_all(file.get(), bytes_of(header)) && write_all(file.get(), reply.text);
   }
   const Header end; // its sum is wrong: no record
   if (whole)
-    write_all(file.get(), reinterpret_cast<const char*>(&end), sizeof end);
+    write_all(file.get(), bytes_of(end));
   return fsync(file.get()) == 0 && whole;
 }
 

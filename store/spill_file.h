@@ -11,10 +11,10 @@
 
 namespace kdq {
 
-/// A reply as it arrived, without the request that the database knows.
+/// A reply as it arrived, and to which intent in the database it belongs.
 struct SpilledReply {
   enum class Kind : unsigned char { not_sent, unanswered, answered };
-  RequestId request;
+  Intent intent;
   Kind kind = Kind::answered;
   int http_status = 0;
   std::string text; ///< the body; for not_sent and an empty body of unanswered, the reason

@@ -8,6 +8,8 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 namespace kdq {
 
@@ -38,6 +40,19 @@ public:
     while (statement_.executeStep())
       if (!row(statement_))
         break;
+  }
+
+  /// The first column of all rows.
+  template <class... Values>
+  std::vector<JobId> ids(const Values&... values) {
+    std::vector<JobId> found;
+    each(
+        [&](SQLite::Statement& row) {
+          found.push_back(JobId{row.getColumn(0).getInt64()});
+          return true;
+        },
+        values...);
+    return found;
   }
 
   /// The first column of the first row, if there is a row.
@@ -74,7 +89,6 @@ private:
   }
 
   void bind(int index, JobId id) { statement_.bind(index, id.value); }
-  void bind(int index, RequestId id) { statement_.bind(index, id.value); }
   void bind(int index, int value) { statement_.bind(index, value); }
   void bind(int index, std::int64_t value) { statement_.bind(index, value); }
   void bind(int index, double value) { statement_.bind(index, value); }
@@ -87,8 +101,9 @@ private:
     }
     statement_.bind(index, time_text_); // a copy: the next parameter may be another time
   }
-  void bind(int index, JobState value) { statement_.bindNoCopy(index, to_text(value).data()); }
-  void bind(int index, Endpoint value) { statement_.bindNoCopy(index, to_text(value).data()); }
+  template <class Word> // whose to_text() gives literals
+  requires std::is_enum_v<Word>
+  void bind(int index, Word value) { statement_.bindNoCopy(index, to_text(value).data()); }
   void bind(int index,
             const char* value) = delete; // would become a std::string that is gone at once
   void bind(int index, const std::string* value) {

@@ -6,11 +6,11 @@
 namespace kdq {
 namespace {
 
-std::optional<std::string> reason_of(const std::optional<Hold>& hold) {
-  return hold ? std::optional(hold->reason) : std::nullopt;
+std::optional<std::string> reason_of(const std::optional<Wait>& wait) {
+  return wait ? std::optional(wait->reason) : std::nullopt;
 }
-std::optional<WallTime> end_of(const std::optional<Hold>& hold) {
-  return hold ? hold->until : std::nullopt;
+std::optional<WallTime> end_of(const std::optional<Wait>& wait) {
+  return wait ? wait->until : std::nullopt;
 }
 
 } // namespace
@@ -23,12 +23,12 @@ struct StatusTables::Impl {
   Statement watches{db, "SELECT job_id, until FROM watches WHERE until > ?1"};
   // `since` is when the state began, whatever else of the row changes.
   Statement show{
-      db, "INSERT INTO apps(name, state, reason, since, start_hold, start_at, poll_hold, poll_at, "
+      db, "INSERT INTO apps(name, state, reason, since, start_wait, start_at, poll_wait, poll_at, "
           "submit_quota, status_quota, day, day_begins, day_ends, reserved_polls, running) "
           "VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
           "ON CONFLICT DO UPDATE SET since = iif(state IS excluded.state, since, excluded.since), "
-          "state = excluded.state, reason = excluded.reason, start_hold = excluded.start_hold, "
-          "start_at = excluded.start_at, poll_hold = excluded.poll_hold, "
+          "state = excluded.state, reason = excluded.reason, start_wait = excluded.start_wait, "
+          "start_at = excluded.start_at, poll_wait = excluded.poll_wait, "
           "poll_at = excluded.poll_at, submit_quota = excluded.submit_quota, "
           "status_quota = excluded.status_quota, day = excluded.day, "
           "day_begins = excluded.day_begins, day_ends = excluded.day_ends, "

@@ -29,10 +29,10 @@ struct Watch {
 };
 
 /// Why something is not sent now, as a sentence, and when that is expected to end.
-struct Hold {
+struct Wait {
   std::string reason;
   std::optional<WallTime> until;
-  bool operator==(const Hold&) const = default;
+  bool operator==(const Wait&) const = default;
 };
 
 /// A row of `apps`.
@@ -40,8 +40,8 @@ struct AppRow {
   std::string name;
   std::string state; ///< ready; waiting: goes on by itself; blocked: a person must act
   std::string reason;
-  std::optional<Hold> starts;
-  std::optional<Hold> polls;
+  std::optional<Wait> starts;
+  std::optional<Wait> polls;
   std::int64_t submit_quota = 0;
   std::int64_t status_quota = 0;
   std::string day; ///< name of the quota day

@@ -1,8 +1,12 @@
 #!/bin/bash
-# Builds everything and passes all tests, installing first what the machine lacks:
-#   bash tests/run.sh           the whole suite, then its short tests once more under the sanitizers
-#   bash tests/run.sh --quick   without the sanitizers
-#   bash tests/run.sh --full    the long tests under the sanitizers as well, then the mutation check
+# Builds everything, passes all tests and all checks, installing first what the machine lacks:
+#   bash tests/run.sh           built by GCC (dev): all tests, and the one definition rule over the whole
+#                               program. Built by clang with the sanitizers (asan-ubsan): all tests but
+#                               the long ones, and 5 s of each fuzz target. clang-format, clang-tidy.
+#   bash tests/run.sh --quick   what GCC builds, and clang-format
+#   bash tests/run.sh --full    the long tests under the sanitizers as well, clang's static analyzer,
+#                               and the mutation check
+# The steps alone: checks.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +15,7 @@ case $mode in
   '' | --quick | --full) ;;
   *) echo "usage: bash tests/run.sh [--quick | --full]" >&2; exit 2 ;;
 esac
-bash tests/setup.sh
+bash tests/checks.sh format
 
 # build PRESET
 build() {
@@ -23,6 +27,18 @@ pass() {
   echo "== $1: testing"
   ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$(($(nproc) + 1))" "${@:2}"
 }
+# beside NAME COMMAND…: in the background, as most tests wait more than they compute; await ends it.
+beside() {
+  echo "== $1: beside the tests"
+  name=$1
+  nice -n 19 bash -c "set -euo pipefail; $(declare -f build); ${*:2}" > "build/$name.log" 2>&1 &
+  worker=$!
+  trap 'kill "$worker" 2> /dev/null || true' EXIT
+}
+await() {
+  wait "$worker" || { cat "build/$name.log" >&2; exit 1; }
+  trap - EXIT
+}
 
 echo "== dev: building"
 build dev
@@ -30,18 +46,16 @@ if [ "$mode" = --quick ]; then
   pass dev
   exit 0
 fi
-# Most tests wait more than they compute: the second build uses what they leave.
-echo "== asan-ubsan: building beside the tests"
-mkdir -p build
-nice -n 19 bash -c "$(declare -f build); build asan-ubsan" > build/asan-ubsan.log 2>&1 &
-second=$!
-trap 'kill "$second" 2> /dev/null || true' EXIT
+beside asan-ubsan build asan-ubsan
 pass dev
-wait "$second" || { cat build/asan-ubsan.log >&2; exit 1; }
-trap - EXIT
+await
 if [ "$mode" = --full ]; then
+  beside checks bash tests/checks.sh tidy analyze
   pass asan-ubsan
+  await
   bash tests/mutation/run.sh
 else
+  beside checks bash tests/checks.sh tidy
   pass asan-ubsan -LE long
+  await
 fi

@@ -8,6 +8,7 @@ packages=(
   libsqlitecpp-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libspdlog-dev
   libcli11-dev libmimalloc-dev libsystemd-dev libhowardhinnant-date-dev libxxhash-dev tzdata
   doctest-dev libcpp-httplib-dev duktape-dev
+  clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   sqlite3 openssl curl ca-certificates systemd procps
 )
 packages+=("$@") # for what only some need

@@ -1,5 +1,8 @@
 #include "poller/engine/housekeeping.h"
 
+#include "poller/clock.h"
+#include "store/database.h"
+
 #include <algorithm>
 
 namespace kdq {
@@ -22,8 +25,8 @@ WallTime before(WallTime now, Days span) {
 
 } // namespace
 
-Housekeeping::Housekeeping(EngineState& state) : state_(state), retention_(state.database) {
-  const RetentionSettings& wanted = state.settings.retention;
+Housekeeping::Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock)
+    : wanted_(wanted), database_(database), clock_(clock), retention_(database) {
   if (wanted.days_ended.count() > 0)
     searches_.push_back(Search::ended);
   if (wanted.days_logs.count() > 0)
@@ -35,7 +38,7 @@ Housekeeping::Housekeeping(EngineState& state) : state_(state), retention_(state
 }
 
 void Housekeeping::work() {
-  const Moment now = state_.now();
+  const Moment now = clock_.now();
   if (searches_.empty() || now.steady < ready_)
     return;
   try {
@@ -68,23 +71,22 @@ void Housekeeping::search(Moment now) {
 }
 
 Housekeeping::Step Housekeeping::step(Search what, Moment now) {
-  const RetentionSettings& wanted = state_.settings.retention;
   switch (what) {
   case Search::ended:
-    return remove_until(before(now.wall, wanted.days_ended));
+    return remove_until(before(now.wall, wanted_.days_ended));
   case Search::logs:
-    return clear_until(before(now.wall, wanted.days_logs));
+    return clear_until(before(now.wall, wanted_.days_logs));
   case Search::size:
     break;
   }
   std::int64_t used = 0;
-  state_.database.read([&] { used = retention_.used_bytes(); });
-  return used > wanted.max_bytes ? remove_until(now.wall) : Step{};
+  database_.read([&] { used = retention_.used_bytes(); });
+  return used > wanted_.max_bytes ? remove_until(now.wall) : Step{};
 }
 
 Housekeeping::Step Housekeeping::remove_until(WallTime ended) {
   EndedJobs found;
-  state_.database.read([&] { found = retention_.to_remove(place_, ended); });
+  database_.read([&] { found = retention_.to_remove(place_, ended); });
   const auto ready = [](const EndedJobs::Job& job) { return job.ready; };
   if (std::none_of(found.jobs.begin(), found.jobs.end(), ready)) {
     if (!found.jobs.empty())
@@ -92,14 +94,14 @@ Housekeeping::Step Housekeeping::remove_until(WallTime ended) {
     return {false, found.more};
   }
   Deleted deleted;
-  state_.database.write([&] { deleted = retention_.remove(found); });
+  database_.write([&] { deleted = retention_.remove(found); });
   place_ = deleted.until;
   return {deleted.rows > 0, found.more || !deleted.whole};
 }
 
 Housekeeping::Step Housekeeping::clear_until(WallTime ended) {
   EndedJobs found;
-  state_.database.read([&] {
+  database_.read([&] {
     if (!cleared_known_)
       cleared_ = retention_.cleared();
     // The clock was set back, or the limit is longer than it was: what ends from now on must not
@@ -112,7 +114,7 @@ Housekeeping::Step Housekeeping::clear_until(WallTime ended) {
   if (found.jobs.empty())
     return {};
   Deleted deleted;
-  state_.database.write([&] { deleted = retention_.clear(found); });
+  database_.write([&] { deleted = retention_.clear(found); });
   cleared_ = deleted.until;
   return {true, found.more || !deleted.whole};
 }

@@ -1,17 +1,20 @@
 // Deletes what the configuration does not want kept any longer, a little at a time.
 #pragma once
 
-#include "poller/engine/engine_state.h"
+#include "poller/settings.h"
 #include "store/retention.h"
 
 #include <vector>
 
 namespace kdq {
 
+class Clock;
+class Database;
+
 /// For the engine, which calls it in its ticks while no reply waits to be stored.
 class Housekeeping {
 public:
-  explicit Housekeeping(EngineState& state);
+  Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock);
 
   /// Looks whether something is to be deleted, if it is time for that; at most one short
   /// transaction. What cannot be written now is tried later: this throws StoreBroken only.
@@ -32,7 +35,9 @@ private:
   Step remove_until(WallTime ended);
   Step clear_until(WallTime ended);
 
-  EngineState& state_;
+  RetentionSettings wanted_;
+  Database& database_;
+  Clock& clock_;
   Retention retention_;
   std::vector<Search> searches_;
   std::size_t current_ = 0;

@@ -1,6 +1,9 @@
 #include "poller/engine/reply_outcome.h"
 
-#include <algorithm>
+#include "store/base/time.h"
+#include "store/spill_file.h"
+
+#include <utility>
 
 namespace kdq {
 namespace {
@@ -16,43 +19,44 @@ template <class... Functions>
 Overloaded(Functions...) -> Overloaded<Functions...>; // clang 14 needs to be told
 
 bool is_submit(const ReplyOutcome& outcome) {
-  return outcome.request.endpoint == Endpoint::submit;
+  return outcome.end.request.intent.endpoint == Endpoint::submit;
 }
 
 /// Removes what the service or the network may have echoed.
 std::string clean(const ReplyOutcome& outcome, std::string text) {
-  text = kdocs_api::without_secret(std::move(text), outcome.request.token);
-  return kdocs_api::without_secret(std::move(text), outcome.request.task.value);
+  text = kdocs_api::without_secret(std::move(text), outcome.end.request.token);
+  return kdocs_api::without_secret(std::move(text), outcome.end.request.task.value);
 }
 
 void read(ReplyOutcome& outcome, NotSent&& failure) {
-  outcome.sent = false;
-  outcome.end.outcome = "not_sent";
+  outcome.end.outcome = RequestOutcome::not_sent;
+  outcome.end.reason = failure.reason;
   if (is_submit(outcome))
-    outcome.meaning = PutBack{failure.reason};
+    outcome.meaning = PutBack{std::move(failure.reason)};
   else
-    outcome.meaning = NoReport{ErrorClass::retry, failure.reason};
+    outcome.meaning = NoReport{ErrorClass::retry, std::move(failure.reason)};
 }
 
 void read(ReplyOutcome& outcome, Unanswered&& failure) {
-  outcome.end.outcome = "unanswered";
+  outcome.end.outcome = RequestOutcome::unanswered;
   outcome.end.http_status = failure.http_status;
+  outcome.end.reason = failure.reason;
   if (is_submit(outcome)) {
-    outcome.meaning = NotConfirmed{failure.reason};
+    outcome.meaning = NotConfirmed{std::move(failure.reason)};
   } else {
     outcome.lines = kdocs_api::salvage(failure.partial_body);
     outcome.gap = failure.reason;
-    outcome.meaning = NoReport{ErrorClass::retry, failure.reason};
+    outcome.meaning = NoReport{ErrorClass::retry, std::move(failure.reason)};
   }
   outcome.end.body = std::move(failure.partial_body);
 }
 
 void refuse_start(ReplyOutcome& outcome, ServiceError&& error) {
   error.sentence = clean(outcome, std::move(error.sentence));
-  outcome.end.outcome = "refused";
+  outcome.end.outcome = RequestOutcome::refused;
   switch (error.error_class) {
   case ErrorClass::unknown_if_ran:
-    outcome.end.outcome = "unknown";
+    outcome.end.outcome = RequestOutcome::unknown;
     outcome.meaning = NotConfirmed{error.sentence};
     break;
   case ErrorClass::retry:
@@ -73,31 +77,32 @@ void refuse_start(ReplyOutcome& outcome, ServiceError&& error) {
 
 void read_start(ReplyOutcome& outcome, const Answered& reply) {
   std::visit(Overloaded{[&](kdocs_api::Accepted&& accepted) {
-                          outcome.end.outcome = "accepted";
+                          outcome.end.outcome = RequestOutcome::accepted;
                           outcome.meaning = Started{std::move(accepted.task)};
                         },
                         [&](ServiceError&& error) { refuse_start(outcome, std::move(error)); }},
              kdocs_api::read_submit(reply));
 }
 
+void refuse_report(ReplyOutcome& outcome, ServiceError&& error) {
+  error.sentence = clean(outcome, std::move(error.sentence));
+  outcome.end.outcome = RequestOutcome::refused;
+  // A gateway that gave up may have dropped a reply that had taken the lines.
+  if (!error.code && error.http_status >= 500)
+    outcome.gap = error.sentence;
+  outcome.meaning = NoReport{error.error_class, error.sentence};
+  outcome.refusal = std::move(error);
+}
+
 void read_report(ReplyOutcome& outcome, const Answered& reply) {
   std::visit(Overloaded{[&](kdocs_api::StatusReport&& report) {
-                          outcome.end.outcome = "report";
+                          outcome.end.outcome = RequestOutcome::report;
                           outcome.lines = std::move(report.logs);
                           outcome.meaning = Reported{std::move(report)};
                         },
-                        [&](ServiceError&& error) {
-                          error.sentence = clean(outcome, std::move(error.sentence));
-                          outcome.end.outcome = "refused";
-                          // A gateway that gave up may have dropped a reply that had taken the
-                          // lines.
-                          if (!error.code && error.http_status >= 500)
-                            outcome.gap = error.sentence;
-                          outcome.meaning = NoReport{error.error_class, error.sentence};
-                          outcome.refusal = std::move(error);
-                        },
+                        [&](ServiceError&& error) { refuse_report(outcome, std::move(error)); },
                         [&](kdocs_api::Damaged&& damaged) {
-                          outcome.end.outcome = "damaged";
+                          outcome.end.outcome = RequestOutcome::damaged;
                           outcome.lines = std::move(damaged.logs);
                           damaged.reason = clean(outcome, std::move(damaged.reason));
                           outcome.gap = damaged.reason;
@@ -119,40 +124,41 @@ void read(ReplyOutcome& outcome, Answered&& reply) {
 
 ReplyOutcome judge(InFlight request, Delivery delivery) {
   ReplyOutcome outcome;
-  outcome.request = std::move(request);
-  outcome.end.id = outcome.request.id;
-  std::visit([&](auto&& what) { read(outcome, std::move(what)); }, std::move(delivery));
+  outcome.end.request = std::move(request);
+  std::visit([&](auto&& what) { read(outcome, std::forward<decltype(what)>(what)); },
+             std::move(delivery));
   // The raw bytes are archived as received, but an echoed access token has no place on the disk.
-  if (!outcome.request.token.empty() &&
-      outcome.end.body.find(outcome.request.token) != std::string::npos)
-    outcome.end.body =
-        kdocs_api::without_secret(std::move(outcome.end.body), outcome.request.token);
+  std::string& body = outcome.end.body;
+  const std::string& token = outcome.end.request.token;
+  if (!token.empty() && body.find(token) != std::string::npos)
+    body = kdocs_api::without_secret(std::move(body), token);
   return outcome;
 }
 
-WallTime lines_taken_until(const ReplyOutcome& outcome, WallTime now) {
-  // A service that has begun to answer has acted; one that was slow, or is behind a gateway that
-  // gave up, may yet.
-  const bool may_yet_act = outcome.end.outcome == "refused" ||
-                           (outcome.end.outcome == "unanswered" && outcome.end.http_status == 0);
-  return may_yet_act ? std::max(now, outcome.request.sent_at + longest_request) : now;
+ReplyOutcome judge_lost(InFlight request) {
+  ReplyOutcome outcome;
+  outcome.end.outcome = RequestOutcome::lost;
+  outcome.end.reason = "the daemon stopped before the reply to a request sent at " +
+                       to_text(request.intent.sent_at) + " UTC was stored";
+  outcome.end.request = std::move(request);
+  if (is_submit(outcome)) {
+    outcome.meaning = NotConfirmed{outcome.end.reason};
+  } else {
+    outcome.gap = outcome.end.reason;
+    outcome.meaning = NoReport{};
+  }
+  return outcome;
 }
 
-SpilledReply to_spill(const ReplyOutcome& outcome) {
+SpilledReply to_spill(const RequestEnd& end) {
   using Kind = SpilledReply::Kind;
-  const auto reason_of = [](const auto& meaning) -> std::string {
-    if constexpr (requires { meaning.reason; })
-      return meaning.reason;
-    return {};
-  };
-  SpilledReply spilled{outcome.request.id, Kind::answered, outcome.end.http_status,
-                       outcome.end.body};
-  if (!outcome.sent)
+  SpilledReply spilled{end.request.intent, Kind::answered, end.http_status, end.body};
+  if (!end.sent())
     spilled.kind = Kind::not_sent;
-  else if (outcome.end.outcome == "unanswered")
+  else if (end.outcome == RequestOutcome::unanswered)
     spilled.kind = Kind::unanswered;
   if (spilled.kind != Kind::answered && spilled.text.empty())
-    spilled.text = std::visit(reason_of, outcome.meaning);
+    spilled.text = end.reason;
   return spilled;
 }
 

@@ -2,13 +2,10 @@
 #pragma once
 
 #include "poller/api/kdocs_api.h"
+#include "poller/engine/in_flight.h"
 #include "poller/transport.h"
-#include "store/job_queue.h"
-#include "store/quota_ledger.h"
-#include "store/result_log.h"
-#include "store/spill_file.h"
+#include "store/request_log.h"
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -16,20 +13,18 @@
 
 namespace kdq {
 
-/// For so long after it was sent the service may still act upon a request whose reply nobody got.
-inline constexpr std::chrono::minutes longest_request{2};
+struct SpilledReply;
 
-/// What the engine remembers of a request that is on its way.
-struct InFlight {
-  RequestId id;
-  JobId job;
-  int attempt = 0;
-  Endpoint endpoint = Endpoint::submit;
-  QuotaKey paid_from;
-  WallTime sent_at;
-  SteadyTime sent_steady{};
-  std::string token; ///< the access token it carries; never shown
-  TaskId task;       ///< of a status request; not shown in texts
+/// How a request ended. All its texts are free of the request's secrets.
+struct RequestEnd {
+  InFlight request;
+  RequestOutcome outcome = RequestOutcome::report;
+  int http_status = 0; ///< 0: none
+  std::string body;    ///< the raw bytes, whole or cut off; without the access token
+  std::string reason;  ///< why there is no complete reply
+
+  /// Whether a byte of it left; if not, nothing was spent.
+  bool sent() const { return outcome != RequestOutcome::not_sent; }
 };
 
 /// The script was started.
@@ -50,34 +45,32 @@ struct StartFailed {
 };
 /// The service said how the task stands.
 struct Reported {
-  kdocs_api::StatusReport report;
+  kdocs_api::StatusReport report; ///< its lines are in ReplyOutcome::lines
 };
 /// No usable report: ask again, unless the same happened too often.
 struct NoReport {
   kdocs_api::ErrorClass error_class = kdocs_api::ErrorClass::retry;
-  std::string reason;
+  std::string reason; ///< empty: nobody is left to tell it
 };
 
 using Meaning = std::variant<Started, PutBack, NotConfirmed, StartFailed, Reported, NoReport>;
 
 struct ReplyOutcome {
-  InFlight request;
-  RequestEnd end;             ///< for the request's row
-  bool sent = true;           ///< false: no byte left, nothing was spent
+  RequestEnd end;
   std::vector<LogLine> lines; ///< to be stored, whatever becomes of the job
   std::string gap;            ///< why lines may be missing; empty: none are
   Meaning meaning;
-  std::optional<kdocs_api::ServiceError> refusal; ///< for the app's gate
+  std::optional<kdocs_api::ServiceError> refusal; ///< for the app's circuit breaker
 };
 
-/// Reads one delivery. All its texts are free of the request's secrets.
+/// Reads one delivery.
 ReplyOutcome judge(InFlight request, Delivery delivery);
 
-/// Until when the lines were written that a status request took, if its report is not to be had.
-WallTime lines_taken_until(const ReplyOutcome& outcome, WallTime now);
+/// Of a request whose reply, if there was one, is gone with the process that waited for it.
+ReplyOutcome judge_lost(InFlight request);
 
-/// A judged reply as the spill file keeps it, and back to what judge() takes.
-SpilledReply to_spill(const ReplyOutcome& outcome);
+/// A reply as the spill file keeps it, and back to what judge() takes.
+SpilledReply to_spill(const RequestEnd& end);
 Delivery from_spill(SpilledReply reply);
 
 } // namespace kdq

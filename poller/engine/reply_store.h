@@ -1,25 +1,37 @@
-// Stores what came back, and only then lets it have consequences.
+// Stores what came back, and only then lets it have consequences: decide, save, remember.
 #pragma once
 
-#include "poller/engine/engine_state.h"
+#include "poller/engine/effects.h"
+#include "poller/transport.h"
 
 #include <cstddef>
 #include <deque>
-#include <map>
-#include <string>
-#include <utility>
+#include <variant>
 #include <vector>
 
 namespace kdq {
 
-/// Holds replies until they are durable: while it is not empty, nothing may be sent.
+class Clock;
+class Database;
+class EffectMemory;
+class EffectWriter;
+class Events;
+class FactReader;
+class InFlightTable;
+class Jitter;
+class SpillFile;
+
+/// Holds replies until they are committed.
 class ReplyStore {
 public:
-  explicit ReplyStore(EngineState& state) : state_(state) {}
+  ReplyStore(Database& database, Clock& clock, FactReader& facts, EffectWriter& writer,
+             EffectMemory& memory, const TaskTable& tasks, InFlightTable& in_flight, Events& events,
+             Jitter& jitter);
 
-  /// Takes a reply into memory.
+  /// Takes a reply into memory. One that answers no request of ours is told as trouble and ignored.
   void add(Reply reply);
-  void add(ReplyOutcome outcome) { unsaved_.push_back({std::move(outcome), {}, {}}); }
+  void add(ReplyOutcome outcome) { unsaved_.emplace_back(std::move(outcome)); }
+  void add(Effects effects) { unsaved_.emplace_back(std::move(effects)); }
   std::size_t unsaved() const { return unsaved_.size(); }
 
   /// Commits them in batches until all are or the time has come; one batch in any case. They are on
@@ -29,37 +41,26 @@ public:
 
   /// Writes what is not stored to the spill file; nothing is left to be saved then.
   void spill(SpillFile& file);
-
-  /// Ends running jobs that were never seen to end. Throws StoreUnavailable: nothing happened.
-  void give_up(const std::vector<JobId>& jobs, const std::string& error);
+  /// Forgets what is not stored, because it will be read again.
+  void clear() { unsaved_.clear(); }
 
 private:
-  struct Unsaved {
-    ReplyOutcome outcome;
-    std::optional<Learnt>
-        learnt;            ///< from it; asked of the schedule once, however often it is saved
-    WallTime try_again_at; ///< when the job runs again, if the script failed and it may
-  };
-  struct Step {
-    /// What the job is after it; nothing: the user has cancelled or deleted it meanwhile.
-    std::optional<JobState> state;
-    std::string error;
-  };
-  std::size_t next_batch() const;
-  StatusChange conclude(const ReplyOutcome& outcome, Moment now) const;
-  void prepare(Unsaved& unsaved, const StatusChange& change, Moment now);
-  void store_learnt(const Unsaved& unsaved, Moment now);
-  Step apply(const Unsaved& unsaved, StatusChange change, Moment now);
-  Step apply_start(const ReplyOutcome& outcome, WallTime now);
-  Step apply_poll(const ReplyOutcome& outcome, StatusChange change, WallTime now);
-  void follow_up(const ReplyOutcome& outcome, const Step& step, Moment now);
-  void tell_gate(const ReplyOutcome& outcome, Moment now);
-  void follow_up_start(const ReplyOutcome& outcome);
-  void follow_up_poll(const ReplyOutcome& outcome, Moment now);
+  /// As it came, and from its first batch on as it was decided.
+  using Unsaved = std::variant<ReplyOutcome, Effects>;
 
-  EngineState& state_;
+  std::size_t next_batch() const;
+  void decide_batch(std::size_t count, Moment now);
+
+  Database& database_;
+  Clock& clock_;
+  FactReader& facts_;
+  EffectWriter& writer_;
+  EffectMemory& memory_;
+  const TaskTable& tasks_;
+  InFlightTable& in_flight_;
+  Events& events_;
+  Jitter& jitter_;
   std::deque<Unsaved> unsaved_;
-  std::map<std::pair<std::string, WallTime>, std::int64_t> starts_; ///< of this transaction
 };
 
 } // namespace kdq

@@ -1,5 +1,10 @@
 #include "poller/engine/status_writer.h"
 
+#include "poller/engine/task_table.h"
+#include "poller/events.h"
+#include "poller/schedule/price_schedule.h"
+#include "store/database.h"
+
 #include <bit>
 #include <cmath>
 #include <set>
@@ -19,7 +24,7 @@ bool same_end(const std::optional<WallTime>& a, const std::optional<WallTime>& b
   return a.has_value() == b.has_value() && (!a || (*a > *b ? *a - *b : *b - *a) < same_moment);
 }
 
-bool same_hold(const std::optional<Hold>& a, const std::optional<Hold>& b) {
+bool same_wait(const std::optional<Wait>& a, const std::optional<Wait>& b) {
   return a.has_value() == b.has_value() &&
          (!a || (same_but_for_numbers(a->reason, b->reason) && same_end(a->until, b->until)));
 }
@@ -28,24 +33,24 @@ bool same_hold(const std::optional<Hold>& a, const std::optional<Hold>& b) {
 bool says_the_same(const AppRow& a, const AppRow& b) {
   return a.state == b.state && same_but_for_numbers(a.reason, b.reason) && a.day == b.day &&
          a.submit_quota == b.submit_quota && a.status_quota == b.status_quota &&
-         same_hold(a.starts, b.starts) && same_hold(a.polls, b.polls);
+         same_wait(a.starts, b.starts) && same_wait(a.polls, b.polls);
 }
 
-std::optional<Hold> hold_of_starts(const AppState& app, Moment now) {
-  if (auto hold = app.breaker.hold(Endpoint::submit, now))
-    return hold;
+std::optional<Wait> wait_of_starts(const AppState& app, Moment now) {
+  if (auto wait = app.breaker.wait(Endpoint::submit, now))
+    return wait;
   return app.no_polls_left;
 }
 
 /// That requests failed is no news any more once there is nothing to ask.
-std::optional<Hold> hold_of_polls(const AppState& app, std::size_t running, Moment now) {
-  auto hold = app.breaker.hold(Endpoint::status, now);
-  if (hold && !hold->until && running == 0 && !app.breaker.blocked())
-    hold.reset();
-  return hold;
+std::optional<Wait> wait_of_polls(const AppState& app, std::size_t running, Moment now) {
+  auto wait = app.breaker.wait(Endpoint::status, now);
+  if (wait && !wait->until && running == 0 && !app.breaker.needs_person())
+    wait.reset();
+  return wait;
 }
 
-std::string sentence(const std::optional<Hold>& starts, const std::optional<Hold>& polls) {
+std::string sentence(const std::optional<Wait>& starts, const std::optional<Wait>& polls) {
   if (starts && polls && starts->reason == polls->reason)
     return starts->reason;
   std::string text;
@@ -54,6 +59,10 @@ std::string sentence(const std::optional<Hold>& starts, const std::optional<Hold
   if (polls)
     text += (text.empty() ? "" : "; ") + ("no status requests: " + polls->reason);
   return text;
+}
+
+std::string of_app(const std::string& name, const std::string& trouble) {
+  return "app " + name + ": " + trouble;
 }
 
 } // namespace
@@ -70,41 +79,55 @@ std::string StatusWriter::trouble(const AppState& app, Moment now) const {
   return row(app, now).reason;
 }
 
+void StatusWriter::tell_changes(Moment now) {
+  for (const auto& [name, app] : apps_) {
+    const std::string trouble = this->trouble(app, now);
+    std::string& told = told_[name];
+    if (same_but_for_numbers(trouble, told))
+      continue; // of how many tasks, until when: the tables say it as it changes
+    if (trouble.empty())
+      events_.relief("app " + name + " works again");
+    else if (app.breaker.needs_person())
+      events_.trouble(of_app(name, trouble));
+    else
+      events_.waiting(of_app(name, trouble));
+    told = trouble;
+  }
+}
+
 AppRow StatusWriter::row(const AppState& app, Moment now) const {
   const CircuitBreaker& breaker = app.breaker;
   const QuotaDay& day = breaker.day(now.wall);
   AppRow row;
   row.name = breaker.name();
-  row.starts = hold_of_starts(app, now);
-  row.polls = hold_of_polls(app, state_.tasks.of_app(breaker.name()), now);
+  row.starts = wait_of_starts(app, now);
+  row.polls = wait_of_polls(app, tasks_.of_app(breaker.name()), now);
   row.reason = sentence(row.starts, row.polls);
-  row.state = breaker.blocked() ? "blocked" : row.starts || row.polls ? "waiting" : "ready";
+  row.state = breaker.needs_person() ? "blocked" : row.starts || row.polls ? "waiting" : "ready";
   row.submit_quota = breaker.allowed(Endpoint::submit);
   row.status_quota = breaker.allowed(Endpoint::status);
   row.day = day.name;
   row.day_begins = day.begins;
   row.day_ends = day.ends;
-  row.running = static_cast<std::int64_t>(state_.tasks.of_app(breaker.name()));
+  row.running = static_cast<std::int64_t>(tasks_.of_app(breaker.name()));
   return row;
 }
 
-void StatusWriter::begin(Moment now) {
+void StatusWriter::begin(const EngineSettings& settings, Moment now) {
   shown_.clear();
   shown_log_.reset();
   std::set<std::string> names;
-  for (const auto& [name, app] : state_.apps)
+  for (const auto& [name, app] : apps_)
     names.insert(name);
-  state_.status_tables.keep_only(names);
-  const EngineSettings& settings = state_.settings;
-  state_.status_tables.started(settings.version, settings.max_running,
-                               settings.max_running_per_file, now.wall);
+  tables_.keep_only(names);
+  tables_.started(settings.version, settings.max_running, settings.max_running_per_file, now.wall);
   write(now);
 }
 
 /// The size of the write-ahead log in MB, rounded down to a power of two, if it is too long.
 std::optional<std::int64_t> StatusWriter::long_log() const {
-  const auto megabytes = state_.database.log_bytes() >> 20;
-  if (megabytes < static_cast<std::uintmax_t>(state_.settings.long_log_mb))
+  const auto megabytes = database_.log_bytes() >> 20;
+  if (megabytes < static_cast<std::uintmax_t>(long_log_mb_))
     return std::nullopt;
   return static_cast<std::int64_t>(std::bit_floor(megabytes));
 }
@@ -112,7 +135,7 @@ std::optional<std::int64_t> StatusWriter::long_log() const {
 bool StatusWriter::is_stale(Moment now) const {
   if (long_log() != shown_log_)
     return true;
-  for (const auto& [name, app] : state_.apps) {
+  for (const auto& [name, app] : apps_) {
     const auto shown = shown_.find(name);
     if (shown == shown_.end() || !says_the_same(row(app, now), shown->second))
       return true;
@@ -124,13 +147,13 @@ void StatusWriter::write(Moment now) {
   next_.clear(); // the transaction may be run again
   next_log_ = long_log();
   if (next_log_ != shown_log_)
-    state_.status_tables.log_grew(next_log_);
-  for (auto& [name, app] : state_.apps) {
+    tables_.log_grew(next_log_);
+  for (auto& [name, app] : apps_) {
     AppRow next = row(app, now);
-    next.reserved_polls = std::llround(app.schedule.expected_polls_of_open());
+    next.reserved_polls = std::llround(app.schedule->expected_polls_of_open());
     if (const auto shown = shown_.find(name); shown != shown_.end() && shown->second == next)
       continue;
-    state_.status_tables.show(next, now.wall);
+    tables_.show(next, now.wall);
     next_.emplace(name, std::move(next));
   }
   next_at_ = now.steady;

@@ -1,13 +1,18 @@
 // What the table `apps` says: each app's state, in words, with the figures the views need.
 #pragma once
 
-#include "poller/engine/engine_state.h"
+#include "poller/engine/app_state.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 
 namespace kdq {
+
+class Database;
+class Events;
+class TaskTable;
 
 /// Whether two sentences differ in their numbers only: such a change is not worth a write, or a
 /// line in the log, of its own.
@@ -17,11 +22,14 @@ bool same_but_for_numbers(const std::string& a, const std::string& b);
 /// with something else, so that an idle daemon writes nothing.
 class StatusWriter {
 public:
-  explicit StatusWriter(EngineState& state) : state_(state) {}
+  StatusWriter(StatusTables& tables, const Database& database, const TaskTable& tasks,
+               AppStates& apps, Events& events, std::int64_t long_log_mb)
+      : tables_(tables), database_(database), tasks_(tasks), apps_(apps), events_(events),
+        long_log_mb_(long_log_mb) {}
 
   /// At the start: the daemon's own row, all apps, none that is not configured any more. Inside of
   /// Database::write().
-  void begin(Moment now);
+  void begin(const EngineSettings& settings, Moment now);
   /// A person should know of a change: write() is to be called.
   bool is_stale(Moment now) const;
   /// Inside of Database::write().
@@ -33,15 +41,23 @@ public:
 
   /// Why an app does not send, or sends only one kind of request; empty: nothing is in the way.
   std::string trouble(const AppState& app, Moment now) const;
+  /// Tells Events which apps have begun or ceased to have trouble since the last call.
+  void tell_changes(Moment now);
 
 private:
   AppRow row(const AppState& app, Moment now) const;
   std::optional<std::int64_t> long_log() const;
 
-  EngineState& state_;
-  std::map<std::string, AppRow> shown_;   ///< by app
-  std::map<std::string, AppRow> next_;    ///< written, but not known to be committed
-  std::optional<std::int64_t> shown_log_; ///< MB
+  StatusTables& tables_;
+  const Database& database_;
+  const TaskTable& tasks_;
+  AppStates& apps_;
+  Events& events_;
+  std::int64_t long_log_mb_;
+  std::map<std::string, AppRow> shown_;     ///< by app
+  std::map<std::string, AppRow> next_;      ///< written, but not known to be committed
+  std::map<std::string, std::string> told_; ///< by app: the trouble that Events knows of
+  std::optional<std::int64_t> shown_log_;   ///< MB
   std::optional<std::int64_t> next_log_;
   SteadyTime shown_at_{};
   SteadyTime next_at_{};

@@ -34,7 +34,18 @@ void TaskTable::remove(JobId id) {
   tasks_.erase(found);
 }
 
+void TaskTable::clear() {
+  tasks_.clear();
+  files_.clear();
+  apps_.clear();
+}
+
 Task* TaskTable::find(JobId id) {
+  const auto found = tasks_.find(id);
+  return found == tasks_.end() ? nullptr : &found->second;
+}
+
+const Task* TaskTable::find(JobId id) const {
   const auto found = tasks_.find(id);
   return found == tasks_.end() ? nullptr : &found->second;
 }

@@ -2,9 +2,9 @@
 // database.
 #pragma once
 
-#include "poller/clock.h"
 #include "store/job.h"
 
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <string>
@@ -13,19 +13,23 @@
 
 namespace kdq {
 
+/// Status requests in a row that gave no report.
+struct PollFailures {
+  int all = 0;
+  int gone = 0;          ///< the newest of them: that the task does not exist
+  int unknown_codes = 0; ///< the newest of them: a code that is not in the API
+};
+
 struct Task {
   JobId id;
-  int attempt = 0;
   std::string app;
   ScriptIdentity script;
-  TaskId task;            ///< empty while submitting
+  JobRow row;             ///< as it stands in the database
   SteadyTime submitted{}; ///< when its start was sent
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds last_poll{0}; ///< age at the last status request, 0: none
-  SteadyTime heard{};    ///< when the last report of it came, as far as this run goes
-  int failures = 0;      ///< status requests in a row that gave no report
-  int gone = 0;          ///< replies in a row that the task does not exist
-  int unknown_codes = 0; ///< replies in a row with a code that is not in the API
+  SteadyTime heard{}; ///< when the last report of it came, as far as this run goes
+  PollFailures failures;
 
   std::chrono::milliseconds age(SteadyTime now) const { return now - submitted; }
   SteadyTime deadline() const { return submitted + timeout; }
@@ -36,7 +40,9 @@ class TaskTable {
 public:
   Task& add(Task task);
   void remove(JobId id);
+  void clear();
   Task* find(JobId id);
+  const Task* find(JobId id) const;
   std::size_t size() const { return tasks_.size(); }
   std::size_t taken_files() const { return files_.size(); }
   std::size_t on_file(const std::string& file_token) const;

@@ -1,5 +1,6 @@
 #include "poller/quota/circuit_breaker.h"
 
+#include "poller/api/kdocs_api.h"
 #include "store/base/time.h"
 
 #include <algorithm>
@@ -12,7 +13,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds first_backoff = 1s;
 constexpr std::chrono::milliseconds longest_backoff = 60s;
 // How long an endpoint rests when the service is busy and does not say for how long: doubled as
-// long as it goes on. (A rate limit without a Retry-After closes the rest of the day.)
+// long as it goes on. (After a rate limit without a Retry-After nothing is sent for the rest of the
+// day.)
 constexpr std::chrono::milliseconds first_pause = 60s;
 constexpr std::chrono::milliseconds longest_pause = 1h;
 // An app that an operator has to unblock is tried again with one request, in case it was done at
@@ -67,120 +69,120 @@ std::int64_t CircuitBreaker::allowed(Endpoint endpoint) const {
   return endpoint == Endpoint::submit ? settings_.submit_quota : settings_.status_quota;
 }
 
-void CircuitBreaker::close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
-                           const std::string& reason) {
+void CircuitBreaker::extend(std::optional<BreakerPause>& pause, SteadyTime now, SteadyTime until,
+                            const std::string& reason) {
   // Never shortened: what the service asked for is kept in full.
-  const SteadyTime earlier = barrier ? barrier->until : until;
-  barrier = Barrier{now, std::max(earlier, until), reason, false, false};
+  const SteadyTime earlier = pause ? pause->until : until;
+  pause = BreakerPause{now, std::max(earlier, until), reason, false, false};
 }
 
-bool CircuitBreaker::is_spent(const Door& entry, WallTime now) const {
-  return !entry.spent_day.empty() && entry.spent_day == day(now).name;
+bool CircuitBreaker::is_spent(const EndpointState& state, WallTime now) const {
+  return !state.spent_day.empty() && state.spent_day == day(now).name;
 }
 
-bool CircuitBreaker::half_open(Endpoint endpoint, SteadyTime now) const {
-  const Door& entry = door(endpoint);
-  return (closed_ && closed_->until <= now) || (entry.pause && entry.pause->until <= now);
+bool CircuitBreaker::on_trial(Endpoint endpoint, SteadyTime now) const {
+  const EndpointState& state = state_of(endpoint);
+  return (app_pause_ && app_pause_->until <= now) || (state.pause && state.pause->until <= now);
 }
 
-SteadyTime CircuitBreaker::opens_at(Endpoint endpoint, Moment now) const {
-  SteadyTime opens = now.steady;
-  const Door& entry = door(endpoint);
-  if (closed_)
-    opens = std::max(opens, closed_->until);
-  if (entry.pause)
-    opens = std::max(opens, entry.pause->until);
-  if (is_spent(entry, now.wall))
-    opens = std::max(opens, on_steady(day(now.wall).ends, now));
-  if (opens == now.steady && half_open(endpoint, now.steady) && (probe_planned_ || probe_sent_at_))
+SteadyTime CircuitBreaker::blocked_until(Endpoint endpoint, Moment now) const {
+  SteadyTime until = now.steady;
+  const EndpointState& state = state_of(endpoint);
+  if (app_pause_)
+    until = std::max(until, app_pause_->until);
+  if (state.pause)
+    until = std::max(until, state.pause->until);
+  if (is_spent(state, now.wall))
+    until = std::max(until, on_steady(day(now.wall).ends, now));
+  if (until == now.steady && on_trial(endpoint, now.steady) && (trial_planned_ || trial_sent_at_))
     return SteadyTime::max();
-  return opens;
+  return until;
 }
 
 bool CircuitBreaker::take(Endpoint endpoint, SteadyTime now) {
   if (!rate_.take(now))
     return false;
-  probe_planned_ = probe_planned_ || half_open(endpoint, now);
+  trial_planned_ = trial_planned_ || on_trial(endpoint, now);
   return true;
 }
 
 void CircuitBreaker::sent(Endpoint endpoint, SteadyTime now) {
-  if (half_open(endpoint, now))
-    probe_sent_at_ = now;
+  if (on_trial(endpoint, now))
+    trial_sent_at_ = now;
 }
 
 void CircuitBreaker::replied(SteadyTime sent_at) {
-  if (probe_sent_at_ && sent_at >= *probe_sent_at_)
-    probe_sent_at_.reset();
+  if (trial_sent_at_ && sent_at >= *trial_sent_at_)
+    trial_sent_at_.reset();
 }
 
 void CircuitBreaker::quota_spent(Endpoint endpoint, WallTime now) {
-  door(endpoint).spent_day = day(now).name;
+  state_of(endpoint).spent_day = day(now).name;
 }
 
 /// Whether a refusal may still be about the day before: it was paid from that, or the service's day
 /// rolls a little later than ours.
-bool CircuitBreaker::may_be_yesterdays(const Door& entry, const std::string& paid_day,
+bool CircuitBreaker::may_be_yesterdays(const EndpointState& state, const std::string& paid_day,
                                        WallTime now) const {
   const QuotaDay& today = day(now);
   return paid_day != today.name ||
-         (entry.worked_day != today.name && now - today.begins < late_roll);
+         (state.worked_day != today.name && now - today.begins < late_roll);
 }
 
 bool CircuitBreaker::spent_by_others(Endpoint endpoint, const kdocs_api::ServiceError& error,
                                      const std::string& paid_day, WallTime now) const {
-  const Door& entry = door(endpoint);
+  const EndpointState& state = state_of(endpoint);
   return error.error_class == kdocs_api::ErrorClass::pause && !error.retry_after &&
-         !(entry.pause && entry.pause->quota) && !may_be_yesterdays(entry, paid_day, now);
+         !(state.pause && state.pause->quota) && !may_be_yesterdays(state, paid_day, now);
 }
 
-void CircuitBreaker::quota_refused(Door& entry, const std::string& sentence,
+void CircuitBreaker::quota_refused(EndpointState& state, const std::string& sentence,
                                    const std::string& paid_day, SteadyTime sent_at, Moment now) {
-  const bool known = entry.pause && entry.pause->quota;
-  if (known && sent_at <= entry.pause->since)
+  const bool known = state.pause && state.pause->quota;
+  if (known && sent_at <= state.pause->since)
     return; // another one of the same burst
-  const bool again = known || may_be_yesterdays(entry, paid_day, now.wall);
+  const bool again = known || may_be_yesterdays(state, paid_day, now.wall);
   const SteadyTime until = again ? now.steady + retry_after_roll : now.steady;
-  close(entry.pause, now.steady, until, sentence);
-  entry.pause->quota = true;
+  extend(state.pause, now.steady, until, sentence);
+  state.pause->quota = true;
   if (!again)
-    entry.spent_day = day(now.wall).name;
+    state.spent_day = day(now.wall).name;
 }
 
 void CircuitBreaker::refused(Endpoint endpoint, const kdocs_api::ServiceError& error,
                              const std::string& token, const std::string& paid_day,
                              SteadyTime sent_at, Moment now) {
   using kdocs_api::ErrorClass;
-  Door& entry = door(endpoint);
+  EndpointState& state = state_of(endpoint);
   switch (error.error_class) {
   case ErrorClass::pause:
     if (error.retry_after)
-      close(entry.pause, now.steady, now.steady + *error.retry_after, asked_to_wait(error, now));
+      extend(state.pause, now.steady, now.steady + *error.retry_after, asked_to_wait(error, now));
     else
-      quota_refused(entry, error.sentence, paid_day, sent_at, now);
+      quota_refused(state, error.sentence, paid_day, sent_at, now);
     break;
   case ErrorClass::later:
     if (error.retry_after) {
-      close(entry.pause, now.steady, now.steady + *error.retry_after, asked_to_wait(error, now));
-    } else if (!entry.pause || sent_at > entry.pause->since) { // replies of one burst count once
-      close(entry.pause, now.steady,
-            now.steady + backoff(first_pause, entry.pauses++, longest_pause), error.sentence);
+      extend(state.pause, now.steady, now.steady + *error.retry_after, asked_to_wait(error, now));
+    } else if (!state.pause || sent_at > state.pause->since) { // replies of one burst count once
+      extend(state.pause, now.steady,
+             now.steady + backoff(first_pause, state.pauses++, longest_pause), error.sentence);
     }
     break;
   case ErrorClass::token:
     refused_token_ = token;
-    close(closed_, now.steady, now.steady, error.sentence); // the file may have another already
+    extend(app_pause_, now.steady, now.steady, error.sentence); // the file may have another already
     break;
   case ErrorClass::blocked:
-    close(closed_, now.steady, now.steady + blocked_retry, error.sentence);
-    closed_->needs_person = true;
+    extend(app_pause_, now.steady, now.steady + blocked_retry, error.sentence);
+    app_pause_->needs_person = true;
     break;
   case ErrorClass::retry:
   case ErrorClass::unknown_if_ran:
     // The service is ill, whichever job it was: do not press it.
-    close(entry.pause, now.steady,
-          now.steady + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
-          error.sentence);
+    extend(state.pause, now.steady,
+           now.steady + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
+           error.sentence);
     break;
   case ErrorClass::job_fails:
   case ErrorClass::task_gone:
@@ -190,24 +192,25 @@ void CircuitBreaker::refused(Endpoint endpoint, const kdocs_api::ServiceError& e
 }
 
 void CircuitBreaker::unreachable(const std::string& reason, SteadyTime now) {
-  if (closed_ && closed_->until > now)
+  if (app_pause_ && app_pause_->until > now)
     return; // replies of one burst count once
-  close(closed_, now, now + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
-        "no answer from KDocs: " + reason);
+  extend(app_pause_, now,
+         now + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
+         "no answer from KDocs: " + reason);
 }
 
 void CircuitBreaker::worked(Endpoint endpoint, SteadyTime sent_at, WallTime now) {
-  door(endpoint).worked_day = day(now).name;
-  if (closed_ && sent_at > closed_->since) {
-    closed_.reset();
+  state_of(endpoint).worked_day = day(now).name;
+  if (app_pause_ && sent_at > app_pause_->since) {
+    app_pause_.reset();
     refused_token_.clear();
   }
-  Door& entry = door(endpoint);
-  if (entry.pause && sent_at > entry.pause->since)
-    entry.pause.reset();
-  if (!closed_ && !entry.pause) {
+  EndpointState& state = state_of(endpoint);
+  if (state.pause && sent_at > state.pause->since)
+    state.pause.reset();
+  if (!app_pause_ && !state.pause) {
     failures_ = 0;
-    entry.pauses = 0;
+    state.pauses = 0;
   }
 }
 
@@ -216,37 +219,37 @@ bool CircuitBreaker::accepts_token(const std::string& token) {
 }
 
 void CircuitBreaker::no_token(const std::string& sentence, SteadyTime now) {
-  close(closed_, now, now + token_recheck, sentence);
-  closed_->needs_person = true;
+  extend(app_pause_, now, now + token_recheck, sentence);
+  app_pause_->needs_person = true;
 }
 
-std::optional<Hold> CircuitBreaker::hold(Endpoint endpoint, Moment now) const {
-  const auto end_of = [&](const Barrier& barrier) -> std::optional<WallTime> {
-    if (barrier.until <= now.steady)
+std::optional<Wait> CircuitBreaker::wait(Endpoint endpoint, Moment now) const {
+  const auto end_of = [&](const BreakerPause& pause) -> std::optional<WallTime> {
+    if (pause.until <= now.steady)
       return std::nullopt;
-    return now.wall + (barrier.until - now.steady);
+    return now.wall + (pause.until - now.steady);
   };
-  if (closed_ && closed_->needs_person)
-    return Hold{closed_->reason, std::nullopt};
-  const Door& entry = door(endpoint);
-  const bool refused_for_today = entry.pause && entry.pause->quota;
+  if (app_pause_ && app_pause_->needs_person)
+    return Wait{app_pause_->reason, std::nullopt};
+  const EndpointState& state = state_of(endpoint);
+  const bool refused_for_today = state.pause && state.pause->quota;
   // What lasts longer is told: nothing may be there today to find out that KDocs answers again.
-  if (is_spent(entry, now.wall)) {
+  if (is_spent(state, now.wall)) {
     const WallTime ends = day(now.wall).ends;
     const std::string reason =
         refused_for_today ? "KDocs lets no more " + plural(endpoint) + " through today, until " +
                                 utc_second(ends) +
                                 ", although some are left by the count here: others use this "
                                 "app (" +
-                                entry.pause->reason + ")"
+                                state.pause->reason + ")"
                           : "today's " + budget_used_up(endpoint, allowed(endpoint)) + " until " +
                                 utc_second(ends);
-    return Hold{reason, ends};
+    return Wait{reason, ends};
   }
-  if (closed_)
-    return Hold{closed_->reason, end_of(*closed_)};
-  if (entry.pause && (!refused_for_today || entry.pause->until > now.steady))
-    return Hold{entry.pause->reason, end_of(*entry.pause)};
+  if (app_pause_)
+    return Wait{app_pause_->reason, end_of(*app_pause_)};
+  if (state.pause && (!refused_for_today || state.pause->until > now.steady))
+    return Wait{state.pause->reason, end_of(*state.pause)};
   return std::nullopt;
 }
 

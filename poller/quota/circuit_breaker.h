@@ -1,7 +1,6 @@
 // What keeps one app from sending just now.
 #pragma once
 
-#include "poller/api/kdocs_api.h"
 #include "poller/clock.h"
 #include "poller/quota/quota_calendar.h"
 #include "poller/quota/quota_policy.h"
@@ -15,9 +14,22 @@
 
 namespace kdq {
 
-/// Pauses, backoff, the token's standing, the rate limit and the quota day of one app. Pure: told
-/// what happened, asked what may be sent; it neither sends nor stores. After a wait the app is
-/// tried with one request; only when that has worked do all go again.
+namespace kdocs_api {
+struct ServiceError;
+}
+
+/// A stretch of time in which nothing is sent. When it has passed, one trial request is sent, and
+/// nothing else until something has worked.
+struct BreakerPause {
+  SteadyTime since{};
+  SteadyTime until{};
+  std::string reason;
+  bool needs_person = false;
+  bool quota = false; ///< the service said that the day's requests are used up
+};
+
+/// Pauses, backoff, the token's standing, the rate limit and the quota day of one app. Pure: it is
+/// told what happened and asked what may be sent; it neither sends nor stores.
 class CircuitBreaker {
 public:
   CircuitBreaker(std::string name, const AppSettings& settings, std::uint64_t jitter_seed);
@@ -31,17 +43,17 @@ public:
   std::int64_t allowed(Endpoint endpoint) const;
 
   /// A new plan begins: what an earlier one took and did not send does not count.
-  void begin_plan() { probe_planned_ = false; }
-  /// The first moment at which a request may be sent, the rate limit aside; `now` if it may now,
-  /// the far future if only a reply can open it.
-  SteadyTime opens_at(Endpoint endpoint, Moment now) const;
+  void begin_plan() { trial_planned_ = false; }
+  /// Until when no request may be sent, the rate limit aside: `now` if one may be sent now, the far
+  /// future if the reply to the trial request is to be waited for.
+  SteadyTime blocked_until(Endpoint endpoint, Moment now) const;
   /// Plans one request; false if the rate limit does not allow it now.
   bool take(Endpoint endpoint, SteadyTime now);
   SteadyTime rate_ready_at(SteadyTime now) const { return rate_.ready_at(now); }
   /// A planned request was sent.
   void sent(Endpoint endpoint, SteadyTime now);
 
-  /// The ledger has nothing left: closed until the day's roll.
+  /// The ledger has nothing left: no request until the day's roll.
   void quota_spent(Endpoint endpoint, WallTime now);
   /// Whether a refusal says that the day's requests are used up, by others then, because the ledger
   /// had granted this one. Not if the first request of a new day is refused: its roll is elsewhere.
@@ -49,8 +61,8 @@ public:
                        const std::string& paid_day, WallTime now) const;
   /// A reply, or its failure, of a request that was sent then; before what follows.
   void replied(SteadyTime sent_at);
-  /// The service refused a request; closes what the error_class is about. `token`: what was sent;
-  /// `paid_day`: the quota day it was paid from.
+  /// The service refused a request: what the error_class is about gets a pause. `token`: what was
+  /// sent; `paid_day`: the quota day it was paid from.
   void refused(Endpoint endpoint, const kdocs_api::ServiceError& error, const std::string& token,
                const std::string& paid_day, SteadyTime sent_at, Moment now);
   /// No connection or no reply came about: both endpoints wait, up to 1 s doubled up to 60 s.
@@ -63,33 +75,30 @@ public:
   void no_token(const std::string& sentence, SteadyTime now);
 
   /// Why one kind of request is not sent now; nothing: nothing is in the way.
-  std::optional<Hold> hold(Endpoint endpoint, Moment now) const;
+  std::optional<Wait> wait(Endpoint endpoint, Moment now) const;
   /// A person has to act before anything can be sent.
-  bool blocked() const { return closed_ && closed_->needs_person; }
+  bool needs_person() const { return app_pause_ && app_pause_->needs_person; }
 
 private:
-  /// Closed until a moment, and from then on until something has worked.
-  struct Barrier {
-    SteadyTime since{};
-    SteadyTime until{};
-    std::string reason;
-    bool needs_person = false;
-    bool quota = false; ///< the service said that the day's requests are used up
-  };
-  struct Door {
-    std::optional<Barrier> pause;
+  struct EndpointState {
+    std::optional<BreakerPause> pause;
     std::string spent_day;  ///< the quota day of which nothing is left; empty: none
     std::string worked_day; ///< the last quota day on which something was accepted
     int pauses = 0;         ///< in a row, without a hint of the service how long
   };
-  static void close(std::optional<Barrier>& barrier, SteadyTime now, SteadyTime until,
-                    const std::string& reason);
-  bool half_open(Endpoint endpoint, SteadyTime now) const;
-  Door& door(Endpoint endpoint) { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
-  const Door& door(Endpoint endpoint) const { return doors_[endpoint == Endpoint::submit ? 0 : 1]; }
-  bool is_spent(const Door& door, WallTime now) const;
-  bool may_be_yesterdays(const Door& door, const std::string& paid_day, WallTime now) const;
-  void quota_refused(Door& door, const std::string& sentence, const std::string& paid_day,
+  static void extend(std::optional<BreakerPause>& pause, SteadyTime now, SteadyTime until,
+                     const std::string& reason);
+  bool on_trial(Endpoint endpoint, SteadyTime now) const;
+  EndpointState& state_of(Endpoint endpoint) {
+    return endpoints_[endpoint == Endpoint::submit ? 0 : 1];
+  }
+  const EndpointState& state_of(Endpoint endpoint) const {
+    return endpoints_[endpoint == Endpoint::submit ? 0 : 1];
+  }
+  bool is_spent(const EndpointState& state, WallTime now) const;
+  bool may_be_yesterdays(const EndpointState& state, const std::string& paid_day,
+                         WallTime now) const;
+  void quota_refused(EndpointState& state, const std::string& sentence, const std::string& paid_day,
                      SteadyTime sent_at, Moment now);
 
   std::string name_;
@@ -97,11 +106,11 @@ private:
   TokenBucket rate_;
   Jitter jitter_;
   mutable std::optional<QuotaDay> day_; ///< of the last look
-  std::array<Door, 2> doors_;
+  std::array<EndpointState, 2> endpoints_;
   // --- both endpoints together ---
-  std::optional<Barrier> closed_; ///< unreachable, blocked, or without a token
-  bool probe_planned_ = false;
-  std::optional<SteadyTime> probe_sent_at_;
+  std::optional<BreakerPause> app_pause_; ///< unreachable, blocked, or without a token
+  bool trial_planned_ = false;
+  std::optional<SteadyTime> trial_sent_at_;
   int failures_ = 0;          ///< in a row, for the backoff
   std::string refused_token_; ///< never shown
 };

@@ -2,17 +2,14 @@
 
 namespace kdq {
 
-void QuotaGrant::want(const std::string& app) {
-  const auto [part, first] = parts_.try_emplace(app);
-  if (first)
-    part->second.key = state_.apps.at(app).breaker.quota_key(endpoint_, now_);
-  ++part->second.wanted;
+void QuotaGrant::want(const QuotaKey& key, std::int64_t allowed) {
+  Part& part = parts_.try_emplace(key.app, Part{key, allowed, 0, 0}).first->second;
+  ++part.wanted;
 }
 
 void QuotaGrant::fill() {
   for (auto& [app, part] : parts_)
-    part.left =
-        state_.ledger.take(part.key, state_.apps.at(app).breaker.allowed(endpoint_), part.wanted);
+    part.left = ledger_.take(part.key, part.allowed, part.wanted);
 }
 
 bool QuotaGrant::pay(const std::string& app) {
@@ -23,9 +20,10 @@ bool QuotaGrant::pay(const std::string& app) {
   return true;
 }
 
-void QuotaGrant::empty() {
+void QuotaGrant::give_rest_back() {
   for (auto& [app, part] : parts_)
-    state_.ledger.give_back(part.key, part.left);
+    if (part.left > 0)
+      ledger_.give_back(part.key, part.left);
 }
 
 } // namespace kdq

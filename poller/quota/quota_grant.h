@@ -2,7 +2,7 @@
 // back.
 #pragma once
 
-#include "poller/engine/engine_state.h"
+#include "store/quota_ledger.h"
 
 #include <cstdint>
 #include <map>
@@ -13,11 +13,10 @@ namespace kdq {
 /// Lives inside of one Database::write(); for one endpoint and moment.
 class QuotaGrant {
 public:
-  QuotaGrant(EngineState& state, Endpoint endpoint, WallTime now)
-      : state_(state), endpoint_(endpoint), now_(now) {}
+  explicit QuotaGrant(QuotaLedger& ledger) : ledger_(ledger) {}
 
-  /// One more request of a configured app is to be paid.
-  void want(const std::string& app);
+  /// One more request is to be paid from an app's budget, of which `allowed` are granted a day.
+  void want(const QuotaKey& key, std::int64_t allowed);
   /// Takes what is wanted from the ledger, as far as the day's quotas go.
   void fill();
   /// Pays one request; false: the day's quota is spent.
@@ -27,17 +26,16 @@ public:
   /// From which budget an app pays.
   const QuotaKey& key(const std::string& app) const { return parts_.at(app).key; }
   /// What was not paid goes back to the ledger.
-  void empty();
+  void give_rest_back();
 
 private:
   struct Part {
     QuotaKey key;
+    std::int64_t allowed = 0;
     std::int64_t wanted = 0;
     std::int64_t left = 0;
   };
-  EngineState& state_;
-  Endpoint endpoint_;
-  WallTime now_;
+  QuotaLedger& ledger_;
   std::map<std::string, Part> parts_; ///< by app
 };
 

@@ -27,9 +27,9 @@ std::chrono::milliseconds backoff(std::chrono::milliseconds first, int earlier_f
   return std::min(first * (1 << std::clamp(earlier_failures, 0, most_doublings)), longest);
 }
 
-std::chrono::milliseconds Jitter::within(std::chrono::milliseconds bound) {
+std::chrono::milliseconds spread(std::chrono::milliseconds bound, std::uint64_t random) {
   const auto values = static_cast<std::uint64_t>(std::max<std::int64_t>(1, bound.count()));
-  return std::chrono::milliseconds(1 + static_cast<std::int64_t>(random_() % values));
+  return std::chrono::milliseconds(1 + static_cast<std::int64_t>(random % values));
 }
 
 TokenBucket::TokenBucket(double per_second)

@@ -14,12 +14,18 @@ namespace kdq {
 std::chrono::milliseconds backoff(std::chrono::milliseconds first, int earlier_failures,
                                   std::chrono::milliseconds longest);
 
-/// Full jitter: clients that failed together do not come back together.
+/// Full jitter: clients that failed together do not come back together. A wait within (0, bound],
+/// evenly spread over the values of `random`.
+std::chrono::milliseconds spread(std::chrono::milliseconds bound, std::uint64_t random);
+
+/// The random numbers for it.
 class Jitter {
 public:
   explicit Jitter(std::uint64_t seed) : random_(seed) {}
-  /// A wait within (0, bound], evenly spread.
-  std::chrono::milliseconds within(std::chrono::milliseconds bound);
+  std::uint64_t draw() { return random_(); }
+  std::chrono::milliseconds within(std::chrono::milliseconds bound) {
+    return spread(bound, draw());
+  }
 
 private:
   std::mt19937_64 random_;

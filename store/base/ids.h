@@ -13,9 +13,10 @@ struct JobId {
   auto operator<=>(const JobId&) const = default;
 };
 
-/// requests.id: one request to the service, its intent and its answer.
+/// One request to the service, counted by the process that sends it: it means nothing to another
+/// process, and is never read from the database.
 struct RequestId {
-  std::int64_t value = 0;
+  std::uint64_t value = 0;
   auto operator<=>(const RequestId&) const = default;
 };
 

@@ -1,7 +1,7 @@
 // FakeKdocs under the conformance tests: the fake clock, the fake service and its transport.
 #pragma once
 
-#include "tests/conformance/service_under_test.h"
+#include "tests/conformance/tested_service.h"
 #include "tests/support/fake_kdocs.h"
 
 #include <deque>

@@ -47,7 +47,7 @@ TEST_CASE_TEMPLATE("a start that is spoilt is never taken for a refusal, and was
     CHECK(word(delivery) == row.delivery);
     const ReplyOutcome judgement = service.judged(Endpoint::submit, delivery);
     CHECK(word(judgement) == row.after_start);
-    CHECK(judgement.sent);
+    CHECK(judgement.end.sent());
     service.let_pass_until([&] { return service.seen().submits == 1; });
     CHECK(service.seen().started.size() == (row.acts ? 1 : 0));
     // Whatever happened to the one, the next is served as if nothing had been.
@@ -71,9 +71,9 @@ TEST_CASE_TEMPLATE("a status reply that is spoilt saves its whole lines and leav
       CHECK(word(delivery) == row.delivery);
       const ReplyOutcome judgement = service.judged(Endpoint::status, delivery);
       CHECK(word(judgement) == "no report");
-      CHECK(judgement.end.outcome == row.outcome_of_status);
+      CHECK(to_text(judgement.end.outcome) == row.outcome_of_status);
       CHECK_FALSE(judgement.gap.empty());
-      CHECK(judgement.sent);
+      CHECK(judgement.end.sent());
       const auto saved = messages(judgement.lines);
       CHECK(saved.size() >= row.least_lines);
       CHECK(saved.size() <= row.most_lines);
@@ -220,11 +220,11 @@ TEST_CASE_TEMPLATE("where nobody listens nothing is sent, spent or lost", Servic
   CHECK(word(start) == "not sent");
   const ReplyOutcome put_back = service.judged(Endpoint::submit, start);
   CHECK(word(put_back) == "put back");
-  CHECK_FALSE(put_back.sent);
+  CHECK_FALSE(put_back.end.sent());
   const Delivery ask = service.exchange(service.ask_request(TaskId{"any"}));
   CHECK(word(ask) == "not sent");
   const ReplyOutcome no_report = service.judged(Endpoint::status, ask);
   CHECK(word(no_report) == "no report");
-  CHECK_FALSE(no_report.sent);
+  CHECK_FALSE(no_report.end.sent());
   CHECK(no_report.gap.empty());
 }

@@ -3,7 +3,7 @@
 
 #include "daemon/curl_transport.h"
 #include "daemon/system_clock.h"
-#include "tests/conformance/service_under_test.h"
+#include "tests/conformance/tested_service.h"
 #include "tests/sandbox/test_sandbox.h"
 
 #include <optional>

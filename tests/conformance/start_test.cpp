@@ -17,9 +17,9 @@ TEST_CASE_TEMPLATE("a started script has a task id, wherever the reply has it", 
       Service service(setup);
       const ReplyOutcome judgement = service.start(writing(1));
       CHECK(word(judgement) == "started");
-      CHECK(judgement.end.outcome == "accepted");
+      CHECK(judgement.end.outcome == RequestOutcome::accepted);
       CHECK(judgement.end.http_status == 200);
-      CHECK(judgement.sent);
+      CHECK(judgement.end.sent());
       REQUIRE(std::holds_alternative<Started>(judgement.meaning));
       CHECK(word(service.ask(std::get<Started>(judgement.meaning).task)) != "no report");
       CHECK(service.seen().submits == 1);
@@ -72,10 +72,10 @@ TEST_CASE_TEMPLATE("many requests at once yield exactly one reply each", Service
                    SandboxService) {
   Service service;
   const TaskId task = service.ended(writing(3));
-  constexpr std::int64_t count = 100;
-  for (std::int64_t i = 0; i < count; ++i)
+  constexpr std::uint64_t count = 100;
+  for (std::uint64_t i = 0; i < count; ++i)
     service.transport().send(RequestId{1000 + i}, service.ask_request(task));
-  std::vector<std::int64_t> seen;
+  std::vector<std::uint64_t> seen;
   std::size_t lines = 0;
   for (Reply& reply : service.replies(count)) {
     seen.push_back(reply.request.value);
@@ -84,7 +84,7 @@ TEST_CASE_TEMPLATE("many requests at once yield exactly one reply each", Service
     lines += judgement.lines.size();
   }
   std::sort(seen.begin(), seen.end());
-  for (std::int64_t i = 0; i < count; ++i)
+  for (std::uint64_t i = 0; i < count; ++i)
     CHECK(seen[static_cast<std::size_t>(i)] == 1000 + i);
   CHECK(lines == 5); // together they got each line once
   CHECK(service.transport().take_replies().empty());

@@ -74,7 +74,7 @@ TEST_CASE_TEMPLATE("a report is read in both shapes, running and ended, with bot
       script.result = 5;
       const ReplyOutcome end = service.ask(service.ended(script));
       CHECK(word(end) == "end");
-      CHECK(end.end.outcome == "report");
+      CHECK(end.end.outcome == RequestOutcome::report);
       CHECK(report_in(end).status == ended_word);
       CHECK(report_in(end).error.empty());
       CHECK(report_in(end).result == "5");

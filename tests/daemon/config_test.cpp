@@ -91,7 +91,7 @@ TEST_CASE("every key of the file is taken, comments included") {
   const auto ca = dir.file("ca.pem", "x");
   const Config config = load_config(dir.file("c.json", R"(// first line
 { /* all of it */
-  "database": "queue.db", "log_level": "trace", "max_running": 7, "max_running_per_file": 0,
+  "database": "queue.db", "log_level": "debug", "max_running": 7, "max_running_per_file": 0,
   "job_timeout_s": 60, "keep_raw": true,
   "retention": { "days_ended": 90, "days_logs": 0.5, "max_bytes": 5000000000 },
   "apps": { "a.b-c_1": { "tier": "production", "base_url": "https://x.example/",
@@ -100,7 +100,7 @@ TEST_CASE("every key of the file is taken, comments included") {
     "quota_reset": "23:59", "quota_timezone": "Europe/Berlin" } } })"),
                                     {});
   CHECK(config.database == dir / "queue.db");
-  CHECK(config.log_level == LogLevel::trace);
+  CHECK(config.log_level == LogLevel::debug);
   CHECK(config.engine.max_running == 7);
   CHECK(config.engine.max_running_per_file == 0);
   CHECK(config.engine.job_timeout == 60s);
@@ -148,8 +148,7 @@ TEST_CASE("each mistake in the file is refused with a sentence that names the ke
       {R"({"apps": {"a": null}})", "apps.a: must be an object in braces, not null"},
       {R"({"database": 5})", "database: must be a text in quotes, not 5"},
       {R"({"database": ""})", "database: must name a file, not be empty"},
-      {R"({"log_level": "loud"})",
-       R"(log_level: must be trace, debug, info, warn or error, not "loud")"},
+      {R"({"log_level": "loud"})", R"(log_level: must be debug, info, warn or error, not "loud")"},
       {R"({"max_running": 0})", "max_running: must be a whole number from 1 to 100000, not 0"},
       {R"({"max_running": -1})", "max_running: must be a whole number from 1 to 100000, not -1"},
       {R"({"max_running": 1.5})", "max_running: must be a whole number from 1 to 100000, not 1.5"},

@@ -130,7 +130,7 @@ TEST_CASE("connections that the server closes after each reply are followed by n
   CurlLimits limits;
   limits.max_connections = 4;
   Client client(limits);
-  for (std::int64_t i = 0; i < 60; ++i)
+  for (std::uint64_t i = 0; i < 60; ++i)
     client.transport.send(RequestId{i},
                           i % 2 == 0 ? get(server.url("/x")) : post(server.url("/x"), "{}"));
   for (const auto& reply : client.replies(60))
@@ -145,7 +145,7 @@ TEST_CASE(
   limits.max_connections = 8;
   RawServer server(answer_all);
   Client client(limits);
-  for (std::int64_t i = 0; i < 200; ++i)
+  for (std::uint64_t i = 0; i < 200; ++i)
     client.transport.send(RequestId{i}, get(server.url("/" + std::to_string(i))));
   std::set<RequestId> seen;
   for (const auto& reply : client.replies(200)) {
@@ -183,7 +183,7 @@ TEST_CASE("starts leave connections free: a poll is sent at once while they wait
   limits.max_connections = 4;
   limits.max_posts = 3;
   Client client(limits);
-  for (std::int64_t i = 0; i < 6; ++i)
+  for (std::uint64_t i = 0; i < 6; ++i)
     client.transport.send(RequestId{i}, post(server.url("/start"), "{}"));
   server.arrivals(3, client);
   client.transport.send(RequestId{6}, get(server.url("/a")));

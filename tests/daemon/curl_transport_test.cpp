@@ -176,6 +176,8 @@ TEST_CASE(
     CAPTURE(url);
     CHECK(std::holds_alternative<NotSent>(client.exchange(get(url))));
   }
+  CHECK(std::get<NotSent>(client.exchange(get("http://192.0.2.1/"))).reason ==
+        "plain http is allowed to loopback addresses only");
 }
 
 TEST_CASE("that one server may be reached over plain http does not open the way to another") {
@@ -187,8 +189,7 @@ TEST_CASE("that one server may be reached over plain http does not open the way 
         std::string("http://192.0.2.1/")}) {
     CAPTURE(url);
     CHECK(std::holds_alternative<Answered>(client.exchange(get(server.url("/x")))));
-    CHECK(std::get<NotSent>(client.exchange(get(url))).reason ==
-          "plain http is allowed to loopback addresses only");
+    CHECK(std::holds_alternative<NotSent>(client.exchange(get(url))));
   }
   CHECK(server.requests().size() == 3);
 }

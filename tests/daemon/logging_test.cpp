@@ -35,7 +35,6 @@ std::string logged(LogStyle style, LogLevel level, Part part) {
 }
 
 void one_of_each(Log& log) {
-  log.write(LogLevel::trace, "t");
   log.write(LogLevel::debug, "d");
   log.write(LogLevel::info, "i {} %s");
   log.write(LogLevel::warn, "w");
@@ -45,8 +44,8 @@ void one_of_each(Log& log) {
 } // namespace
 
 TEST_CASE("for the journal each line begins with its priority and has no time") {
-  CHECK(logged(LogStyle::journal, LogLevel::trace, one_of_each) ==
-        "<7>t\n<7>d\n<6>i {} %s\n<4>w\n<3>e\n");
+  CHECK(logged(LogStyle::journal, LogLevel::debug, one_of_each) ==
+        "<7>d\n<6>i {} %s\n<4>w\n<3>e\n");
 }
 
 TEST_CASE("levels below the chosen one are left out") {
@@ -112,8 +111,9 @@ TEST_CASE("the style is journal only if stderr is the journal's stream") {
 }
 
 TEST_CASE("the names of log levels are those of the configuration") {
-  CHECK(parse_log_level("trace") == LogLevel::trace);
+  CHECK(parse_log_level("debug") == LogLevel::debug);
   CHECK(parse_log_level("error") == LogLevel::error);
+  CHECK_FALSE(parse_log_level("trace"));
   CHECK_FALSE(parse_log_level("Error"));
   CHECK_FALSE(parse_log_level(""));
 }

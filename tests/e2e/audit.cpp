@@ -270,7 +270,7 @@ std::int64_t number(SQLite::Database& database, const std::string& sql) {
 void check_rows(const Ledger& ledger, SQLite::Database& database, Findings& findings) {
   if (const std::string word = database.execAndGet("PRAGMA integrity_check"); word != "ok")
     findings.wrong("integrity_check: " + word);
-  if (number(database, "SELECT count(*) FROM requests WHERE outcome IS NULL") != 0)
+  if (number(database, "SELECT count(*) FROM in_flight") != 0)
     findings.wrong("requests are open although the daemon has stopped");
   if (const auto silent =
           number(database, "SELECT count(*) FROM jobs WHERE log_gaps = 0 AND EXISTS "

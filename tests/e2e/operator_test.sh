@@ -107,7 +107,7 @@ token=fresh-$RANDOM-token
 admin POST /admin/token "{\"token\": \"$token\"}" > /dev/null
 job=$(insert a 1)
 wait_for 20 "the reason" waits_because $job "KDocs refuses the access token"
-expect "apps" "blocked|1" "$(sql "SELECT state, reason = start_hold FROM apps")"
+expect "apps" "blocked|1" "$(sql "SELECT state, reason = start_wait FROM apps")"
 contains "health" "app default: the app is blocked: KDocs refuses the access token: put a fresh one into the token file" "$(health)"
 logged "app default: KDocs refuses the access token" || fail "the log does not say that the token is refused"
 wait_for 20 "the status line" status_says "app default: KDocs refuses the access token"

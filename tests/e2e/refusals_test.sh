@@ -62,8 +62,8 @@ wait_for 30 "the three jobs" all_ended
 contains "error of an unknown app" "'nosuch' is not configured" "$(sql "SELECT error FROM results WHERE job_id = 1")"
 contains "error of a script that is no text" "UTF-8" "$(sql "SELECT error FROM results WHERE job_id = 2")"
 expect "a good job behind bad ones" succeeded "$(sql "SELECT state FROM results WHERE job_id = 3")"
-refused "is succeeded and cannot become queued" "UPDATE jobs SET state = 'queued' WHERE id = 3"
-refused "cannot become running" "UPDATE jobs SET state = 'running' WHERE id = 1"
+refused "is succeeded and cannot become that" "UPDATE jobs SET state = 'queued' WHERE id = 3"
+refused "is failed and cannot become that" "UPDATE jobs SET state = 'running' WHERE id = 1"
 
 # --- a token file that others can read ---------------------------------------------------------------
 stop_daemon

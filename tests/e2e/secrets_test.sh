@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 start_sandbox --verbose
 cat > "$work/config.json" <<'JSON'
-{"log_level": "trace", "apps": {"default": {"requests_per_second": 0}}}
+{"log_level": "debug", "apps": {"default": {"requests_per_second": 0}}}
 JSON
 for kind in garbage truncate drop_before drop_after oversize; do
   admin POST /admin/faults "{\"endpoint\": \"any\", \"kind\": \"$kind\", \"count\": 2, \"probability\": 0.5}" > /dev/null
@@ -29,7 +29,7 @@ kill -TERM $daemon_pid
 wait $daemon_pid || true
 daemon_pid=
 
-[ -s "$work/daemon.log" ] || fail "the daemon logged nothing at level trace"
+[ -s "$work/daemon.log" ] || fail "the daemon logged nothing at level debug"
 for output in "$work/daemon.log" "$work/check.log" "$work/sandbox.log" "$db" "$db-wal"; do
   [ ! -e "$output" ] || ! grep -q -a -F "$token" "$output" || fail "the token is in $(basename "$output")"
 done

@@ -1,7 +1,7 @@
 // One client's connection, plain or TLS, that can be told to fall silent.
 #pragma once
 
-#include "tests/sandbox/unique_fd.h"
+#include "store/base/unique_fd.h"
 
 #include <array>
 #include <chrono>

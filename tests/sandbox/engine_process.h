@@ -1,8 +1,8 @@
 // One running kdocs-sandbox-engine: its process and the socket that is its stdin and stdout.
 #pragma once
 
+#include "store/base/unique_fd.h"
 #include "tests/sandbox/stop_event.h"
-#include "tests/sandbox/unique_fd.h"
 
 #include <chrono>
 #include <string>

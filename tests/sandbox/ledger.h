@@ -1,8 +1,8 @@
 // The sandbox's own record of what it received, did and handed out: what tests compare with.
 #pragma once
 
+#include "store/base/unique_fd.h"
 #include "tests/sandbox/faults.h"
-#include "tests/sandbox/unique_fd.h"
 
 #include <cstdint>
 #include <map>

@@ -1,7 +1,7 @@
 // A flag that ends waits: set once, seen by every thread.
 #pragma once
 
-#include "tests/sandbox/unique_fd.h"
+#include "store/base/unique_fd.h"
 
 #include <chrono>
 

@@ -148,9 +148,9 @@ std::optional<Failure> Campaign::run_one(std::uint64_t seed, Mode mode,
   try {
     world.run();
     vfs_.end_run();
-    const ErrorClass error_class = check(world);
-    add(world, error_class);
-    failure.violations = error_class.violations;
+    const Findings findings = check(world);
+    add(world, findings);
+    failure.violations = findings.violations;
     if (trace_.on() && !failure.violations.empty())
       print_rows(world);
   } catch (const std::exception& error) {
@@ -163,19 +163,19 @@ std::optional<Failure> Campaign::run_one(std::uint64_t seed, Mode mode,
   return failure;
 }
 
-void Campaign::add(World& world, const ErrorClass& error_class) {
+void Campaign::add(World& world, const Findings& findings) {
   ++totals_.runs;
   totals_.deaths += world.seen().deaths;
   totals_.exits += world.seen().exits;
   totals_.faults += world.seen().faults;
   totals_.scripts_run += world.kdocs().tasks().size();
-  totals_.lines_handed_out += error_class.lines_handed_out;
-  totals_.lines_stored += error_class.lines_stored;
-  totals_.lines_in_gaps += error_class.lines_in_gaps;
-  totals_.lines_deleted += error_class.lines_deleted;
-  totals_.duplicates += error_class.duplicates;
-  totals_.lost += error_class.lost;
-  totals_.run_twice += error_class.run_twice;
+  totals_.lines_handed_out += findings.lines_handed_out;
+  totals_.lines_stored += findings.lines_stored;
+  totals_.lines_in_gaps += findings.lines_in_gaps;
+  totals_.lines_deleted += findings.lines_deleted;
+  totals_.duplicates += findings.duplicates;
+  totals_.lost += findings.lost;
+  totals_.run_twice += findings.run_twice;
 }
 
 } // namespace kdq::sim

@@ -70,7 +70,7 @@ public:
 private:
   std::vector<std::uint64_t> steps_of(std::uint64_t seed, Mode mode) const;
   void plan_trouble(World& world, Mode mode, std::uint64_t seed, std::optional<std::uint64_t> step);
-  void add(World& world, const ErrorClass& error_class);
+  void add(World& world, const Findings& findings);
   std::filesystem::path prepare();
 
   test::TempDir folder_;

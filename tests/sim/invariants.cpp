@@ -17,9 +17,9 @@ namespace {
 struct Checker {
   World& world;
   SQLite::Database& database;
-  ErrorClass& error_class;
+  Findings& findings;
 
-  void complain(std::string sentence) { error_class.violations.push_back(std::move(sentence)); }
+  void complain(std::string sentence) { findings.violations.push_back(std::move(sentence)); }
 
   /// A statement that must give no row; each row is a violation.
   void nothing(const std::string& what, const char* sql) {
@@ -47,6 +47,9 @@ struct Checker {
     nothing("rows of a job that is gone",
             "SELECT job_id FROM logs WHERE job_id NOT IN (SELECT id FROM jobs) UNION "
             "SELECT job_id FROM requests WHERE job_id NOT IN (SELECT id FROM jobs)");
+    nothing("a plain report is kept, or a start is not",
+            "SELECT id FROM requests WHERE endpoint = 'status' AND outcome = 'report' AND body IS "
+            "NULL");
   }
 
   void check_states() {
@@ -70,7 +73,8 @@ struct Checker {
     nothing("an ended job without finished_at",
             "SELECT id || ' ' || state FROM jobs WHERE finished_at IS NULL AND state IN "
             "('succeeded','failed','timed_out','cancelled')");
-    nothing("a request is open without a daemon", "SELECT id FROM requests WHERE outcome IS NULL");
+    nothing("a request is open without a daemon",
+            "SELECT job_id || ' ' || endpoint || ' ' || sent_at FROM in_flight");
     nothing("a gap that the job does not show",
             "SELECT id FROM jobs WHERE log_gaps = 0 AND EXISTS (SELECT 1 FROM logs l WHERE "
             "l.job_id = jobs.id AND l.attempt = jobs.attempt AND l.level = 'gap') AND NOT EXISTS "
@@ -131,35 +135,29 @@ struct Checker {
         continue; // the rows that tell are gone
       if (runs[job.plan.name] <= allowed)
         continue;
-      ++error_class.run_twice;
+      ++findings.run_twice;
       complain("the script of job " + std::to_string(id) + " ran " +
                std::to_string(runs[job.plan.name]) + " times, allowed: " + std::to_string(allowed));
     }
   }
 
-  /// A request that reached the service has its intent: with the right job, as far as it is known.
-  void check_intents() {
-    std::set<std::int64_t> rows;
-    SQLite::Statement query(database, "SELECT id FROM requests");
-    while (query.executeStep())
-      rows.insert(query.getColumn(0).getInt64());
-    std::set<std::int64_t> arrived;
-    std::size_t missing = 0;
-    for (const RequestId id : world.kdocs().arrivals()) {
-      if (!arrived.insert(id.value).second)
-        complain("two requests had the number " + std::to_string(id.value));
-      missing += !rows.contains(id.value);
-    }
-    if (missing > 0 && !any_deleted())
-      complain(std::to_string(missing) + " requests reached the service without an intent row");
-  }
-
   /// A reply that had consequences was on disk, so that no death can have taken it away.
   void check_replies() {
-    SQLite::Statement query(database, "SELECT id FROM requests WHERE outcome = 'lost'");
+    for (const IntentKey& lost : requests_with("lost"))
+      if (world.wire().said_stored(lost))
+        complain("the reply to the " + lost.endpoint + " request of job " +
+                 std::to_string(lost.job) + " sent at " + lost.sent_at + " was stored and is lost");
+  }
+
+  std::set<IntentKey> requests_with(const std::string& outcome) {
+    SQLite::Statement query(
+        database, "SELECT job_id, attempt, endpoint, sent_at FROM requests WHERE outcome = ?");
+    query.bind(1, outcome);
+    std::set<IntentKey> found;
     while (query.executeStep())
-      if (const RequestId id{query.getColumn(0).getInt64()}; world.wire().said_stored(id))
-        complain("the reply to request " + std::to_string(id.value) + " was stored and is lost");
+      found.insert({query.getColumn(0).getInt64(), query.getColumn(1).getInt64(),
+                    query.getColumn(2).getString(), query.getColumn(3).getString()});
+    return found;
   }
 
   void check_quota() {
@@ -185,7 +183,8 @@ struct Checker {
           complain(which + ": more than the quota was spent in a day");
         counted += used;
       }
-    const auto connected = static_cast<std::int64_t>(world.wire().sent() - world.seen().not_sent);
+    const auto connected =
+        static_cast<std::int64_t>(world.wire().sent().size() - world.seen().not_sent);
     if (!world.seen().left_in_flight && counted != connected)
       complain("sent were " + std::to_string(connected) + " requests, counted " +
                std::to_string(counted));
@@ -193,18 +192,52 @@ struct Checker {
 
   /// Each unit that was spent belongs to a request of that day; the service refused none.
   void check_ledger() {
-    if (!any_deleted())
-      nothing(
-          "what the ledger counts differs from the requests of",
-          "WITH sent AS (SELECT j.app, r.endpoint, date(r.sent_at, '+8 hours') AS day, "
-          "  count(*) AS requests FROM requests r JOIN jobs j ON j.id = r.job_id "
-          "  WHERE r.outcome <> 'not_sent' GROUP BY 1, 2, 3) "
-          "SELECT app || ' ' || endpoint || ' on ' || day || ': ' || (used - others) || ', ' || "
-          "coalesce(requests, 0) FROM quota LEFT JOIN sent USING (app, endpoint, day) "
-          "WHERE used - others <> coalesce(requests, 0)");
+    if (!any_deleted() && all_intents_known())
+      compare_days(requests_by_day());
     if (!world.seen().stepped && world.kdocs().refused_by_quota() > 0)
       complain("KDocs refused " + std::to_string(world.kdocs().refused_by_quota()) +
                " requests beyond the quota");
+  }
+
+  bool all_intents_known() const {
+    const auto& sent = world.wire().sent();
+    return std::all_of(sent.begin(), sent.end(), [](const auto& each) { return each.intent; });
+  }
+
+  /// What is to be counted: all that was sent and all that may have been, but for what found no
+  /// connection, by app, endpoint and day.
+  std::map<std::string, std::int64_t> requests_by_day() {
+    std::set<IntentKey> counted = requests_with("lost");
+    for (const Wire::Sent& sent : world.wire().sent())
+      counted.insert(*sent.intent);
+    for (const IntentKey& unsent : requests_with("not_sent"))
+      counted.erase(unsent);
+    std::map<std::string, std::int64_t> days;
+    for (const IntentKey& key : counted) {
+      SQLite::Statement query(database, "SELECT app || ' ' || ? || ' on ' || date(?, '+8 hours') "
+                                        "FROM jobs WHERE id = ?");
+      query.bind(1, key.endpoint);
+      query.bind(2, key.sent_at);
+      query.bind(3, key.job);
+      if (query.executeStep())
+        ++days[query.getColumn(0).getString()];
+    }
+    return days;
+  }
+
+  void compare_days(std::map<std::string, std::int64_t> days) {
+    SQLite::Statement query(database,
+                            "SELECT app || ' ' || endpoint || ' on ' || day, used - others "
+                            "FROM quota");
+    while (query.executeStep()) {
+      const std::string day = query.getColumn(0).getString();
+      if (const std::int64_t used = query.getColumn(1).getInt64(); used != days[day])
+        complain("the ledger counts " + std::to_string(used) + " of " + day + ", there were " +
+                 std::to_string(days[day]));
+      days.erase(day);
+    }
+    for (const auto& [day, requests] : days)
+      complain("the ledger lacks " + std::to_string(requests) + " of " + day);
   }
 
   bool any_deleted() const {
@@ -215,12 +248,9 @@ struct Checker {
 
   void check_results() {
     for (const test::FakeTask& task : world.kdocs().tasks()) {
-      SQLite::Statement query(database,
-                              "SELECT j.state, j.result FROM jobs j JOIN requests r ON "
-                              "r.job_id = j.id AND r.attempt = j.attempt WHERE r.id = ? AND "
-                              "j.state = 'succeeded' AND j.task_id = ?");
-      query.bind(1, task.started_by.value);
-      query.bind(2, task.id);
+      SQLite::Statement query(database, "SELECT state, result FROM jobs WHERE state = 'succeeded' "
+                                        "AND task_id = ?");
+      query.bind(1, task.id);
       if (!query.executeStep())
         continue;
       if (!task.error.empty() || query.getColumn(1).getString() != task.result.dump())
@@ -232,27 +262,26 @@ struct Checker {
 
 } // namespace
 
-ErrorClass check(World& world) {
-  ErrorClass error_class;
-  error_class.violations = world.seen().violations;
+Findings check(World& world) {
+  Findings findings;
+  findings.violations = world.seen().violations;
   for (const std::string& violation : world.wire().violations())
-    error_class.violations.push_back(violation);
+    findings.violations.push_back(violation);
   world.users().look([&](SQLite::Database& database) {
-    Checker checker{world, database, error_class};
+    Checker checker{world, database, findings};
     checker.check_database();
     checker.check_states();
     checker.check_order();
     checker.check_jobs();
     checker.check_runs();
-    checker.check_intents();
     checker.check_replies();
     checker.check_quota();
     checker.check_ledger();
     checker.check_results();
-    check_logs(world, database, error_class);
+    check_logs(world, database, findings);
   });
   world.users().leave();
-  return error_class;
+  return findings;
 }
 
 void print_rows(World& world) {
@@ -263,6 +292,7 @@ void print_rows(World& world) {
           "SELECT 'queue', * FROM queue", "SELECT 'state', * FROM sim_audit",
           "SELECT 'request', id, job_id, attempt, endpoint, sent_at, answered_at, http_status, "
           "outcome FROM requests",
+          "SELECT 'in flight', * FROM in_flight",
           "SELECT 'log', job_id, attempt, seq, level, args, fetched_at FROM logs",
           "SELECT 'quota', * FROM quota"}) {
       SQLite::Statement query(database, sql);

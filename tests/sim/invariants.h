@@ -9,7 +9,7 @@
 
 namespace kdq::sim {
 
-struct ErrorClass {
+struct Findings {
   std::vector<std::string> violations;
   std::size_t lines_handed_out = 0;
   std::size_t lines_stored = 0;
@@ -22,7 +22,7 @@ struct ErrorClass {
 
 /// Compares what the service and the users know with what stands in the database. To be called
 /// after World::run().
-ErrorClass check(World& world);
+Findings check(World& world);
 
 /// The rows of the run's database, for a person.
 void print_rows(World& world);

@@ -81,10 +81,10 @@ struct TaskCheck {
   const World& world;
   const FakeTask& task;
   std::string name;
-  ErrorClass& error_class;
+  Findings& findings;
 
   void complain(const std::string& sentence) {
-    error_class.violations.push_back(name + ": " + sentence);
+    findings.violations.push_back(name + ": " + sentence);
   }
 
   void recognise(std::vector<Row>& rows) {
@@ -98,9 +98,9 @@ struct TaskCheck {
         complain("a line was invented: " + row.args);
         continue;
       }
-      ++error_class.lines_stored;
+      ++findings.lines_stored;
       if (seen[*row.line]) {
-        ++error_class.duplicates;
+        ++findings.duplicates;
         complain("a line stands twice: " + row.args);
       } else if (last && *row.line < *last) {
         complain("a line stands out of order: " + row.args);
@@ -115,17 +115,17 @@ struct TaskCheck {
       const FakeTask::Line& line = task.lines[i];
       if (!line.handed_out)
         continue;
-      ++error_class.lines_handed_out;
+      ++findings.lines_handed_out;
       const auto same = [&](const Row& row) { return row.line == i; };
       if (std::any_of(rows.begin(), rows.end(), same))
         continue;
       const auto covers = [&](const Row& row) { return row.gap && spans(row, line.at); };
       if (world.seen().stepped ? stands_between(rows, i)
                                : std::any_of(rows.begin(), rows.end(), covers)) {
-        ++error_class.lines_in_gaps;
+        ++findings.lines_in_gaps;
         continue;
       }
-      ++error_class.lost;
+      ++findings.lost;
       complain("lost: line " + std::to_string(i) + " " + line.entry["args"].dump() + " written " +
                to_text(line.at) + ", handed out " + to_text(*line.handed_out) + " to request " +
                std::to_string(line.handed_to.value));
@@ -135,23 +135,24 @@ struct TaskCheck {
 
 } // namespace
 
-void check_logs(const World& world, SQLite::Database& database, ErrorClass& error_class) {
+void check_logs(const World& world, SQLite::Database& database, Findings& findings) {
   for (const FakeTask& task : world.kdocs().tasks()) {
-    SQLite::Statement query(database, "SELECT job_id, attempt FROM requests WHERE id = ?");
-    query.bind(1, task.started_by.value);
+    const std::optional<IntentKey>& start = world.wire().by_service_id(task.started_by).intent;
+    SQLite::Statement query(database, "SELECT 1 FROM jobs WHERE id = ?");
+    if (start)
+      query.bind(1, start->job);
     if (!query.executeStep()) {
       for (const FakeTask::Line& line : task.lines) {
-        error_class.lines_handed_out += line.handed_out.has_value();
-        error_class.lines_deleted += line.handed_out.has_value();
+        findings.lines_handed_out += line.handed_out.has_value();
+        findings.lines_deleted += line.handed_out.has_value();
       }
       continue;
     }
-    const std::int64_t job = query.getColumn(0).getInt64();
-    const std::int64_t attempt = query.getColumn(1).getInt64();
+    const std::int64_t job = start->job;
+    const std::int64_t attempt = start->attempt;
     std::vector<Row> rows = read_rows(database, job, attempt);
     TaskCheck check{world, task,
-                    "job " + std::to_string(job) + " attempt " + std::to_string(attempt),
-                    error_class};
+                    "job " + std::to_string(job) + " attempt " + std::to_string(attempt), findings};
     check.recognise(rows);
     check.find_lost(rows);
   }

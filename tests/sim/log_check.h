@@ -8,6 +8,6 @@
 namespace kdq::sim {
 
 /// Compares each line that the service handed out with the rows of its attempt.
-void check_logs(const World& world, SQLite::Database& database, ErrorClass& error_class);
+void check_logs(const World& world, SQLite::Database& database, Findings& findings);
 
 } // namespace kdq::sim

@@ -164,7 +164,8 @@ void Users::pause(const Action& action) {
   pause.bind(1, scope);
   pause.bind(2, key);
   pause.exec();
-  trace_.tell(clock_, [&] { return "user: pauses " + scope + " " + key; });
+  trace_.tell(clock_,
+              [&what = scope, &which = key] { return "user: pauses " + what + " " + which; });
 }
 
 bool Users::end_pause(const Action& action) {
@@ -174,7 +175,8 @@ bool Users::end_pause(const Action& action) {
     resume.bind(1, scope);
     resume.bind(2, key);
     resume.exec();
-    trace_.tell(clock_, [&] { return "user: resumes " + scope + " " + key; });
+    trace_.tell(clock_,
+                [&what = scope, &which = key] { return "user: resumes " + what + " " + which; });
   });
 }
 

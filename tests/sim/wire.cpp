@@ -1,12 +1,22 @@
 #include "tests/sim/wire.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace kdq::sim {
 
 void Wire::send(RequestId id, HttpRequest request) {
   if (vfs_.touch(Touch::send, false))
     throw Killed{};
+  Sent& sent = sent_.emplace_back();
+  sent.id = id;
+  sent.url = request.url;
+  const RequestId known_as{sent_.size()};
+  try {
+    sent.intent = find_intent(request);
+  } catch (const std::runtime_error& error) {
+    violations_.emplace_back(error.what());
+  }
   if (request.method == HttpRequest::Method::post) {
     if (on_start)
       on_start();
@@ -14,25 +24,32 @@ void Wire::send(RequestId id, HttpRequest request) {
     const std::string task = request.url.substr(request.url.find("task_id="));
     if (std::any_of(asked_.begin(), asked_.end(),
                     [&](const auto& other) { return other.second == task; }))
-      violations_.push_back("request " + std::to_string(id.value) +
+      violations_.push_back("request " + std::to_string(known_as.value) +
                             " asks about a task that another one is asking about");
-    asked_.emplace(id, task);
+    asked_.emplace(known_as, task);
   }
-  ++sent_;
-  under_way_.insert(id);
-  kdocs_.send(id, std::move(request));
+  under_way_.insert(known_as);
+  kdocs_.send(known_as, std::move(request));
   if (vfs_.touch(Touch::send, true))
     throw Killed{};
 }
 
 std::vector<Reply> Wire::take_replies() {
   std::vector<Reply> replies = kdocs_.take_replies();
-  for (const Reply& reply : replies) {
+  for (Reply& reply : replies) {
     asked_.erase(reply.request);
     under_way_.erase(reply.request);
     taken_.insert(reply.request);
+    Sent& sent = sent_.at(reply.request.value - 1);
+    sent.not_sent = std::holds_alternative<NotSent>(reply.delivery);
+    reply.request = sent.id;
   }
   return replies;
+}
+
+bool Wire::said_stored(const IntentKey& intent) const {
+  return std::any_of(stored_.begin(), stored_.end(),
+                     [&](RequestId id) { return by_service_id(id).intent == intent; });
 }
 
 void Wire::cut() {

@@ -5,8 +5,11 @@
 #include "tests/sim/fault_vfs.h"
 #include "tests/support/fake_kdocs.h"
 
+#include <compare>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +18,15 @@ namespace kdq::sim {
 
 /// Thrown where the process would be no more.
 struct Killed {};
+
+/// A request by its intent in the database: what is sent is known by it, whichever process sent it.
+struct IntentKey {
+  std::int64_t job = 0;
+  std::int64_t attempt = 0;
+  std::string endpoint;
+  std::string sent_at; ///< as in in_flight
+  auto operator<=>(const IntentKey&) const = default;
+};
 
 class Wire : public Transport {
 public:
@@ -30,21 +42,33 @@ public:
   /// stored all that it took.
   void note_stored(std::size_t without_stored_reply);
   /// Whether the daemon said that the reply is stored.
-  bool said_stored(RequestId id) const { return stored_.contains(id); }
+  bool said_stored(const IntentKey& intent) const;
 
-  std::size_t sent() const { return sent_; }
+  struct Sent {
+    RequestId id; ///< as the process counted it
+    std::string url;
+    std::optional<IntentKey> intent; ///< none: the database could not be looked into
+    bool not_sent = false;           ///< no byte of it left
+  };
+  /// All requests, whichever process sent them.
+  const std::vector<Sent>& sent() const { return sent_; }
+  /// The request that the service knows by this id.
+  const Sent& by_service_id(RequestId id) const { return sent_.at(id.value - 1); }
   const std::vector<std::string>& violations() const { return violations_; }
   /// Called before a start is sent.
   std::function<void()> on_start;
+  /// Finds the intent of a request that is about to be sent; throws if there is none.
+  std::function<std::optional<IntentKey>(const HttpRequest&)> find_intent;
 
 private:
   FaultVfs& vfs_;
   test::FakeKdocs& kdocs_;
+  // The service gets ids of our own, which no two processes share: places in sent_, from 1.
   std::map<RequestId, std::string> asked_; ///< URLs of status requests without a reply
   std::set<RequestId> under_way_;
   std::set<RequestId> taken_; ///< by the daemon, and not yet said to be stored
   std::set<RequestId> stored_;
-  std::size_t sent_ = 0;
+  std::vector<Sent> sent_;
   std::vector<std::string> violations_;
 };
 

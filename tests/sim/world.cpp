@@ -4,6 +4,7 @@
 #include "poller/tokens.h"
 
 #include <SQLiteCpp/Statement.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <fstream>
@@ -87,7 +88,36 @@ World::World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folde
     check_files_in_use();
     roll_.start_sent(clock_.steady());
   };
+  wire_.find_intent = [this](const HttpRequest& request) { return intent_of(request); };
   watch_roll();
+}
+
+/// What leaves has its intent in the database, of the right job.
+std::optional<IntentKey> World::intent_of(const HttpRequest& request) {
+  const bool start = request.method == HttpRequest::Method::post;
+  const std::string of = start
+                             ? nlohmann::json::parse(request.body)["script_name"].get<std::string>()
+                             : test::query_parameter(request.url, "task_id");
+  std::optional<IntentKey> key;
+  try {
+    users_.look([&](SQLite::Database& database) {
+      SQLite::Statement query(
+          database,
+          std::string("SELECT f.job_id, f.attempt, f.endpoint, f.sent_at FROM in_flight f "
+                      "JOIN jobs j ON j.id = f.job_id AND j.attempt = f.attempt WHERE ") +
+              (start ? "f.endpoint = 'submit' AND j.script_name = ?"
+                     : "f.endpoint = 'status' AND j.task_id = ?"));
+      query.bind(1, of);
+      if (query.executeStep())
+        key = IntentKey{query.getColumn(0).getInt64(), query.getColumn(1).getInt64(),
+                        query.getColumn(2).getString(), query.getColumn(3).getString()};
+    });
+  } catch (const SQLite::Exception&) {
+    return std::nullopt; // a fault of the disk, or somebody's lock
+  }
+  if (!key)
+    throw std::runtime_error("a request leaves without an intent: " + of);
+  return key;
 }
 
 World::~World() {

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -69,6 +70,7 @@ private:
 
   void lay_out_files(const std::filesystem::path& prepared);
   void set_up_service();
+  std::optional<IntentKey> intent_of(const HttpRequest& request);
   void step(SteadyTime limit);
   void do_what_is_due();
   void perform(const Action& action);

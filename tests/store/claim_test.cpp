@@ -11,10 +11,8 @@ using namespace kdq::test;
 
 namespace {
 
-struct Fixture : SqlFixture {
-  JobQueue queue{database};
+struct Fixture : QueueFixture {
   std::set<std::string> busy;
-  WallTime now = *parse_time("2126-01-01 00:00:00"); // after every created_at
 
   /// One scan, its rows set aside, as the engine does it.
   std::vector<std::int64_t> startable(std::size_t limit = 100) {
@@ -50,7 +48,7 @@ TEST_CASE_FIXTURE(Fixture, "when a file's first job leaves, its next one is foun
     user.enqueue("a", "x", "");
   CHECK(startable() == Ids{1});
   SUBCASE("because it was started") {
-    database.write([&] { queue.begin_submit(JobId{1}); });
+    claim(1);
   }
   SUBCASE("because it was cancelled") {
     user.exec("UPDATE jobs SET state = 'cancelled' WHERE id = 1");
@@ -124,10 +122,7 @@ TEST_CASE_FIXTURE(Fixture, "a row that INSERT OR REPLACE left behind does not ho
   user.exec("INSERT INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k')");
   user.exec("INSERT OR REPLACE INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k')");
   CHECK(startable() == Ids{1});
-  database.write([&] {
-    CHECK(!queue.begin_submit(JobId{1}));
-    queue.drop_orphan(JobId{1});
-  });
+  database.write([&] { CHECK(!queue.claim({JobId{1}, "default", "a", 0, ""}, now)); });
   CHECK(!queue.counts_are_right());
   database.write([&] { queue.recount(); });
   CHECK(queue.counts_are_right());
@@ -144,52 +139,112 @@ TEST_CASE_FIXTURE(Fixture, "a job without run_at does not wait for a clock that 
 TEST_CASE_FIXTURE(Fixture, "a claim applies once, and only to a queued job") {
   user.enqueue("a", "script", "name");
   database.write([&] {
-    const auto job = queue.begin_submit(JobId{1});
+    const auto job = queue.claim(JobId{1});
     REQUIRE(job);
-    CHECK(job->attempt == 1);
+    CHECK(job->row.attempt == 1);
+    CHECK(job->row.state == JobState::submitting);
     CHECK(job->script == "script");
     CHECK(job->script_name == "name");
-    CHECK(!queue.begin_submit(JobId{1}));
-    CHECK(!queue.begin_submit(JobId{7}));
+    CHECK(!queue.claim(JobId{1}));
+    CHECK(!queue.claim(JobId{7}));
   });
 }
 
-TEST_CASE_FIXTURE(Fixture, "verbs apply to the attempt they are about, and to no later one") {
+TEST_CASE_FIXTURE(Fixture, "a change applies to the row it is about, and to no later one") {
   user.enqueue("a", "x", "");
-  database.write([&] {
-    queue.begin_submit(JobId{1});
-    CHECK(queue.submitted(JobId{1}, 1, TaskId{"t"}, now));
-  });
-  user.exec("UPDATE jobs SET state = 'cancelled'; UPDATE jobs SET state = 'queued'");
-  database.write([&] {
-    queue.begin_submit(JobId{1});
-    CHECK(!queue.submitted(JobId{1}, 1, TaskId{"old"}, now));
-    CHECK(queue.submitted(JobId{1}, 2, TaskId{"new"}, now));
-    CHECK(!queue.begin_poll(JobId{1}, 1, WallTime{}));
-    StatusChange change;
-    change.end = JobState::succeeded;
-    CHECK(!queue.status_seen(JobId{1}, 1, change, now));
-    CHECK(queue.status_seen(JobId{1}, 2, change, now));
-  });
-  CHECK(user.text("SELECT task_id FROM jobs") == "new");
+  REQUIRE(claim(1));
+  const JobRow claimed = rows[1];
+  REQUIRE(run(1, "first"));
+  const JobRow first = rows[1];
+  SUBCASE("of another attempt") {
+    user.exec("UPDATE jobs SET state = 'cancelled'; UPDATE jobs SET state = 'queued'");
+    REQUIRE(claim(1));
+    REQUIRE(run(1, "second"));
+    const JobRow second = rows[1];
+    rows[1] = first;
+    CHECK_FALSE(end(1, JobState::succeeded));
+    rows[1] = second;
+  }
+  SUBCASE("of an older revision, as after a restored file") {
+    rows[1].rev += 1;
+    CHECK_FALSE(end(1, JobState::succeeded));
+    rows[1] = claimed;
+    CHECK_FALSE(run(1, "other"));
+    rows[1] = first;
+  }
+  CHECK(end(1, JobState::succeeded));
+  CHECK(user.number("SELECT count(*) FROM jobs WHERE state = 'succeeded' AND task_id <> 'other'") ==
+        1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "each request that was sent counts as a poll, also of a cancelled job") {
+TEST_CASE_FIXTURE(Fixture, "what comes late is counted for its attempt, and for no later one") {
   user.enqueue("a", "x", "");
-  StatusChange sent;
-  StatusChange not_sent;
-  not_sent.polls = 0;
-  database.write([&] {
-    queue.begin_submit(JobId{1});
-    queue.submitted(JobId{1}, 1, TaskId{"t"}, now);
-    queue.status_seen(JobId{1}, 1, sent, now);
-    queue.status_seen(JobId{1}, 1, not_sent, now);
-  });
+  REQUIRE(claim(1));
+  REQUIRE(run(1));
+  REQUIRE(report(1));
   CHECK(user.number("SELECT polls FROM jobs") == 1);
   user.exec("UPDATE jobs SET state = 'cancelled'");
-  database.write([&] { CHECK(!queue.status_seen(JobId{1}, 1, sent, now)); });
-  CHECK(user.number("SELECT polls FROM jobs") == 2);
+  CHECK_FALSE(report(1));
+  database.write([&] { queue.count_late(JobId{1}, 1, 1, 2); });
+  CHECK(user.text("SELECT polls || log_gaps FROM jobs") == "22");
   user.exec("UPDATE jobs SET state = 'queued'");
-  database.write([&] { CHECK(!queue.status_seen(JobId{1}, 1, sent, now)); });
+  REQUIRE(claim(1));
+  database.write([&] { queue.count_late(JobId{1}, 1, 1, 0); });
   CHECK(user.number("SELECT polls FROM jobs") == 0); // the next attempt begins at none
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job that goes back to the queue waits for its time there") {
+  user.enqueue("a", "x", "");
+  REQUIRE(claim(1));
+  REQUIRE(run(1));
+  JobRow row = rows[1];
+  row.state = JobState::queued;
+  row.rev += 1;
+  bool applied = false;
+  const auto later = now + std::chrono::seconds(30);
+  database.write([&] { applied = queue.save_for_later(JobId{1}, rows[1], row, later); });
+  CHECK(applied);
+  CHECK(user.text("SELECT run_at FROM jobs WHERE state = 'queued'") == to_text(later));
+  CHECK(user.text("SELECT lane || due FROM queue") == "future" + to_text(later));
+  CHECK(queue.counts_are_right());
+  database.write([&] { CHECK_FALSE(queue.save_for_later(JobId{1}, rows[1], row, later)); });
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a job whose time has passed when it goes back is not parked behind itself") {
+  user.exec("INSERT INTO daemon(one, started_at, max_running_per_file) VALUES (1, 'then', 1)");
+  user.exec("INSERT INTO jobs(file_token, script, created_at) "
+            "VALUES ('a', 'x', '2020-01-01 00:00:00')");
+  REQUIRE(claim(1));
+  REQUIRE(run(1));
+  JobRow row = rows[1];
+  row.state = JobState::queued;
+  row.rev += 1;
+  const WallTime passed = *parse_time("2020-01-01 00:00:30");
+  database.write([&] { REQUIRE(queue.save_for_later(JobId{1}, rows[1], row, passed)); });
+  CHECK(lane(1) == "ready");
+}
+
+TEST_CASE_FIXTURE(Fixture, "jobs of one file are found together where a file has many places") {
+  user.exec("INSERT INTO daemon(one, started_at, max_running_per_file) VALUES (1, 'then', 0)");
+  for (int i = 0; i < 5; ++i)
+    user.enqueue("a", "x", "");
+  CHECK(in_lane("ready") == 5);
+  user.exec("UPDATE daemon SET max_running_per_file = 1");
+  user.enqueue("a", "x", "");
+  CHECK(lane(6) == "parked");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what retries a job's columns allow is read as they are now") {
+  user.exec("INSERT INTO jobs(file_token, script, max_attempts, on_unconfirmed, expires_at) "
+            "VALUES ('a', 'x', 3, 'retry', '2126-02-01 00:00:00');"
+            "INSERT INTO requests(job_id, attempt, endpoint, sent_at, outcome) VALUES "
+            "(1, 1, 'submit', 'x', 'lost'), (1, 2, 'submit', 'x', 'unknown'), "
+            "(1, 3, 'submit', 'x', 'accepted'), (1, 3, 'status', 'x', 'lost')");
+  const RetryPolicy policy = queue.retry_policy(JobId{1});
+  CHECK(policy.on_unconfirmed == OnUnconfirmed::retry);
+  CHECK(policy.unconfirmed_starts == 2);
+  CHECK(policy.max_attempts == 3);
+  CHECK(policy.expires_at == parse_time("2126-02-01 00:00:00"));
+  CHECK(queue.retry_policy(JobId{9}).max_attempts == 1);
 }

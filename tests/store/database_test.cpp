@@ -52,7 +52,7 @@ TEST_CASE("opening again changes nothing, the file says whose it is") {
   CHECK(Database::refusal(file).empty());
   CHECK(refusal(file).empty());
   User user(file);
-  CHECK(user.number("PRAGMA application_id") == 0x4b445131);
+  CHECK(user.number("PRAGMA application_id") == 0x4b445132);
   CHECK(user.number("PRAGMA user_version") >= 1);
   CHECK(user.text("PRAGMA journal_mode") == "wal");
 }

@@ -42,8 +42,8 @@ TEST_CASE_FIXTURE(Fixture, "a stopped daemon is told, with the time") {
 
 TEST_CASE_FIXTURE(Fixture, "an app that is not ready is told once, with its reason") {
   user.exec("UPDATE apps SET state = 'blocked', since = '2026-01-02 00:00:00.000', "
-            "reason = 'the token has expired', start_hold = 'the token has expired', "
-            "poll_hold = 'the token has expired'");
+            "reason = 'the token has expired', start_wait = 'the token has expired', "
+            "poll_wait = 'the token has expired'");
   CHECK(health() == Rows{"app default: the app is blocked: the token has expired"});
   CHECK(user.text("SELECT since FROM health") == "2026-01-02 00:00:00.000");
 }
@@ -84,12 +84,12 @@ TEST_CASE_FIXTURE(Fixture, "jobs that wait for one that did not succeed are coun
   CHECK(contains(health()[0], "jobs: 1 job waits"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a budget that is used up is told, unless a hold of the app says it") {
+TEST_CASE_FIXTURE(Fixture, "a budget that is used up is told, unless a wait of the app says it") {
   user.exec("INSERT INTO quota(app, endpoint, day, allowed, used) VALUES "
             "('default', 'submit', 'today', 500, 500)");
   CHECK(health() == Rows{"app default: today's starts are used up (500 of 500) until "
                          "2126-01-01 00:00:00 UTC"});
-  user.exec("UPDATE apps SET state = 'waiting', start_hold = 'none left', reason = 'none left'");
+  user.exec("UPDATE apps SET state = 'waiting', start_wait = 'none left', reason = 'none left'");
   CHECK(health() == Rows{"app default: the app is waiting: none left"});
 }
 

@@ -1,4 +1,3 @@
-#include "store/job_queue.h"
 #include "store/result_log.h"
 #include "tests/store/sql_fixture.h"
 
@@ -10,7 +9,6 @@ using namespace kdq::test;
 namespace {
 
 struct Fixture : SqlFixture {
-  JobQueue queue{database};
   ResultLog log{database};
 };
 
@@ -22,7 +20,7 @@ TEST_CASE_FIXTURE(
   const LogLine line{"info", "a.ks:1:1", std::int64_t{1772442000}, "17:00:00.000", "[\"x\"]", "x"};
   database.write([&] {
     log.append(JobId{1}, 1, {line, line}, now);
-    log.gap(JobId{1}, 1, "the reply was lost", now, now + std::chrono::seconds(2), now);
+    log.gap(JobId{1}, 1, {"the reply was lost", now, now + std::chrono::seconds(2)}, now);
     log.append(JobId{1}, 1, {line}, now);
     log.append(JobId{1}, 2, {line}, now);
   });
@@ -46,26 +44,4 @@ TEST_CASE_FIXTURE(Fixture, "unix_time keeps the type it was received with") {
   });
   CHECK(user.column("SELECT typeof(unix_time) FROM logs ORDER BY seq") ==
         std::vector<std::string>{"integer", "real", "null"});
-}
-
-TEST_CASE_FIXTURE(Fixture, "the raw body is kept byte for byte") {
-  database.write([&] {
-    const RequestId id = queue.add_start(JobId{1}, 1, WallTime{});
-    CHECK(log.answered({id, "damaged", 200, std::string("a\0\xff", 3)}, WallTime{}));
-    CHECK(!log.answered({RequestId{99}, "report", 200, "x"}, WallTime{}));
-  });
-  CHECK(user.text("SELECT hex(body) FROM requests") == "6100FF");
-  CHECK(user.number("SELECT http_status FROM requests") == 200);
-}
-
-TEST_CASE_FIXTURE(Fixture,
-                  "a body whose content is in rows is left out, and can be kept after all") {
-  database.write([&] {
-    const RequestId id = queue.add_start(JobId{1}, 1, WallTime{});
-    const RequestEnd end{id, "report", 200, "body"};
-    CHECK(log.answered(end, WallTime{}, RawBody::dropped));
-  });
-  CHECK(user.text("SELECT outcome || http_status || (body IS NULL) FROM requests") == "report2001");
-  database.write([&] { log.keep_body({RequestId{1}, "report", 200, "body"}); });
-  CHECK(user.text("SELECT CAST(body AS TEXT) FROM requests") == "body");
 }

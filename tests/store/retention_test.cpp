@@ -129,7 +129,8 @@ TEST_CASE_FIXTURE(RetentionFixture,
   // The second child was started and comes back to the queue: its condition is still fulfilled.
   user.exec("UPDATE jobs SET state = 'submitting', attempt = 1 WHERE id = 4");
   remove_all(long_after);
-  user.exec("UPDATE jobs SET state = 'queued', attempt = 0 WHERE id = 4");
+  user.exec("UPDATE jobs SET state = 'unconfirmed' WHERE id = 4;"
+            "UPDATE jobs SET state = 'queued' WHERE id = 4");
   CHECK(lane(4) == "ready");
 
   user.exec("UPDATE jobs SET state = 'cancelled' WHERE id IN (3, 4)");
@@ -157,13 +158,12 @@ TEST_CASE_FIXTURE(
   const std::int64_t busy = ended("02", "cancelled");
   ended("01");
   ended("03");
-  user.exec("INSERT INTO requests(job_id, attempt, endpoint, sent_at) VALUES (" +
-            std::to_string(busy) + ", 1, 'status', 'then')");
+  user.exec("INSERT INTO in_flight VALUES (" + std::to_string(busy) + ", 1, 'status', 'then', 0)");
   clear_all(long_after);
   CHECK(user.column("SELECT DISTINCT job_id FROM logs") == Ids{"1", "3"});
   remove_all(long_after);
   CHECK(ids() == Ids{"1"});
-  user.exec("UPDATE requests SET outcome = 'lost' WHERE outcome IS NULL");
+  user.exec("DELETE FROM in_flight");
   clear_all(long_after);
   CHECK(rows("logs") == 0);
   remove_all(long_after);

@@ -14,9 +14,11 @@ struct Fixture {
   test::TempDir dir;
   SpillFile file{dir.path() / "queue.db"};
   std::filesystem::path path = dir.path() / "queue.db.spill";
+  const Intent seven{JobId{7}, 2, Endpoint::status, WallTime(std::chrono::milliseconds(1234)), 5};
+  const Intent eight{JobId{8}, 1, Endpoint::submit, WallTime{}, 1};
   const std::vector<SpilledReply> two = {
-      {RequestId{7}, SpilledReply::Kind::answered, 200, std::string("a\0b", 3)},
-      {RequestId{8}, SpilledReply::Kind::unanswered, 0, "cut"}};
+      {seven, SpilledReply::Kind::answered, 200, std::string("a\0b", 3)},
+      {eight, SpilledReply::Kind::unanswered, 0, "cut"}};
 };
 
 } // namespace
@@ -30,7 +32,11 @@ TEST_CASE_FIXTURE(Fixture,
   REQUIRE(file.reserve()); // the next run's start
   const auto read = SpillFile(dir.path() / "queue.db").read();
   REQUIRE(read.size() == 2);
-  CHECK(read[0].request == RequestId{7});
+  CHECK(read[0].intent.job == JobId{7});
+  CHECK(read[0].intent.attempt == 2);
+  CHECK(read[0].intent.endpoint == Endpoint::status);
+  CHECK(read[0].intent.sent_at == seven.sent_at);
+  CHECK(read[0].intent.rev == 5);
   CHECK(read[0].text == std::string("a\0b", 3));
   CHECK(read[0].http_status == 200);
   CHECK(read[1].kind == SpilledReply::Kind::unanswered);
@@ -49,14 +55,14 @@ TEST_CASE_FIXTURE(Fixture, "a damaged record ends the content, those before it a
   const int fd = open(path.c_str(), O_RDWR);
   REQUIRE(fd >= 0);
   char last = 0;
-  const off_t at = 2 * 32 + 3 + 2;
+  const off_t at = 2 * 56 + 3 + 2;
   REQUIRE(pread(fd, &last, 1, at) == 1);
   REQUIRE(last == 't');
   REQUIRE(pwrite(fd, "X", 1, at) == 1);
   close(fd);
   const auto read = file.read();
   REQUIRE(read.size() == 1);
-  CHECK(read[0].request == RequestId{7});
+  CHECK(read[0].intent.job == JobId{7});
 }
 
 TEST_CASE_FIXTURE(Fixture, "no file, or an empty one, has no replies") {

@@ -7,7 +7,10 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/user.h"
 
+#include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace kdq::test {
 
@@ -41,10 +44,53 @@ struct SqlFixture {
   }
 };
 
-/// The same with the daemon's verbs, at a time after every created_at.
+/// The same with the daemon's verbs, at a time after every created_at. Each of them is one
+/// transaction, and says whether it applied.
 struct QueueFixture : SqlFixture {
   JobQueue queue{database};
-  const WallTime now = *parse_time("2126-01-01 00:00:00");
+  WallTime now = *parse_time("2126-01-01 00:00:00");
+  std::map<std::int64_t, JobRow> rows; ///< what the daemon knows of its jobs
+
+  bool claim(std::int64_t job) {
+    std::optional<ClaimedJob> claimed;
+    database.write([&] { claimed = queue.claim(JobId{job}); });
+    if (claimed)
+      rows[job] = claimed->row;
+    return claimed.has_value();
+  }
+  bool save(std::int64_t job, JobRow after) {
+    after.rev = rows[job].rev + 1;
+    bool applied = false;
+    database.write([&] { applied = queue.save(JobId{job}, rows[job], after); });
+    if (applied)
+      rows[job] = after;
+    return applied;
+  }
+  bool run(std::int64_t job, const std::string& task = "t") {
+    JobRow row = rows[job];
+    row.state = JobState::running;
+    row.task_id = task;
+    row.submitted_at = now;
+    return save(job, row);
+  }
+  bool report(std::int64_t job) {
+    JobRow row = rows[job];
+    row.remote_status = "running";
+    row.reported_at = now;
+    ++row.polls;
+    return save(job, row);
+  }
+  bool end(std::int64_t job, JobState state, const std::string& result = "null",
+           const std::string& error = "") {
+    JobRow row = rows[job];
+    row.state = state;
+    row.remote_status = "finish";
+    row.result = result;
+    row.error = error;
+    row.finished_at = now;
+    ++row.polls;
+    return save(job, row);
+  }
 };
 
 inline bool contains(const std::string& text, const std::string& part) {

@@ -125,14 +125,14 @@ TEST_CASE_FIXTURE(Fixture, "a job of an app that is not configured is told so") 
   CHECK(contains(reason(), "the app nope is not configured"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "what holds the app's starts is passed on with its end") {
+TEST_CASE_FIXTURE(Fixture, "what the app's starts wait for is passed on with its end") {
   user.enqueue("f", "x", "");
   set_app("state = 'blocked', reason = 'the token has expired'");
   CHECK(reason() == "the app default is blocked: the token has expired");
-  set_app("start_hold = 'today''s starts are used up', start_at = '2126-01-31 16:00:00.000'");
+  set_app("start_wait = 'today''s starts are used up', start_at = '2126-01-31 16:00:00.000'");
   CHECK(reason() == "today's starts are used up");
   CHECK(expected() == "2126-01-31 16:00:00.000");
-  set_app("state = 'waiting', start_hold = NULL");
+  set_app("state = 'waiting', start_wait = NULL");
   CHECK(reason() == "it is next in line");
 }
 
@@ -207,8 +207,7 @@ TEST_CASE_FIXTURE(Fixture,
   // The ten rows come from queue in its own order, without a sort of all.
   for (const std::string& step : plan("SELECT * FROM waiting LIMIT 10")) {
     CHECK_MESSAGE(!contains(step, "TEMP B-TREE"), step);
-    CHECK_MESSAGE((!step.starts_with("SCAN j") || contains(step, "USING INDEX jobs_unconfirmed")),
-                  step);
+    CHECK_MESSAGE((!step.starts_with("SCAN j") || contains(step, "USING INDEX jobs_open")), step);
     CHECK_MESSAGE((!step.starts_with("SCAN f") && !step.starts_with("SCAN queue")), step);
   }
 }

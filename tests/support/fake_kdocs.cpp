@@ -31,20 +31,6 @@ std::string decode(const std::string& text) {
   return plain;
 }
 
-/// The value of a query parameter, decoded once.
-std::string parameter(const std::string& url, const std::string& name) {
-  const auto query = url.find('?');
-  auto at = query;
-  while (at != std::string::npos) {
-    const auto end = url.find('&', at + 1);
-    const std::string pair = url.substr(at + 1, end == std::string::npos ? end : end - at - 1);
-    if (pair.rfind(name + "=", 0) == 0)
-      return decode(pair.substr(name.size() + 1));
-    at = end;
-  }
-  return {};
-}
-
 /// Scheme and host: what tells the apps apart.
 std::string base_of(const std::string& url) {
   return url.substr(0, url.find('/', url.find("://") + 3));
@@ -105,6 +91,19 @@ void add_lines(FakeTask& task, const json& plan, bool in_ms) {
 }
 
 } // namespace
+
+std::string query_parameter(const std::string& url, const std::string& name) {
+  const auto query = url.find('?');
+  auto at = query;
+  while (at != std::string::npos) {
+    const auto end = url.find('&', at + 1);
+    const std::string pair = url.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+    if (pair.rfind(name + "=", 0) == 0)
+      return decode(pair.substr(name.size() + 1));
+    at = end;
+  }
+  return {};
+}
 
 void FakeKdocs::send(RequestId id, HttpRequest request) {
   const Endpoint endpoint = endpoint_of(request);
@@ -208,7 +207,7 @@ std::int64_t FakeKdocs::counted_today(Endpoint endpoint, const std::string& base
 }
 
 Answered FakeKdocs::serve(RequestId id, const HttpRequest& request) {
-  if (parameter(request.url, "access_token") != token)
+  if (query_parameter(request.url, "access_token") != token)
     return error_reply(401, 30001, "UserUnauthorized");
   if (!spend(endpoint_of(request), base_of(request.url)))
     return over_quota(style);
@@ -247,7 +246,7 @@ Answered FakeKdocs::run_script(RequestId id, const HttpRequest& request) {
 }
 
 Answered FakeKdocs::task_status(RequestId request_id, const HttpRequest& request) {
-  const std::string id = parameter(request.url, "task_id");
+  const std::string id = query_parameter(request.url, "task_id");
   const auto task = std::find_if(tasks_.begin(), tasks_.end(),
                                  [&](const FakeTask& other) { return other.id == id; });
   if (task == tasks_.end()) {

@@ -16,6 +16,9 @@
 
 namespace kdq::test {
 
+/// The value of a query parameter, decoded once; empty: there is none.
+std::string query_parameter(const std::string& url, const std::string& name);
+
 /// What goes wrong with one request.
 struct Fault {
   enum class Kind {

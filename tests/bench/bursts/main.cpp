@@ -82,7 +82,7 @@ std::map<std::int64_t, std::vector<Poll>> polls_in(const std::filesystem::path& 
 std::int64_t insert_burst(QueueFile& queue, std::int64_t rows) {
   Jobs burst;
   burst.count = rows;
-  burst.script_bytes = 2 * Jobs{}.script_bytes;
+  burst.mixture.script_bytes *= 2;
   queue.connection().exec("PRAGMA wal_autocheckpoint = 0");
   queue.insert(burst);
   const std::int64_t committed_ns = monotonic_ns();
@@ -112,7 +112,7 @@ Run run(const Options& options) {
   tasks.first_run_at_s = 1;
   tasks.run_at_step_s = started_within_s / static_cast<double>(options.tasks);
   queue.insert(tasks);
-  stage.start_daemon(service.base_url());
+  Daemon program(stage, service.base_url());
   std::this_thread::sleep_for(std::chrono::duration<double>(burst_after_s));
 
   Run run;
@@ -121,7 +121,7 @@ Run run(const Options& options) {
   run.commits_ns = insert_burst(queue, options.rows);
   std::this_thread::sleep_for(std::chrono::duration<double>(seen_for_s));
   run.ends_ns = monotonic_ns();
-  stage.stop_daemon();
+  program.stop();
   run.polls = polls_in(stage.log());
   for (const Service::Arrival& arrival : service.stop().arrivals)
     run.arrivals[arrival.marker].push_back(arrival.at_ns);

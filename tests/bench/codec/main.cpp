@@ -78,7 +78,7 @@ void measure_readings() {
   };
   const auto salvaged = [](const std::string& body) { return kdocs_api::salvage(body).size() + 1; };
   InFlight request;
-  request.endpoint = Endpoint::status;
+  request.intent.endpoint = Endpoint::status;
   request.token = "u-3nJdS8kq0tVbXw7eFhLmPz2yRa5cGi9";
   request.task.value = "x1ZdAP%2FdLIG%3D%3D";
   const auto judged = [&](const std::string& body) {

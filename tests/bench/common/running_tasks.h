@@ -1,20 +1,20 @@
-// Work that a former run of the daemon could have left, made by the transitions that the database
-// allows to everyone.
+// Work of a former run: it is made by the daemon itself, with another service, before the run that
+// is measured.
 #pragma once
 
 #include "tests/bench/common/queue_file.h"
+#include "tests/bench/common/stage.h"
 
 #include <chrono>
-#include <cstdint>
 
 namespace kdq::bench {
 
-/// Tasks that were submitted `age` ago and found running a second ago; they may run for a month.
-/// The service does not know them, and says of such that they run. `file`: see Jobs.
-void add_running_tasks(QueueFile& queue, std::int64_t count, std::chrono::seconds age,
-                       const std::string& file = {});
+/// Tasks that were submitted `age` ago, found running a moment ago, and may run for a month. The
+/// service of the next run does not know them, and says of such that they run. Of `jobs` the count
+/// and where they are matter.
+void add_running_tasks(const Stage& stage, Jobs jobs, std::chrono::seconds age);
 
-/// Jobs that have succeeded, with this many log lines each, and their two requests.
-void add_ended_jobs(QueueFile& queue, std::int64_t count, std::int64_t lines_each);
+/// Jobs that have succeeded, with this many log lines each (two at least).
+void add_ended_jobs(const Stage& stage, const Jobs& jobs, std::int64_t lines_each);
 
 } // namespace kdq::bench

@@ -53,6 +53,27 @@ private:
   int fd_;
 };
 
+/// Returns the path of the file.
+fs::path write_configuration(const Stage& stage, const DaemonOptions& options,
+                             const std::string& base_url) {
+  const fs::path token = stage.folder() / "token";
+  std::ofstream(token) << "bench-token\n";
+  ::chmod(token.c_str(), 0600);
+  const nlohmann::json app = {
+      {"base_url", base_url},
+      {"token_file", token.string()},
+      {"quota", {{"submit", options.submit_quota}, {"status", options.status_quota}}},
+      {"requests_per_second", options.requests_per_second}};
+  const nlohmann::json all = {{"database", stage.database().string()},
+                              {"log_level", options.log_level},
+                              {"max_running", options.max_running},
+                              {"max_running_per_file", options.max_running_per_file},
+                              {"apps", {{"default", app}}}};
+  fs::path file = stage.folder() / "config.json";
+  std::ofstream(file) << all.dump(2) << '\n';
+  return file;
+}
+
 } // namespace
 
 std::int64_t monotonic_ns() {
@@ -71,49 +92,6 @@ void wait_for(const std::string& what, const std::function<bool()>& condition,
   }
 }
 
-// --- the service ---------------------------------------------------------------------------
-
-Service::Service(const fs::path& folder, const ServiceOptions& options)
-    : counts_file_(folder / "service.json"), record_file_(folder / "arrivals.txt") {
-  const fs::path port_file = folder / "port";
-  fs::remove(port_file);
-  fs::remove(record_file_);
-  std::vector<std::string> command{(own_folder() / "fast_kdocs").string(),
-                                   "--port-file",
-                                   port_file.string(),
-                                   "--counts-file",
-                                   counts_file_.string(),
-                                   "--polls",
-                                   std::to_string(options.polls),
-                                   "--run-time-ms",
-                                   std::to_string(options.run_time.count())};
-  if (options.record)
-    command.insert(command.end(), {"--record-file", record_file_.string()});
-  if (options.marked_for_ever)
-    command.emplace_back("--marked-for-ever");
-  process_ = std::make_unique<Process>(command, folder / "service.log");
-  wait_for("the fast service", [&] { return read_text(port_file).ends_with('\n'); });
-  port_ = read_text(port_file);
-  port_.pop_back();
-}
-
-Service::Record Service::stop() {
-  process_->stop();
-  const auto counts = nlohmann::json::parse(read_text(counts_file_));
-  Record record;
-  record.counts = {counts.at("starts"), counts.at("polls"), counts.at("ended"), counts.at("lines"),
-                   counts.at("bad")};
-  std::ifstream in(record_file_);
-  std::string kind;
-  for (Arrival arrival; in >> kind >> arrival.marker >> arrival.at_ns;) {
-    arrival.start = kind == "start";
-    record.arrivals.push_back(arrival);
-  }
-  return record;
-}
-
-// --- the daemon ----------------------------------------------------------------------------
-
 Stage::Stage(const fs::path& parent, DaemonOptions options)
     : options_(std::move(options)), folder_(parent) {
   Process init({options_.program.string(), "init", "--database", database().string()}, log());
@@ -121,52 +99,38 @@ Stage::Stage(const fs::path& parent, DaemonOptions options)
     throw std::runtime_error("no database could be made: " + last_words());
 }
 
-void Stage::write_configuration(const std::string& base_url) const {
-  const fs::path token = folder() / "token";
-  std::ofstream(token) << "bench-token\n";
-  ::chmod(token.c_str(), 0600);
-  const nlohmann::json app = {
-      {"base_url", base_url},
-      {"token_file", token.string()},
-      {"quota", {{"submit", options_.submit_quota}, {"status", options_.status_quota}}},
-      {"requests_per_second", 0}};
-  const nlohmann::json all = {{"database", database().string()},
-                              {"log_level", options_.log_level},
-                              {"max_running", options_.max_running},
-                              {"max_running_per_file", options_.max_running_per_file},
-                              {"apps", {{"default", app}}}};
-  std::ofstream(configuration()) << all.dump(2) << '\n';
-}
-
-void Stage::start_daemon(const std::string& base_url) {
-  write_configuration(base_url);
-  const fs::path socket = folder() / "notify";
-  const ReadySocket ready(socket);
-  std::vector<std::string> environment = options_.environment;
-  environment.push_back("NOTIFY_SOCKET=" + socket.string());
-  const std::int64_t begin = monotonic_ns();
-  daemon_ =
-      std::make_unique<Process>(std::vector<std::string>{options_.program.string(), "run",
-                                                         "--config", configuration().string()},
-                                log(), environment);
-  while (!ready.said_ready())
-    if (!daemon_->running())
-      throw std::runtime_error("the daemon has ended: " + last_words());
-  start_time_ = std::chrono::nanoseconds(monotonic_ns() - begin);
-}
-
-EndedProcess Stage::stop_daemon() {
-  const EndedProcess ended = daemon_->stop();
-  daemon_.reset();
-  if (ended.exit_code != 0)
-    throw std::runtime_error("the daemon ended with " + std::to_string(ended.exit_code) + ": " +
-                             last_words());
-  return ended;
-}
-
 std::string Stage::last_words() const {
   const std::string text = read_text(log());
   return text.size() > 2000 ? text.substr(text.size() - 2000) : text;
+}
+
+Daemon::Daemon(const Stage& stage, const DaemonOptions& options, const std::string& base_url)
+    : stage_(stage) {
+  const fs::path configuration = write_configuration(stage, options, base_url);
+  const fs::path socket = stage.folder() / "notify";
+  const ReadySocket ready(socket);
+  std::vector<std::string> environment = options.environment;
+  environment.push_back("NOTIFY_SOCKET=" + socket.string());
+  const std::vector<std::string> command{options.program.string(), "run", "--config",
+                                         configuration.string()};
+  const std::int64_t begin = monotonic_ns();
+  process_ = std::make_unique<Process>(command, stage.log(), environment);
+  while (!ready.said_ready())
+    if (!process_->running())
+      throw std::runtime_error("the daemon has ended: " + stage.last_words());
+  start_time_ = std::chrono::nanoseconds(monotonic_ns() - begin);
+}
+
+Daemon::Daemon(const Stage& stage, const std::string& base_url)
+    : Daemon(stage, stage.options(), base_url) {}
+
+EndedProcess Daemon::stop() {
+  const EndedProcess ended = process_->stop();
+  process_.reset();
+  if (ended.exit_code != 0)
+    throw std::runtime_error("the daemon ended with " + std::to_string(ended.exit_code) + ": " +
+                             stage_.last_words());
+  return ended;
 }
 
 } // namespace kdq::bench

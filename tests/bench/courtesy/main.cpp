@@ -70,8 +70,7 @@ std::uint32_t commits(const std::filesystem::path& database) {
   return count;
 }
 
-void enqueue(const Options& options, const std::filesystem::path& database) {
-  QueueFile queue(database);
+void enqueue(const Options& options, const Stage& stage) {
   Jobs load;
   if (options.load == "drain") {
     load.count = options.drain_jobs;
@@ -81,11 +80,15 @@ void enqueue(const Options& options, const std::filesystem::path& database) {
     load.run_at_step_s = 1 / options.jobs_per_s;
   }
   // One runs, and one is first in line: all further ones stand behind it.
-  add_running_tasks(queue, 1, 6h, taken_file);
+  Jobs running;
+  running.count = 1;
+  running.file = taken_file;
+  add_running_tasks(stage, running, 6h);
   Jobs first;
   first.count = 1;
   first.file = taken_file;
   first.priority = -1;
+  QueueFile queue(stage.database());
   queue.insert(first);
   queue.insert(load);
 }
@@ -97,9 +100,9 @@ nlohmann::json measure(const Options& options) {
   daemon.log_level = "warn";
   Stage stage(options.folder, daemon);
   Service service(stage.folder());
-  enqueue(options, stage.database());
+  enqueue(options, stage);
   const std::int64_t prepared = monotonic_ns();
-  stage.start_daemon(service.base_url());
+  Daemon program(stage, service.base_url());
   const auto warm_up =
       std::chrono::duration<double>(options.load == "steady" ? load_begins_s + 1 : 1);
   std::this_thread::sleep_for(warm_up - std::chrono::nanoseconds(monotonic_ns() - prepared));
@@ -116,8 +119,10 @@ nlohmann::json measure(const Options& options) {
   }
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
   const double all_commits = commits(stage.database()) - before;
-  const auto waiting = QueueFile(stage.database()).queued() - (tried - locked) - 1;
-  stage.stop_daemon();
+  const double queued =
+      QueueFile(stage.database()).number("SELECT count(*) FROM jobs WHERE state = 'queued'");
+  program.stop();
+  const double waiting = queued - (tried - locked) - 1;
   if (options.load != "none" && waiting <= 0)
     throw std::runtime_error("the daemon ran out of work before the end: give it more");
   return {{"bench", "courtesy"},

@@ -32,6 +32,8 @@ struct Options {
   std::string record_file;
   std::uint32_t polls = 1;
   std::int64_t run_time_ms = 0;
+  std::uint32_t lines = 4;
+  std::int64_t first_task = 1;
   bool marked_for_ever = false;
 };
 
@@ -56,8 +58,8 @@ std::int64_t now_ns() {
 class Server {
 public:
   explicit Server(const Options& options)
-      : service_({options.polls, options.run_time_ms * 1'000'000, !options.record_file.empty(),
-                  options.marked_for_ever}),
+      : service_({options.polls, options.run_time_ms * 1'000'000, options.lines, options.first_task,
+                  !options.record_file.empty(), options.marked_for_ever}),
         epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll")) {
     sigset_t signals;
     ::sigemptyset(&signals);
@@ -186,6 +188,8 @@ int main(int argc, char** argv) {
   cli.add_option("--record-file", options.record_file, "gets the arrivals of marked jobs");
   cli.add_option("--polls", options.polls, "a task ends at this poll at the earliest");
   cli.add_option("--run-time-ms", options.run_time_ms, "and at this age at the earliest");
+  cli.add_option("--lines", options.lines, "of a task that has ended, two at least");
+  cli.add_option("--first-task", options.first_task, "the number of the first task");
   cli.add_flag("--marked-for-ever", options.marked_for_ever, "marked jobs do not end");
   CLI11_PARSE(cli, argc, argv);
   try {

@@ -67,7 +67,8 @@ void FastService::start(const Request& request, std::int64_t now_ns, std::string
   }
   tasks_.push_back(task);
   body_ = R"({"code":0,"data":{"task_id":")";
-  body_.append(id_head).append(std::to_string(tasks_.size())).append(id_tail) += "\"}}";
+  const auto number = rules_.first_task + static_cast<std::int64_t>(tasks_.size()) - 1;
+  body_.append(id_head).append(std::to_string(number)).append(id_tail) += "\"}}";
   append_reply(out, 200, body_);
 }
 
@@ -77,12 +78,13 @@ void FastService::poll(std::string_view target, std::int64_t now_ns, std::string
   const std::size_t at = target.find(id_on_the_wire);
   const std::int64_t number =
       at == std::string_view::npos ? -1 : number_at(target.substr(at + id_on_the_wire.size()));
-  if (number < 1 || static_cast<std::size_t>(number) > tasks_.size()) {
+  const std::int64_t index = number - rules_.first_task;
+  if (index < 0 || static_cast<std::size_t>(index) >= tasks_.size()) {
     // A task of before this process began: it runs for ever.
     append_reply(out, 200, body_ += R"(running","data":{"logs":[],"result":""}}})");
     return;
   }
-  Task& task = tasks_[static_cast<std::size_t>(number) - 1];
+  Task& task = tasks_[static_cast<std::size_t>(index)];
   if (task.marker >= 0)
     arrivals_.push_back({false, task.marker, now_ns});
   ++task.polls;
@@ -93,9 +95,10 @@ void FastService::poll(std::string_view target, std::int64_t now_ns, std::string
   body_ += ended ? R"(finish","data":{"logs":[)" : R"(running","data":{"logs":[)";
   if (!task.opened) {
     append_line(body_, "已开始执行", "system");
-    append_line(body_, "one", "bench.ks:1:1");
-    append_line(body_, "two", "bench.ks:1:21");
-    lines_ += 3;
+    for (std::uint32_t line = 2; line < rules_.lines; ++line)
+      append_line(body_, line % 2 == 0 ? "one" : "two",
+                  line % 2 == 0 ? "bench.ks:1:1" : "bench.ks:1:21");
+    lines_ += std::max<std::uint32_t>(rules_.lines, 2) - 1;
   }
   task.opened = true;
   if (ends) {

@@ -12,11 +12,13 @@ namespace kdq::bench {
 struct ServiceRules {
   std::uint32_t polls = 1;      ///< a task ends at this poll at the earliest,
   std::int64_t run_time_ns = 0; ///< and at this age at the earliest
+  std::uint32_t lines = 4;      ///< of a task that has ended, two at least
+  std::int64_t first_task = 1;  ///< the number of the first task
   bool record = false;          ///< keep the arrivals of requests about marked scripts
   bool marked_for_ever = false; ///< marked scripts do not end
 };
 
-/// Each task has four log lines: the opening one and two of the script with its first poll, the
+/// The lines of a task: the opening one and those of the script come with its first poll, the
 /// closing one with its end; each is handed out once. Its result is its number.
 class FastService {
 public:
@@ -48,7 +50,7 @@ private:
   void poll(std::string_view target, std::int64_t now_ns, std::string& out);
 
   ServiceRules rules_;
-  std::vector<Task> tasks_; ///< the task with number n stands at n - 1
+  std::vector<Task> tasks_; ///< in the order of their numbers
   std::vector<Arrival> arrivals_;
   std::string body_; ///< of the reply that is being made
   std::int64_t polls_ = 0;

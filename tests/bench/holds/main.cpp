@@ -37,13 +37,13 @@ Jobs beforehand(const Options& options) {
   return jobs;
 }
 
-void wait_for_ends(QueueFile& queue, std::int64_t jobs) {
+void wait_for_ends(const Service& service, std::int64_t jobs) {
   wait_for(
-      "the jobs to end", [&] { return queue.ended() >= jobs; }, 20ms);
+      "the jobs to end", [&] { return service.counts().ended >= jobs; }, 20ms);
 }
 
 /// The work that comes while the daemon runs; returns when all has ended.
-void work(const Options& options, QueueFile& queue) {
+void work(const Options& options, const Service& service, QueueFile& queue) {
   if (options.load == "idle")
     for (std::int64_t i = 0; i < options.jobs; ++i) {
       queue.insert_one(i);
@@ -55,9 +55,9 @@ void work(const Options& options, QueueFile& queue) {
       burst.count = std::min(options.rows, options.jobs - done);
       queue.insert(burst);
       done += burst.count;
-      wait_for_ends(queue, done);
+      wait_for_ends(service, done);
     }
-  wait_for_ends(queue, options.jobs);
+  wait_for_ends(service, options.jobs);
 }
 
 std::vector<double> holds_ns(const std::filesystem::path& file) {
@@ -86,11 +86,11 @@ nlohmann::json measure(const Options& options) {
     queue.insert(beforehand(options));
   } // the last connection takes the log into the database
   const std::int64_t begin = monotonic_ns();
-  stage.start_daemon(service.base_url());
+  Daemon program(stage, service.base_url());
   QueueFile queue(stage.database());
-  work(options, queue);
+  work(options, service, queue);
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
-  stage.stop_daemon();
+  program.stop();
 
   const std::vector<double> holds = holds_ns(file);
   const auto count = static_cast<double>(holds.size());

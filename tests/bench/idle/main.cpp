@@ -28,17 +28,18 @@ nlohmann::json measure(const Options& options) {
   Stage stage(options.folder, daemon);
   Service service(stage.folder());
   if (options.running > 0) {
-    QueueFile queue(stage.database());
-    add_running_tasks(queue, options.running, 6h);
+    Jobs tasks;
+    tasks.count = options.running;
+    add_running_tasks(stage, tasks, 6h);
   }
-  stage.start_daemon(service.base_url());
+  Daemon program(stage, service.base_url());
   std::this_thread::sleep_for(3s);
-  const Usage before = stage.daemon().usage();
+  const Usage before = program.usage();
   const std::int64_t begin = monotonic_ns();
   std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
-  const Usage used = stage.daemon().usage() - before;
+  const Usage used = program.usage() - before;
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
-  stage.stop_daemon();
+  program.stop();
   const auto counts = service.stop().counts;
   return {
       {"bench", "idle"},

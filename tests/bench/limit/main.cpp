@@ -1,24 +1,23 @@
 // limit: the least possible program that does the daemon's work, as a measure for it. One thread,
 // curl_multi_perform and curl_multi_poll, group commit, three durable steps a job: the intent
 // before the POST; the task's id and the next intent before the GET; the log lines and the result.
-#include "tests/bench/common/process.h"
-#include "tests/bench/common/stage.h"
+#include "tests/bench/common/program.h"
 #include "tests/bench/limit/reply.h"
 #include "tests/bench/limit/store.h"
 
-#include <CLI/CLI.hpp>
 #include <curl/curl.h>
 
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <memory>
 #include <stdexcept>
 
 namespace {
 
 using namespace kdq::bench;
+
+constexpr std::int64_t many_files = 1'000;
 
 struct FreeEasy {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -213,48 +212,57 @@ double cpu_us() {
          static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
-int measure(const std::filesystem::path& parent, std::int64_t jobs, std::size_t connections) {
-  const WorkFolder folder(parent);
+struct Options {
+  std::int64_t jobs = 10'000;
+  MixtureOptions mixture;
+  std::size_t connections = 64;
+  std::string folder = "/tmp";
+};
+
+nlohmann::json measure(const Options& options) {
+  const WorkFolder folder(options.folder);
   Service service(folder.path());
-  LimitStore store(folder.path() / "limit.db", jobs);
+  LimitStore store(folder.path() / "limit.db", options.jobs, options.mixture.mixture(many_files));
   curl_global_init(CURL_GLOBAL_DEFAULT);
   const double cpu_before = cpu_us();
-  const std::int64_t disk_before = usage_of(::getpid()).disk_bytes;
+  const Usage before = usage_of(::getpid());
   const std::int64_t begin = monotonic_ns();
   {
-    Limit limit(store, service.base_url(), connections);
-    limit.run(jobs);
+    Limit limit(store, service.base_url(), options.connections);
+    limit.run(options.jobs);
   }
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
   const double cpu = cpu_us() - cpu_before;
-  const Usage usage = usage_of(::getpid());
+  const Usage used = usage_of(::getpid()) - before;
   const auto counts = service.stop().counts;
-  const auto count = static_cast<double>(jobs);
-  if (store.complete() != jobs || counts.starts != jobs || counts.polls != jobs || counts.bad != 0)
+  if (store.complete() != options.jobs || counts.starts != options.jobs ||
+      counts.polls != options.jobs || counts.bad != 0)
     throw std::runtime_error("the work was not done");
-  std::printf("{\"bench\":\"limit\",\"jobs\":%lld,\"connections\":%zu,\"jobs_per_s\":%.0f,"
-              "\"cpu_us_per_job\":%.1f,\"peak_memory_mb\":%.1f,\"disk_bytes_per_job\":%.0f}\n",
-              static_cast<long long>(jobs), connections, count / seconds, cpu / count,
-              static_cast<double>(usage.peak_memory_bytes) / 1e6,
-              static_cast<double>(usage.disk_bytes - disk_before) / count);
-  return 0;
+  const auto jobs = static_cast<double>(options.jobs);
+  return {{"bench", "limit"},
+          {"jobs", options.jobs},
+          {"texts", options.mixture.texts},
+          {"files", options.mixture.files},
+          {"script_bytes", options.mixture.script_bytes},
+          {"connections", options.connections},
+          {"jobs_per_s", rounded(jobs / seconds, 0)},
+          {"cpu_us_per_job", rounded(cpu / jobs, 1)},
+          {"peak_memory_mb", rounded(static_cast<double>(used.peak_memory_bytes) / 1e6, 1)},
+          {"disk_bytes_per_job", rounded(static_cast<double>(used.disk_bytes) / jobs, 0)},
+          {"written_bytes_per_job", rounded(static_cast<double>(used.written_bytes) / jobs, 0)}};
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-  std::int64_t jobs = 10'000;
-  std::size_t connections = 64;
-  std::string folder = "/tmp";
+  Options options;
   CLI::App cli{"The least possible program that does the daemon's work", "limit"};
-  cli.add_option("--jobs", jobs)->check(CLI::PositiveNumber)->capture_default_str();
-  cli.add_option("--connections", connections)->check(CLI::PositiveNumber)->capture_default_str();
-  cli.add_option("--folder", folder, "where to work; on a local disk")->capture_default_str();
-  CLI11_PARSE(cli, argc, argv);
-  try {
-    return measure(folder, jobs, connections);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "limit: %s\n", error.what());
-    return 1;
-  }
+  options.mixture.add_to(cli);
+  cli.add_option("--jobs", options.jobs)->check(CLI::PositiveNumber)->capture_default_str();
+  cli.add_option("--connections", options.connections)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  cli.add_option("--folder", options.folder, "where to work; on a local disk")
+      ->capture_default_str();
+  return run_benchmark(cli, argc, argv, [&] { return measure(options); });
 }

@@ -56,7 +56,9 @@ private:
 struct LimitStore::Statements {
   explicit Statements(sqlite3* db)
       : begin(db, "BEGIN IMMEDIATE"), commit(db, "COMMIT"),
-        next(db, "SELECT id, file_token, script FROM jobs WHERE id > ?1 ORDER BY id LIMIT ?2"),
+        next(db,
+             "SELECT id, file_token, text FROM jobs JOIN scripts USING(id) WHERE id > ?1 ORDER BY "
+             "id LIMIT ?2"),
         claim(db, "UPDATE jobs SET state = 'submitting' WHERE id = ?1"),
         started(db, "UPDATE jobs SET state = 'running', task_id = ?2, polls = 1 WHERE id = ?1"),
         line(db, "INSERT INTO logs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
@@ -64,22 +66,31 @@ struct LimitStore::Statements {
   Prepared begin, commit, next, claim, started, line, ended;
 };
 
-LimitStore::LimitStore(const std::filesystem::path& file, std::int64_t jobs)
+LimitStore::LimitStore(const std::filesystem::path& file, std::int64_t jobs, const Mixture& mixture)
     : database_(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
   database_.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                  "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 16777216;"
                  "CREATE TABLE jobs(id INTEGER PRIMARY KEY, file_token TEXT, state TEXT, task_id "
-                 "TEXT, polls INTEGER DEFAULT 0, result TEXT, script TEXT);"
+                 "TEXT, polls INTEGER DEFAULT 0, result TEXT);"
+                 "CREATE TABLE scripts(id INTEGER PRIMARY KEY, text TEXT);"
                  "CREATE TABLE logs(job_id INTEGER, seq INTEGER, level TEXT, filename TEXT, "
                  "unix_time INTEGER, timestamp TEXT, args TEXT, message TEXT, "
                  "PRIMARY KEY(job_id, seq)) WITHOUT ROWID");
-  SQLite::Statement fill(
-      database_, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) "
-                 "INSERT INTO jobs(file_token, state, script) SELECT printf('%043d', i), 'queued', "
-                 "'console.log(''one''); console.log(''two''); ''result''' FROM n");
-  fill.bind(1, jobs);
-  fill.exec();
-  fill.reset();
+  SQLite::Statement fill(database_,
+                         "INSERT INTO jobs(id, file_token, state) VALUES (?1, ?2, 'queued')");
+  SQLite::Statement fill_text(database_, "INSERT INTO scripts VALUES (?1, ?2)");
+  SQLite::Transaction transaction(database_);
+  for (std::int64_t job = 0; job < jobs; ++job) {
+    fill.bind(1, job + 1);
+    fill.bind(2, file_of(mixture, job));
+    fill.exec();
+    fill.reset();
+    fill_text.bind(1, job + 1);
+    fill_text.bind(2, script_of(mixture, job));
+    fill_text.exec();
+    fill_text.reset();
+  }
+  transaction.commit();
   statements_ = std::make_unique<Statements>(database_.getHandle());
 }
 

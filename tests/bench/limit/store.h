@@ -1,5 +1,8 @@
-// The least that keeps a job durable: two tables, the SQLite rules of the product.
+// The least that keeps a job durable: the scripts, which nothing changes, two tables that do
+// change, the SQLite rules of the product.
 #pragma once
+
+#include "tests/bench/common/mixture.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -26,7 +29,7 @@ struct LimitJob {
 /// WAL, synchronous=NORMAL, and a sync of the log outside of the lock: what the daemon does.
 class LimitStore {
 public:
-  LimitStore(const std::filesystem::path& file, std::int64_t jobs);
+  LimitStore(const std::filesystem::path& file, std::int64_t jobs, const Mixture& mixture);
   ~LimitStore();
 
   void begin();

@@ -49,8 +49,8 @@ DayBudget AppBooks::budget(WallTime now, std::size_t queued) {
 }
 
 WallTime AppBooks::ready_at(Endpoint endpoint, WallTime now) const {
-  const SteadyTime opens = gate_.opens_at(endpoint, moment(now));
-  return WallTime(std::max(opens, gate_.rate_ready_at(steady(now))).time_since_epoch());
+  const SteadyTime until = gate_.blocked_until(endpoint, moment(now));
+  return WallTime(std::max(until, gate_.rate_ready_at(steady(now))).time_since_epoch());
 }
 
 bool AppBooks::pay(Endpoint endpoint, WallTime now) {

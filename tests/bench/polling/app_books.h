@@ -2,6 +2,7 @@
 // learnt.
 #pragma once
 
+#include "poller/api/kdocs_api.h"
 #include "poller/quota/circuit_breaker.h"
 #include "poller/schedule/arrival_forecast.h"
 #include "poller/schedule/open_task.h"

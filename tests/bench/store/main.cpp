@@ -4,12 +4,14 @@
 #include "store/database.h"
 #include "store/job_queue.h"
 #include "store/quota_ledger.h"
+#include "store/request_log.h"
 #include "store/result_log.h"
 #include "store/run_times.h"
+#include "store/script_digest.h"
 #include "tests/bench/common/process.h"
-#include "tests/bench/common/queue_file.h"
 
 #include <CLI/CLI.hpp>
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -25,6 +27,9 @@ struct Options {
   std::int64_t jobs = 20'000;
   std::size_t starts = 32;
   std::size_t replies = 32;
+  std::string texts = "different"; ///< or same
+  std::string files = "many";      ///< or one
+  std::int64_t script_bytes = 40;  ///< about
   std::string folder = "/tmp";
 };
 
@@ -36,8 +41,8 @@ double cpu_us(timeval time) {
 class Work {
 public:
   Work(Database& database, const Options& options)
-      : options_(options), database_(database), queue_(database), log_(database), ledger_(database),
-        run_times_(database) {}
+      : options_(options), database_(database), queue_(database), log_(database),
+        requests_(database), ledger_(database), run_times_(database) {}
 
   /// One job after the other; returns how many.
   std::int64_t run() {
@@ -61,15 +66,17 @@ public:
 
 private:
   struct Job {
-    ClaimedJob claimed;
-    RequestId request;
+    JobId id;
+    JobRow row;
+    Intent intent;
+    std::string key; ///< of its run times
   };
 
   bool start() {
     QueueScan scan;
     database_.read([&] {
       scan = queue_.scan("default", now_, rounds * options_.starts, 0,
-                         [](const std::string&) { return std::size_t{1}; });
+                         [](const std::string&) { return std::size_t{1000}; });
     });
     const auto& found = scan.startable;
     for (std::size_t from = 0; from < found.size(); from += options_.starts)
@@ -80,8 +87,12 @@ private:
                      static_cast<std::int64_t>(to - from));
         for (std::size_t i = from; i < to; ++i) {
           Job& job = jobs_.emplace_back();
-          job.claimed = queue_.begin_submit(found[i], now_).value();
-          job.request = queue_.add_start(job.claimed.id, job.claimed.attempt, now_);
+          const ClaimedJob claimed = queue_.claim(found[i], now_).value();
+          job.id = claimed.id;
+          job.row = claimed.row;
+          job.key = "s:" + script_digest(claimed.script);
+          job.intent = {job.id, job.row.attempt, Endpoint::submit, now_, job.row.rev};
+          requests_.begin(job.intent);
         }
       });
     database_.durable();
@@ -104,14 +115,26 @@ private:
       });
   }
 
+  void save(Job& job, JobRow after) {
+    after.rev = job.row.rev + 1;
+    if (!queue_.save(job.id, job.row, after) || !requests_.end(job.intent))
+      throw std::runtime_error("a job is gone");
+    job.row = after;
+  }
+
   void accept(Job& job) {
-    log_.answered({job.request, "accepted", 200, {}}, now_, RawBody::dropped);
-    const TaskId task{"T%2F" + std::to_string(job.claimed.id.value) + "%3D%3D"};
-    queue_.submitted(job.claimed.id, job.claimed.attempt, task, now_);
+    JobRow row = job.row;
+    row.state = JobState::running;
+    row.task_id = "T%2F" + std::to_string(job.id.value) + "%3D%3D";
+    row.submitted_at = now_;
+    const Intent intent = job.intent;
+    save(job, std::move(row));
+    requests_.record({intent, now_, 200, RequestOutcome::accepted, {}});
   }
 
   void ask(Job& job) {
-    job.request = *queue_.begin_poll(job.claimed.id, job.claimed.attempt, now_);
+    job.intent = {job.id, job.row.attempt, Endpoint::status, now_, job.row.rev};
+    requests_.begin(job.intent);
   }
 
   void end(Job& job) {
@@ -126,18 +149,18 @@ private:
     const std::vector<LogLine> lines{line("system", "已开始执行"), line("bench.ks:1:1", "one"),
                                      line("bench.ks:1:21", "two"), line("system", "执行完毕")};
     RunRow run;
-    run.key = "s:0123456789abcdef0123456789abcdef";
+    run.key = job.key;
     run.seq = ++seq_;
     run.submitted_at = now_;
     run_times_.add("default", run);
-    log_.answered({job.request, "report", 200, {}}, now_, RawBody::dropped);
-    log_.append(job.claimed.id, job.claimed.attempt, lines, now_);
-    StatusChange change;
-    change.end = JobState::succeeded;
-    change.remote_status = "finish";
-    change.result = "\"result\"";
-    if (!queue_.status_seen(job.claimed.id, job.claimed.attempt, change, now_))
-      throw std::runtime_error("a job is gone");
+    JobRow row = job.row;
+    row.state = JobState::succeeded;
+    row.remote_status = "finish";
+    row.result = "\"result\"";
+    row.polls = 1;
+    row.reported_at = row.finished_at = now_;
+    save(job, std::move(row));
+    log_.append(job.id, job.row.attempt, lines, now_);
   }
 
   static constexpr std::size_t rounds = 2; ///< batches between two waits for the disk
@@ -145,6 +168,7 @@ private:
   Database& database_;
   JobQueue queue_;
   ResultLog log_;
+  RequestLog requests_;
   QuotaLedger ledger_;
   RunTimes run_times_;
   WallTime now_{std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -153,15 +177,23 @@ private:
   std::int64_t seq_ = 0;
 };
 
+void insert(const std::filesystem::path& file, const Options& options) {
+  SQLite::Database db(file.string(), SQLite::OPEN_READWRITE);
+  SQLite::Statement row(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                            "WHERE i < ?1) INSERT INTO jobs(file_token, script, script_name) "
+                            "SELECT iif(?2, 'file', 'file ' || (i * 7919 % 1000)), "
+                            "printf('return %d; //%.*c', iif(?3, 0, i), ?4, 'x'), 'bench' FROM n");
+  row.bind(1, options.jobs);
+  row.bind(2, options.files == "one" ? 1 : 0);
+  row.bind(3, options.texts == "same" ? 1 : 0);
+  row.bind(4, std::max<std::int64_t>(1, options.script_bytes - 20));
+  row.exec();
+}
+
 int measure(const Options& options) {
   const bench::WorkFolder folder(options.folder);
   Database database(folder.path() / "queue.db");
-  {
-    bench::QueueFile queue(database.file());
-    bench::Jobs jobs;
-    jobs.count = options.jobs;
-    queue.insert(jobs);
-  }
+  insert(database.file(), options);
   database.write([] {});
   database.checkpoint();
   Work work(database, options);
@@ -176,8 +208,10 @@ int measure(const Options& options) {
     throw std::runtime_error("the work was not done");
   const auto jobs = static_cast<double>(ended);
   std::printf(
-      "{\"bench\":\"store\",\"jobs\":%lld,\"user_us_per_job\":%.1f,"
+      "{\"bench\":\"store\",\"texts\":\"%s\",\"files\":\"%s\",\"script_bytes\":%lld,\"jobs\":%lld,"
+      "\"user_us_per_job\":%.1f,"
       "\"system_us_per_job\":%.1f,\"disk_bytes_per_job\":%.0f}\n",
+      options.texts.c_str(), options.files.c_str(), static_cast<long long>(options.script_bytes),
       static_cast<long long>(ended), (cpu_us(after.ru_utime) - cpu_us(before.ru_utime)) / jobs,
       (cpu_us(after.ru_stime) - cpu_us(before.ru_stime)) / jobs, static_cast<double>(disk) / jobs);
   return 0;
@@ -194,6 +228,15 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   cli.add_option("--replies", options.replies, "replies of a transaction")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  cli.add_option("--texts", options.texts)
+      ->check(CLI::IsMember({"same", "different"}))
+      ->capture_default_str();
+  cli.add_option("--files", options.files)
+      ->check(CLI::IsMember({"one", "many"}))
+      ->capture_default_str();
+  cli.add_option("--script-bytes", options.script_bytes)
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   cli.add_option("--folder", options.folder, "where to work; on a local disk")
       ->capture_default_str();

@@ -106,18 +106,18 @@ nlohmann::json measure(const Options& options) {
   const std::int64_t prepared = monotonic_ns();
   if (options.load_per_s > 0)
     prepare_load(queue, options);
-  stage.start_daemon(service.base_url());
+  Daemon program(stage, service.base_url());
   const auto settled =
       std::chrono::duration<double>(options.load_per_s > 0 ? load_begins_s + 1 : 1);
   std::this_thread::sleep_for(settled - std::chrono::nanoseconds(monotonic_ns() - prepared));
 
   const std::int64_t begin = monotonic_ns();
-  const std::int64_t requests_before = queue.requests();
+  const std::int64_t requests_before = service.counts().requests();
   const std::vector<Write> writes = write(queue, options.inserts);
   const double seconds = static_cast<double>(monotonic_ns() - begin) / 1e9;
-  const auto requests = static_cast<double>(queue.requests() - requests_before);
+  const auto requests = static_cast<double>(service.counts().requests() - requests_before);
   std::this_thread::sleep_for(500ms);
-  stage.stop_daemon();
+  program.stop();
   nlohmann::json result = evaluate(writes, service.stop());
   result["bench"] = "wakeup";
   result["beside_jobs_per_s"] = options.load_per_s;

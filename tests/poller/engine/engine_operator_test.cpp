@@ -203,15 +203,15 @@ TEST_CASE("a refused token blocks its app until there is another, and apps says 
   world.user->enqueue("a", two_seconds, "n");
   world.run_for(1h);
   CHECK(app_state(world) == "blocked");
-  CHECK(world.user->text("SELECT start_hold FROM apps").find("token") != std::string::npos);
-  CHECK(world.user->text("SELECT start_hold FROM apps") ==
-        world.user->text("SELECT poll_hold FROM apps"));
+  CHECK(world.user->text("SELECT start_wait FROM apps").find("token") != std::string::npos);
+  CHECK(world.user->text("SELECT start_wait FROM apps") ==
+        world.user->text("SELECT poll_wait FROM apps"));
   CHECK(world.kdocs.received(Endpoint::submit) == 1); // it is not asked again with that token
   world.tokens.current = std::string("fresh");
   REQUIRE(world.run_until_idle());
   CHECK(world.state(1) == "succeeded");
   CHECK(app_state(world) == "ready");
-  CHECK(world.user->number("SELECT count(*) FROM apps WHERE start_hold IS NOT NULL") == 0);
+  CHECK(world.user->number("SELECT count(*) FROM apps WHERE start_wait IS NOT NULL") == 0);
 }
 
 TEST_CASE("an outage is no news once the day's starts are used up and nothing runs") {

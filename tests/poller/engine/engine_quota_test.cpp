@@ -149,7 +149,7 @@ TEST_CASE("another client that eats half of the starts is found out by one burst
   CHECK(refused <= 10); // those that were on their way together
   CHECK(world.ledger("used", "submit") == world.kdocs.counted_today(Endpoint::submit));
   CHECK(world.ledger("others", "submit") == 20 - static_cast<std::int64_t>(refused));
-  CHECK(world.user->text("SELECT start_hold FROM apps").find("others use this app") !=
+  CHECK(world.user->text("SELECT start_wait FROM apps").find("others use this app") !=
         std::string::npos);
   CHECK(world.user->number("SELECT max(attempt) FROM jobs WHERE state = 'queued'") == 0);
   REQUIRE(world.run_until_idle(24h));
@@ -211,7 +211,7 @@ TEST_CASE("no more scripts are started than the day has polls for, and those are
   CHECK(first_day >= 15);
   CHECK(first_day <= 60);
   CHECK(world.count("queued") == 100 - first_day);
-  CHECK(world.user->text("SELECT start_hold FROM apps").find("status requests") !=
+  CHECK(world.user->text("SELECT start_wait FROM apps").find("status requests") !=
         std::string::npos);
   CHECK(world.user->text("SELECT state FROM apps") == "waiting");
   REQUIRE(world.run_until_idle(120h));
@@ -223,7 +223,7 @@ TEST_CASE("while the rest of the polls is reserved, the table says for how many 
   QuotaWorld world(500, 60);
   world.enqueue_many(100, 600'000);
   REQUIRE(world.run_until([&] {
-    return world.user->text("SELECT coalesce(start_hold, '') FROM apps").find("reserved for") !=
+    return world.user->text("SELECT coalesce(start_wait, '') FROM apps").find("reserved for") !=
            std::string::npos;
   }));
   world.run_for(1min);

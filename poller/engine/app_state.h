@@ -1,0 +1,29 @@
+// The configured apps.
+#pragma once
+
+#include "poller/engine/app_states.h"
+#include "poller/quota/circuit_breaker.h"
+#include "poller/settings.h"
+#include "store/status_tables.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace kdq {
+
+class PriceSchedule;
+
+/// What the engine keeps of one app. The engine owns it; its parts have references.
+struct AppState {
+  AppState(const std::string& name, const AppSettings& app, std::uint64_t jitter_seed);
+  ~AppState();
+
+  CircuitBreaker breaker;
+  std::unique_ptr<PriceSchedule> schedule;
+  std::optional<Wait> no_polls_left; ///< for another start: what is left is for the running tasks
+};
+
+AppStates make_apps(const EngineSettings& settings);
+
+} // namespace kdq

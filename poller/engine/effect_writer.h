@@ -1,0 +1,45 @@
+// Writes to the database what was decided.
+#pragma once
+
+#include <vector>
+
+namespace kdq {
+
+class JobQueue;
+class QuotaLedger;
+class RequestLog;
+class ResultLog;
+class RunTimes;
+struct Effects;
+
+/// Decides nothing but what the rows themselves decide: whether a job is still ours.
+class EffectWriter {
+public:
+  EffectWriter(JobQueue& queue, RequestLog& requests, ResultLog& log, QuotaLedger& ledger,
+               RunTimes& run_times)
+      : queue_(queue), requests_(requests), log_(log), ledger_(ledger), run_times_(run_times) {}
+
+  /// Inside of Database::write(); may be run again from the start. Says of each in its order
+  /// whether the job's row was changed: if not, a user has cancelled or deleted the job, or it was
+  /// not to be changed.
+  std::vector<bool> save(const std::vector<const Effects*>& batch);
+
+private:
+  struct Saved {
+    bool ours;
+    bool stored;
+  };
+  Saved save(const Effects& effects);
+  bool save_row(const Effects& effects);
+  void save_quota(const Effects& effects);
+  void save_learnt(const Effects& effects);
+  void record(const Effects& effects, bool ours);
+
+  JobQueue& queue_;
+  RequestLog& requests_;
+  ResultLog& log_;
+  QuotaLedger& ledger_;
+  RunTimes& run_times_;
+};
+
+} // namespace kdq

@@ -1,0 +1,33 @@
+// Collects what decide() is to know.
+#pragma once
+
+#include "poller/engine/app_states.h"
+#include "store/base/time.h"
+
+namespace kdq {
+
+class JobQueue;
+class ResultLog;
+struct Facts;
+struct ReplyOutcome;
+
+class FactReader {
+public:
+  FactReader(JobQueue& queue, ResultLog& log, const AppStates& apps, bool keep_raw)
+      : queue_(queue), log_(log), apps_(apps), keep_raw_(keep_raw) {}
+
+  /// What is known without the database.
+  Facts known(const ReplyOutcome& outcome, WallTime now) const;
+  /// Whether the database has more to say about this reply: few need it.
+  static bool needs_reading(const ReplyOutcome& outcome);
+  /// Adds it. Inside of Database::read().
+  void read(const ReplyOutcome& outcome, Facts& facts);
+
+private:
+  JobQueue& queue_;
+  ResultLog& log_;
+  const AppStates& apps_;
+  bool keep_raw_;
+};
+
+} // namespace kdq

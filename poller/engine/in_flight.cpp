@@ -1,0 +1,31 @@
+#include "poller/engine/in_flight.h"
+
+#include <utility>
+
+namespace kdq {
+
+RequestId InFlightTable::add(InFlight request) {
+  const RequestId id{++last_.value};
+  request.id = id;
+  ++counts_[index(request.intent.endpoint)];
+  requests_.emplace(id, Entry{std::move(request), false});
+  return id;
+}
+
+std::optional<InFlight> InFlightTable::answered(RequestId id) {
+  const auto found = requests_.find(id);
+  if (found == requests_.end() || found->second.answered)
+    return std::nullopt;
+  found->second.answered = true;
+  return found->second.request;
+}
+
+void InFlightTable::remove(RequestId id) {
+  const auto found = requests_.find(id);
+  if (found == requests_.end())
+    return;
+  --counts_[index(found->second.request.intent.endpoint)];
+  requests_.erase(found);
+}
+
+} // namespace kdq

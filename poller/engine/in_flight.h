@@ -1,0 +1,53 @@
+// The requests that are on their way, and what the engine remembers of them.
+#pragma once
+
+#include "store/job.h"
+#include "store/quota_ledger.h"
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace kdq {
+
+/// One request from its intent on.
+struct InFlight {
+  RequestId id; ///< given by InFlightTable
+  Intent intent;
+  QuotaKey paid_from;
+  SteadyTime sent_steady{};
+  std::string token;           ///< the access token it carries; never shown
+  TaskId task;                 ///< of a status request; not shown in texts
+  WallTime log_begins;         ///< of a status request: when its script was started
+  WallTime log_complete_until; ///< of a status request: what was written until then is stored
+  bool of_former_run = false;  ///< an earlier process sent it: its intent was found at the start
+};
+
+/// Numbers the requests of this process. One is in here until its answer is stored.
+class InFlightTable {
+public:
+  RequestId add(InFlight request);
+  /// Hands out the request whose reply has come; nothing if there is none of this number, or if its
+  /// reply has come before.
+  std::optional<InFlight> answered(RequestId id);
+  /// Its answer is stored.
+  void remove(RequestId id);
+
+  std::size_t size() const { return requests_.size(); }
+  std::size_t count(Endpoint endpoint) const { return counts_[index(endpoint)]; }
+
+private:
+  struct Entry {
+    InFlight request;
+    bool answered;
+  };
+  static std::size_t index(Endpoint endpoint) { return endpoint == Endpoint::submit ? 0 : 1; }
+
+  std::map<RequestId, Entry> requests_;
+  std::array<std::size_t, 2> counts_{};
+  RequestId last_;
+};
+
+} // namespace kdq

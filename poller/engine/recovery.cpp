@@ -1,0 +1,179 @@
+#include "poller/engine/recovery.h"
+
+#include "poller/engine/app_state.h"
+#include "poller/engine/day_budgets.h"
+#include "poller/engine/decide.h"
+#include "poller/engine/reply_store.h"
+#include "poller/engine/scheduled_tasks.h"
+#include "poller/schedule/price_schedule.h"
+#include "poller/schedule/stored_runs.h"
+#include "store/database.h"
+#include "store/job_queue.h"
+#include "store/request_log.h"
+#include "store/run_times.h"
+#include "store/spill_file.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace kdq {
+namespace {
+
+using namespace std::chrono_literals;
+using AttemptKey = std::pair<std::int64_t, int>; // job and attempt
+
+AttemptKey key_of(const Intent& intent) {
+  return {intent.job.value, intent.attempt};
+}
+
+bool is_same(const Intent& a, const Intent& b) {
+  return a.job == b.job && a.attempt == b.attempt && a.endpoint == b.endpoint &&
+         a.sent_at == b.sent_at && a.rev == b.rev;
+}
+
+/// How long ago a moment of the wall clock was. It may have been set back since.
+std::chrono::milliseconds age(WallTime moment, Moment now) {
+  return std::max(now.wall - moment, 0ms);
+}
+
+} // namespace
+
+Recovery::Recovery(Database& database, JobQueue& queue, RequestLog& requests, RunTimes& run_times,
+                   SpillFile& spill, DayBudgets& budgets, AppStates& apps, ScheduledTasks& tasks,
+                   ReplyStore& replies, std::chrono::milliseconds default_timeout)
+    : database_(database), queue_(queue), requests_(requests), run_times_(run_times), spill_(spill),
+      budgets_(budgets), apps_(apps), tasks_(tasks), replies_(replies),
+      default_timeout_(default_timeout) {}
+
+Recovered Recovery::run(Moment now) {
+  std::vector<UnfinishedJob> jobs;
+  std::vector<Intent> intents;
+  bool counted = false;
+  database_.read([&] {
+    jobs = queue_.unfinished();
+    intents = requests_.in_flight();
+    counted = queue_.counts_are_right();
+  });
+  std::vector<SpilledReply> spilled = spill_.read();
+  const bool had_spilled = !spilled.empty();
+  Recovered found;
+  take_in_hand(jobs, now);
+  try {
+    judge_intents(intents, std::move(spilled), found, now);
+    judge_jobs_without_intent(jobs, intents, now);
+    replies_.save();
+  } catch (const StoreUnavailable&) {
+    replies_.clear(); // the next try finds them where this one did
+    throw;
+  }
+  if (!counted)
+    database_.write([&] { queue_.recount(); });
+  database_.durable();
+  if (had_spilled)
+    spill_.clear();
+  found.running = tasks_.table().size();
+  restore_schedules(now);
+  return found;
+}
+
+void Recovery::take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now) {
+  tasks_.clear();
+  for (const UnfinishedJob& job : jobs) {
+    Task task;
+    task.id = job.id;
+    task.app = job.app;
+    task.script = job.script;
+    task.row = job.row;
+    task.timeout = job.timeout ? *job.timeout : default_timeout_;
+    const WallTime submitted_at = job.row.submitted_at.value_or(now.wall);
+    task.submitted = now.steady - age(submitted_at, now);
+    if (job.row.reported_at)
+      task.last_poll = std::max(*job.row.reported_at - submitted_at, 1ms);
+    tasks_.add(std::move(task));
+  }
+}
+
+/// What is known of a request of the last run. Its token is not: what was spilled is free of it.
+InFlight Recovery::request_of(const Intent& intent) {
+  InFlight request;
+  request.intent = intent;
+  request.of_former_run = true;
+  request.paid_from.endpoint = intent.endpoint;
+  request.log_begins = request.log_complete_until = intent.sent_at;
+  const Task* task = tasks_.find(intent.job);
+  if (!task || task->row.attempt != intent.attempt)
+    return request; // the user has cancelled the job
+  request.paid_from.app = task->app;
+  if (const auto app = apps_.find(task->app); app != apps_.end())
+    request.paid_from = app->second.breaker.quota_key(intent.endpoint, intent.sent_at);
+  request.task.value = task->row.task_id;
+  request.log_begins = task->row.submitted_at.value_or(intent.sent_at);
+  request.log_complete_until = task->row.reported_at.value_or(request.log_begins);
+  return request;
+}
+
+void Recovery::judge_intents(const std::vector<Intent>& intents, std::vector<SpilledReply> spilled,
+                             Recovered& found, Moment now) {
+  std::map<AttemptKey, SpilledReply> kept;
+  for (SpilledReply& reply : spilled) {
+    const AttemptKey key = key_of(reply.intent);
+    kept.insert_or_assign(key, std::move(reply));
+  }
+  for (const Intent& intent : intents) {
+    InFlight request = request_of(intent);
+    Task* task = tasks_.find(intent.job);
+    const bool ours = task && task->row.attempt == intent.attempt;
+    if (ours && intent.endpoint == Endpoint::submit)
+      task->submitted = now.steady - age(intent.sent_at, now);
+    else if (ours)
+      task->last_poll = std::max(task->age(now.steady) - age(intent.sent_at, now), 1ms);
+    const auto reply = kept.find(key_of(intent));
+    if (reply != kept.end() && is_same(reply->second.intent, intent)) {
+      replies_.add(judge(std::move(request), from_spill(std::move(reply->second))));
+      continue;
+    }
+    if (intent.endpoint == Endpoint::status)
+      ++found.gaps;
+    else if (ours)
+      ++found.unconfirmed;
+    replies_.add(judge_lost(std::move(request)));
+  }
+}
+
+/// Their intents were deleted, or their state was written by hand.
+void Recovery::judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
+                                         const std::vector<Intent>& intents, Moment now) {
+  std::set<AttemptKey> sent;
+  for (const Intent& intent : intents)
+    sent.insert(key_of(intent));
+  for (const UnfinishedJob& job : jobs) {
+    if (job.row.state != JobState::submitting || sent.contains({job.id.value, job.row.attempt}))
+      continue;
+    Facts facts;
+    database_.read([&] { facts.retry = queue_.retry_policy(job.id); });
+    replies_.add(decide_without_intent(*tasks_.find(job.id), facts, now));
+  }
+}
+
+void Recovery::restore_schedules(Moment now) {
+  std::map<std::string, std::vector<OpenTask>> running;
+  for (const JobId id : tasks_.table().ids()) {
+    const Task& task = *tasks_.find(id);
+    running[task.app].push_back(open_task(task));
+  }
+  database_.read([&] {
+    for (auto& [name, app] : apps_) {
+      app.schedule = std::make_unique<PriceSchedule>(PriceSchedule::Options{});
+      app.schedule->restore(from_rows(run_times_.load(name), now),
+                            from_counts(run_times_.starts(name), now), std::move(running[name]),
+                            now.steady, budgets_.today_with_queue(app, now));
+    }
+  });
+}
+
+} // namespace kdq

@@ -1,0 +1,49 @@
+// Chooses which jobs are started now.
+#pragma once
+
+#include "poller/engine/app_states.h"
+#include "store/job_queue.h"
+
+#include <cstddef>
+#include <vector>
+
+namespace kdq {
+
+class AppTokens;
+class CircuitBreaker;
+class DayBudgets;
+class FileSlots;
+class StartFinder;
+class StartPace;
+class TaskTable;
+struct RoundPlan;
+
+class StartChooser {
+public:
+  StartChooser(JobQueue& queue, const TaskTable& tasks, AppStates& apps, DayBudgets& budgets,
+               AppTokens& tokens, StartFinder& finder, const FileSlots& slots, StartPace& pace,
+               std::size_t max_running)
+      : queue_(queue), tasks_(tasks), apps_(apps), budgets_(budgets), tokens_(tokens),
+        finder_(finder), slots_(slots), pace_(pace), max_running_(max_running) {}
+
+  /// Adds what is to be done to queued jobs. Inside of Database::read().
+  void choose(RoundPlan& plan, Moment now);
+
+private:
+  std::size_t free_places(RoundPlan& plan, SteadyTime now);
+  void choose_among(std::vector<QueueScan::Entry> found, std::size_t free, RoundPlan& plan,
+                    Moment now);
+  bool may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now);
+
+  JobQueue& queue_;
+  const TaskTable& tasks_;
+  AppStates& apps_;
+  DayBudgets& budgets_;
+  AppTokens& tokens_;
+  StartFinder& finder_;
+  const FileSlots& slots_;
+  StartPace& pace_;
+  std::size_t max_running_;
+};
+
+} // namespace kdq

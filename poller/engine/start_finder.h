@@ -1,0 +1,34 @@
+// Scans the queues of all apps for jobs that may be started.
+#pragma once
+
+#include "poller/engine/app_states.h"
+#include "store/job_queue.h"
+
+#include <cstddef>
+#include <vector>
+
+namespace kdq {
+
+class FileSlots;
+struct Pauses;
+struct RoundPlan;
+
+class StartFinder {
+public:
+  StartFinder(JobQueue& queue, const AppStates& apps, const FileSlots& slots, const Pauses& pauses)
+      : queue_(queue), apps_(apps), slots_(slots), pauses_(pauses) {}
+
+  /// Up to `free` jobs an app, in claim order over all of them. What the scans found beside them
+  /// goes into the plan. Inside of Database::read().
+  std::vector<QueueScan::Entry> find(RoundPlan& plan, std::size_t free, Moment now);
+
+private:
+  void scan_unknown_app(const std::string& app, RoundPlan& plan, Moment now);
+
+  JobQueue& queue_;
+  const AppStates& apps_;
+  const FileSlots& slots_;
+  const Pauses& pauses_;
+};
+
+} // namespace kdq

@@ -1,0 +1,85 @@
+#include "store/request_log.h"
+
+#include "store/database.h"
+#include "store/statement.h"
+
+#include <cassert>
+
+namespace kdq {
+
+std::string_view to_text(RequestOutcome outcome) {
+  switch (outcome) {
+  case RequestOutcome::accepted:
+    return "accepted";
+  case RequestOutcome::report:
+    return "report";
+  case RequestOutcome::refused:
+    return "refused";
+  case RequestOutcome::unknown:
+    return "unknown";
+  case RequestOutcome::damaged:
+    return "damaged";
+  case RequestOutcome::unanswered:
+    return "unanswered";
+  case RequestOutcome::not_sent:
+    return "not_sent";
+  case RequestOutcome::lost:
+    return "lost";
+  }
+  assert(false);
+  return "";
+}
+
+struct RequestLog::Impl {
+  explicit Impl(SQLite::Database& connection) : db(connection) {}
+
+  SQLite::Database& db;
+  // A row that somebody else has put there is none of ours.
+  Statement begin{db, "INSERT OR REPLACE INTO in_flight(job_id, attempt, endpoint, sent_at, rev) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5)"};
+  Statement end{db, "DELETE FROM in_flight WHERE job_id = ?1 AND attempt = ?2 AND endpoint = ?3 "
+                    "AND sent_at = ?4 AND rev = ?5"};
+  Statement record{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at, answered_at, "
+                       "http_status, outcome, body) "
+                       "VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, 0), ?7, nullif(?8, x''))"};
+  Statement in_flight{db, "SELECT job_id, attempt, endpoint, sent_at, rev FROM in_flight "
+                          "ORDER BY sent_at, job_id"};
+};
+
+RequestLog::RequestLog(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
+RequestLog::~RequestLog() = default;
+
+void RequestLog::begin(const Intent& intent) {
+  if (impl_->begin.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) !=
+      1)
+    throw StoreUnavailable("a trigger that is not ours does not let requests of job " +
+                           std::to_string(intent.job.value) + " be noted in in_flight: drop it");
+}
+
+bool RequestLog::end(const Intent& intent) {
+  return impl_->end.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) ==
+         1;
+}
+
+void RequestLog::record(const RequestRecord& record) {
+  const Intent& intent = record.intent;
+  impl_->record.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, record.answered_at,
+                    record.http_status, record.outcome, Bytes{record.body});
+}
+
+std::vector<Intent> RequestLog::in_flight() {
+  std::vector<Intent> intents;
+  impl_->in_flight.each([&](SQLite::Statement& row) {
+    Intent& intent = intents.emplace_back();
+    intent.job = JobId{row.getColumn(0).getInt64()};
+    intent.attempt = row.getColumn(1).getInt();
+    intent.endpoint = row.getColumn(2).getString() == to_text(Endpoint::submit) ? Endpoint::submit
+                                                                                : Endpoint::status;
+    intent.sent_at = parse_time(row.getColumn(3).getString()).value_or(WallTime{});
+    intent.rev = row.getColumn(4).getInt64();
+    return true;
+  });
+  return intents;
+}
+
+} // namespace kdq

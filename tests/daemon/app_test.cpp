@@ -1,0 +1,84 @@
+// The whole daemon in this process, without a service; tests/e2e starts the program.
+#include "daemon/app.h"
+
+#include "tests/support/temp_dir.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <memory>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+struct Fixture {
+  Fixture() {
+    Overrides overrides;
+    overrides.database = (dir / "queue.db").string();
+    overrides.token_file = dir.file("token", "SECRET").string();
+    overrides.base_url = "http://127.0.0.1:1";
+    config = load_config(std::nullopt, overrides);
+  }
+  std::string logged() {
+    log.flush();
+    std::rewind(file.get());
+    std::string text(100'000, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+    return text;
+  }
+  bool says(const std::string& part) { return logged().find(part) != std::string::npos; }
+
+  TempDir dir;
+  Config config;
+  std::unique_ptr<std::FILE, CloseFile> file{std::tmpfile()};
+  Log log{LogStyle::journal, LogLevel::info, file.get()};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a signal that came while it started ends it in order") {
+  App app(config, {}, log);
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+  app.run();
+  CHECK(says("<6>SIGTERM: stopping; requests under way: 0"));
+  CHECK(logged().ends_with("<6>stopped\n"));
+  CHECK(std::filesystem::exists(config.database));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the start says what is going to be done, and no secret") {
+  const App app(config, {}, log);
+  CHECK(says("<6>kdocs-queued "));
+  CHECK(says("<6>jobs are taken from " + config.database.string()));
+  CHECK_FALSE(says("SECRET"));
+  CHECK_FALSE(says("until then its jobs wait"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token that cannot be read is a warning, not an end") {
+  std::filesystem::remove(dir / "token");
+  App app(config, {}, log);
+  CHECK(
+      says("does not exist; write the access token into it (mode 600); until then its jobs wait"));
+  REQUIRE(::kill(::getpid(), SIGINT) == 0);
+  app.run();
+  CHECK(says("<6>SIGINT: stopping"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "only one works on a database") {
+  const App first(config, {}, log);
+  CHECK_THROWS_AS(App(config, {}, log), LockError);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a database that is replaced under it ends it, and is not written") {
+  App app(config, {}, log);
+  std::filesystem::rename(config.database, dir / "moved");
+  dir.file("queue.db", "not a database");
+  CHECK_THROWS_WITH(app.run(), doctest::Contains("was replaced, moved or removed"));
+  CHECK(std::filesystem::file_size(config.database) == 14);
+}

@@ -1,0 +1,118 @@
+#include "daemon/program.h"
+
+#include "daemon/instance_lock.h"
+#include "daemon/options.h"
+#include "tests/daemon/scoped_env.h"
+#include "tests/support/temp_dir.h"
+
+#include <doctest/doctest.h>
+
+#include <iostream>
+#include <sstream>
+#include <vector>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+/// What is written to a stream while this lives.
+class Captured {
+public:
+  explicit Captured(std::ostream& stream) : stream_(stream), old_(stream.rdbuf(text_.rdbuf())) {}
+  ~Captured() { stream_.rdbuf(old_); }
+  Captured(const Captured&) = delete;
+  Captured& operator=(const Captured&) = delete;
+  std::string text() const { return text_.str(); }
+
+private:
+  std::ostringstream text_;
+  std::ostream& stream_;
+  std::streambuf* old_;
+};
+
+struct Run {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+Run run(std::vector<std::string> words) {
+  // Not for the journal, whatever starts the tests.
+  const ScopedEnv stream("JOURNAL_STREAM", nullptr);
+  const ScopedEnv invocation("INVOCATION_ID", nullptr);
+  words.insert(words.begin(), "kdocs-queued");
+  std::vector<const char*> argv;
+  for (const std::string& word : words)
+    argv.push_back(word.c_str());
+  const Captured out(std::cout);
+  const Captured err(std::cerr);
+  const int code = run_program(static_cast<int>(argv.size()), argv.data());
+  return {code, out.text(), err.text()};
+}
+
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("what was asked for goes to stdout, what is wrong to stderr") {
+  const Run version = run({"--version"});
+  CHECK(version.code == exit_stopped);
+  CHECK(version.out.starts_with("kdocs-queued "));
+  CHECK(version.err.empty());
+  const Run none = run({});
+  CHECK(none.code == exit_usage);
+  CHECK(none.out.empty());
+  CHECK(mentions(none.err, "A command is required"));
+}
+
+TEST_CASE("init creates the database, and does no harm to one that is there") {
+  const TempDir dir;
+  const std::string database = dir / "queue.db";
+  for (int i = 0; i < 2; ++i) {
+    const Run init = run({"init", "--database", database});
+    CHECK(init.code == exit_stopped);
+    CHECK(init.out == "The database " + database + " is ready.\n");
+    CHECK(std::filesystem::exists(database));
+  }
+}
+
+TEST_CASE("check ends with the code of what it found") {
+  const TempDir dir;
+  const std::string database = dir / "queue.db";
+  const std::string token = dir.file("token", "abc");
+  const Run good = run({"check", "--database", database, "--token-file", token});
+  CHECK(good.code == exit_stopped);
+  CHECK(mentions(good.out, "What run would do"));
+  const Run bad = run({"check", "--database", database, "--token-file", dir / "none"});
+  CHECK(bad.code == exit_cannot_start);
+  CHECK(mentions(bad.out, "problem: "));
+}
+
+TEST_CASE("an app without a token file is refused before anything is created") {
+  const TempDir dir;
+  const Run check = run({"check", "--database", dir / "queue.db"});
+  CHECK(check.code == exit_cannot_start);
+  CHECK(mentions(check.err, "has no access token"));
+  CHECK_FALSE(std::filesystem::exists(dir / "queue.db"));
+}
+
+TEST_CASE("a relative token file is looked for among systemd's credentials") {
+  const TempDir dir;
+  dir.file("token", "abc");
+  const ScopedEnv credentials("CREDENTIALS_DIRECTORY", dir.path().c_str());
+  const Run check = run({"check", "--database", dir / "queue.db", "--token-file", "token"});
+  CHECK(check.code == exit_stopped);
+  CHECK(mentions(check.out, (dir / "token").string()));
+}
+
+TEST_CASE("what keeps it from working is one sentence and exit code 1") {
+  const TempDir dir;
+  const InstanceLock lock(dir / "queue.db");
+  const Run init = run({"init", "--database", dir / "queue.db"});
+  CHECK(init.code == exit_cannot_start);
+  CHECK(init.err.starts_with("kdocs-queued: another kdocs-queued works on "));
+  CHECK(init.out.empty());
+}

@@ -1,0 +1,104 @@
+// The journal of intents, and what is kept of requests.
+#include "store/request_log.h"
+#include "tests/store/sql_fixture.h"
+
+#include <doctest/doctest.h>
+
+using namespace kdq;
+using namespace kdq::test;
+
+namespace {
+
+struct Fixture : QueueFixture {
+  RequestLog requests{database};
+
+  Fixture() {
+    user.enqueue("a", "x", "");
+    claim(1);
+    run(1);
+  }
+  Intent poll() { return {JobId{1}, 1, Endpoint::status, now, rows[1].rev}; }
+  void begin(const Intent& intent) {
+    database.write([&] { requests.begin(intent); });
+  }
+  std::int64_t open() { return user.number("SELECT count(*) FROM in_flight"); }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture,
+                  "an intent is there until its answer is stored, and is read back whole") {
+  const Intent intent = poll();
+  begin(intent);
+  const auto open_requests = requests.in_flight();
+  REQUIRE(open_requests.size() == 1);
+  CHECK(open_requests[0].job == intent.job);
+  CHECK(open_requests[0].attempt == 1);
+  CHECK(open_requests[0].endpoint == Endpoint::status);
+  CHECK(open_requests[0].sent_at == intent.sent_at);
+  CHECK(open_requests[0].rev == intent.rev);
+  REQUIRE(report(1));
+  database.write([&] { CHECK(requests.end(intent)); });
+  CHECK(open() == 0);
+  database.write([&] { CHECK_FALSE(requests.end(intent)); });
+}
+
+TEST_CASE_FIXTURE(Fixture, "an answer ends only the intent it is about") {
+  begin(poll());
+  Intent other = poll();
+  REQUIRE(report(1));
+  SUBCASE("of another attempt") {
+    other.attempt = 2;
+  }
+  SUBCASE("of another time") {
+    other.sent_at += std::chrono::milliseconds(1);
+  }
+  SUBCASE("of the other endpoint") {
+    other.endpoint = Endpoint::submit;
+  }
+  SUBCASE("of another revision") {
+    other.rev += 1;
+  }
+  database.write([&] { CHECK_FALSE(requests.end(other)); });
+  CHECK(open() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a user cannot take away what is on its way, unless the job goes") {
+  begin(poll());
+  CHECK(contains(user.attempt("DELETE FROM in_flight"), "this request is on its way"));
+  CHECK(contains(user.attempt("UPDATE in_flight SET attempt = 7"), "cannot be changed"));
+  SUBCASE("cancelled") {
+    user.exec("UPDATE jobs SET state = 'cancelled'");
+    CHECK(user.attempt("DELETE FROM in_flight") == "");
+  }
+  SUBCASE("deleted") {
+    user.exec("UPDATE jobs SET state = 'cancelled'; DELETE FROM jobs");
+  }
+  CHECK(open() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a row that somebody put there does not stand in the way of an intent") {
+  user.exec("INSERT INTO in_flight VALUES (1, 1, 'submit', 'never', 99)");
+  begin(poll());
+  REQUIRE(requests.in_flight().size() == 1);
+  CHECK(requests.in_flight()[0].rev == rows[1].rev);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an intent that a user's trigger ignores is no intent") {
+  user.exec("CREATE TRIGGER mine BEFORE INSERT ON in_flight BEGIN SELECT RAISE(IGNORE); END");
+  CHECK_THROWS_AS(begin(poll()), StoreUnavailable);
+  CHECK(open() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the raw body is kept byte for byte, and an empty one is none") {
+  RequestRecord record{poll(), now, 200, RequestOutcome::damaged, std::string("a\0\xff", 3)};
+  database.write([&] { requests.record(record); });
+  CHECK(user.text("SELECT hex(body) || http_status || outcome FROM requests") ==
+        "6100FF200damaged");
+  record.body.clear();
+  record.http_status = 0;
+  record.outcome = RequestOutcome::lost;
+  database.write([&] { requests.record(record); });
+  CHECK(user.number("SELECT count(*) FROM requests WHERE body IS NULL AND http_status IS NULL AND "
+                    "outcome = 'lost' AND answered_at IS NOT NULL") == 1);
+}
