@@ -1,7 +1,7 @@
 // Requests spent per app, endpoint and quota day, counted in the transaction of the intent.
 #pragma once
 
-#include "store/job.h"
+#include "store/quota_key.h"
 
 #include <cstdint>
 #include <memory>
@@ -10,14 +10,6 @@
 namespace kdq {
 
 class Database;
-
-/// Which of the service's budgets a request is paid from.
-struct QuotaKey {
-  std::string app;
-  Endpoint endpoint = Endpoint::submit;
-  std::string day; ///< name of the quota day, poller/quota_calendar.h
-  bool operator==(const QuotaKey&) const = default;
-};
 
 /// Single-threaded; must not outlive the Database.
 class QuotaLedger {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "store/job.h"
+#include "store/wait.h"
 
 #include <cstdint>
 #include <memory>
@@ -26,13 +27,6 @@ struct Pauses {
 struct Watch {
   JobId job;
   WallTime until;
-};
-
-/// Why something is not sent now, as a sentence, and when that is expected to end.
-struct Wait {
-  std::string reason;
-  std::optional<WallTime> until;
-  bool operator==(const Wait&) const = default;
 };
 
 /// A row of `apps`.

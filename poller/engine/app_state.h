@@ -4,7 +4,7 @@
 #include "poller/engine/app_states.h"
 #include "poller/quota/circuit_breaker.h"
 #include "poller/settings.h"
-#include "store/status_tables.h"
+#include "store/wait.h"
 
 #include <cstdint>
 #include <memory>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "store/job.h"
-#include "store/quota_ledger.h"
+#include "store/quota_key.h"
 
 #include <array>
 #include <cstddef>

@@ -2,8 +2,8 @@
 
 #include "poller/engine/app_state.h"
 #include "poller/engine/day_budgets.h"
-#include "poller/engine/decide.h"
-#include "poller/engine/reply_store.h"
+#include "poller/engine/replies/decide.h"
+#include "poller/engine/replies/reply_store.h"
 #include "poller/engine/scheduled_tasks.h"
 #include "poller/schedule/price_schedule.h"
 #include "poller/schedule/stored_runs.h"

@@ -5,8 +5,8 @@
 #include "poller/quota/quota_calendar.h"
 #include "poller/quota/quota_policy.h"
 #include "poller/settings.h"
-#include "store/quota_ledger.h"
-#include "store/status_tables.h"
+#include "store/quota_key.h"
+#include "store/wait.h"
 
 #include <array>
 #include <optional>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "poller/api/kdocs_api.h"
-#include "poller/engine/reply_outcome.h"
+#include "poller/engine/replies/reply_outcome.h"
 #include "poller/transport.h"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // Times the codec: reading replies, beside what the JSON library takes to parse the same bytes, and
 // building calls. Prints; asserts nothing.
 #include "poller/api/kdocs_api.h"
-#include "poller/engine/reply_outcome.h"
+#include "poller/engine/replies/reply_outcome.h"
 
 #include <nlohmann/json.hpp>
 

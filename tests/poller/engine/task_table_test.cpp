@@ -1,6 +1,6 @@
 #include "poller/engine/task_table.h"
 
-#include "poller/engine/file_slots.h"
+#include "poller/engine/requests/file_slots.h"
 
 #include <doctest/doctest.h>
 

@@ -1,0 +1,93 @@
+#include "poller/engine/replies/effect_writer.h"
+
+#include "poller/engine/replies/effects.h"
+#include "store/job_queue.h"
+#include "store/quota_ledger.h"
+#include "store/request_log.h"
+#include "store/result_log.h"
+#include "store/run_times.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+namespace kdq {
+
+std::vector<bool> EffectWriter::save(const std::vector<const Effects*>& batch) {
+  std::vector<bool> ours;
+  ours.reserve(batch.size());
+  std::map<std::pair<std::string, WallTime>, std::int64_t> starts; // by app and half minute
+  for (const Effects* effects : batch) {
+    const Saved saved = save(*effects);
+    ours.push_back(saved.ours);
+    if (saved.stored && effects->counts_as_start) {
+      const InFlight& request = effects->request->request;
+      ++starts[{request.paid_from.app, RunTimes::half_minute(request.intent.sent_at)}];
+    }
+  }
+  for (const auto& [when, count] : starts)
+    run_times_.count_starts(when.first, when.second, count);
+  return ours;
+}
+
+EffectWriter::Saved EffectWriter::save(const Effects& effects) {
+  save_quota(effects);
+  save_learnt(effects);
+  const bool ours = save_row(effects);
+  if (!ours && (effects.late_polls > 0 || effects.late_gaps > 0))
+    queue_.count_late(effects.job, effects.attempt, effects.late_polls, effects.late_gaps);
+  // After the row: the database keeps the intent of a job that has not changed.
+  const bool ended = effects.request && requests_.end(effects.request->request.intent);
+  if (!ours && !ended)
+    return {false, false}; // the user deleted the job, and with it the right to its lines
+  log_.append(effects.job, effects.attempt, effects.lines, effects.at.wall);
+  if (effects.gap)
+    log_.gap(effects.job, effects.attempt, *effects.gap, effects.at.wall);
+  record(effects, ours);
+  return {ours, true};
+}
+
+void EffectWriter::save_quota(const Effects& effects) {
+  if (!effects.request)
+    return;
+  const QuotaKey& key = effects.request->request.paid_from;
+  if (effects.give_back)
+    ledger_.give_back(key, 1);
+  if (effects.spent_by_others)
+    ledger_.spent_by_others(key, *effects.spent_by_others);
+}
+
+void EffectWriter::save_learnt(const Effects& effects) {
+  if (effects.learnt.empty() && effects.forgotten.empty())
+    return;
+  const std::string& app = effects.request->request.paid_from.app;
+  for (const RunRow& row : effects.learnt)
+    run_times_.add(app, row);
+  for (const std::string& key : effects.forgotten)
+    run_times_.forget(app, key);
+}
+
+bool EffectWriter::save_row(const Effects& effects) {
+  if (!effects.row)
+    return false;
+  const JobChange& row = *effects.row;
+  if (row.not_before)
+    return queue_.save_for_later(effects.job, row.before, row.after, *row.not_before);
+  return queue_.save(effects.job, row.before, row.after);
+}
+
+void EffectWriter::record(const Effects& effects, bool ours) {
+  if (!effects.request)
+    return;
+  // The row of a job that is not ours takes no task id and no result: what came stays as received.
+  const KeepRequest keep = ours ? effects.keep : KeepRequest::all;
+  if (keep == KeepRequest::nothing)
+    return;
+  const RequestEnd& end = *effects.request;
+  RequestRecord record{end.request.intent, effects.at.wall, end.http_status, end.outcome, {}};
+  if (keep == KeepRequest::all)
+    record.body = end.body;
+  requests_.record(record);
+}
+
+} // namespace kdq

@@ -1,0 +1,126 @@
+#include "poller/engine/replies/reply_store.h"
+
+#include "poller/clock.h"
+#include "poller/engine/replies/decide.h"
+#include "poller/engine/replies/effect_memory.h"
+#include "poller/engine/replies/effect_writer.h"
+#include "poller/engine/replies/fact_reader.h"
+#include "poller/events.h"
+#include "poller/quota/quota_policy.h"
+#include "store/database.h"
+#include "store/spill_file.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace kdq {
+namespace {
+
+// Replies and lines stored by one transaction: it holds the write lock for well under a
+// millisecond (tests/bench/holds). One reply is never split, however many lines it has.
+constexpr std::size_t batch_replies = 32;
+constexpr std::size_t batch_lines = 128;
+
+const RequestEnd* request_of(const ReplyOutcome& outcome) {
+  return &outcome.end;
+}
+
+const RequestEnd* request_of(const Effects& effects) {
+  return effects.request ? &*effects.request : nullptr;
+}
+
+} // namespace
+
+ReplyStore::ReplyStore(Database& database, Clock& clock, FactReader& facts, EffectWriter& writer,
+                       EffectMemory& memory, const TaskTable& tasks, InFlightTable& in_flight,
+                       Events& events, Jitter& jitter)
+    : database_(database), clock_(clock), facts_(facts), writer_(writer), memory_(memory),
+      tasks_(tasks), in_flight_(in_flight), events_(events), jitter_(jitter) {}
+
+void ReplyStore::add(Reply reply) {
+  auto request = in_flight_.answered(reply.request);
+  if (request)
+    add(judge(std::move(*request), std::move(reply.delivery)));
+  else
+    events_.trouble("a reply came that answers no request on its way; it is ignored");
+}
+
+void ReplyStore::save(SteadyTime until) {
+  for (bool first = true; !unsaved_.empty(); first = false) {
+    const Moment now = clock_.now();
+    if (!first && now.steady >= until)
+      return;
+    const std::size_t count = next_batch();
+    decide_batch(count, now);
+    std::vector<const Effects*> batch;
+    for (std::size_t i = 0; i < count; ++i)
+      batch.push_back(&std::get<Effects>(unsaved_[i]));
+    std::vector<bool> ours;
+    database_.write([&] { ours = writer_.save(batch); });
+    for (std::size_t i = 0; i < count; ++i)
+      memory_.remember(*batch[i], ours[i], now);
+    unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+}
+
+/// How many of the replies go into the next transaction; at least one.
+std::size_t ReplyStore::next_batch() const {
+  std::size_t count = 0;
+  std::size_t lines = 0;
+  while (count < std::min(unsaved_.size(), batch_replies)) {
+    lines += std::visit([](const auto& unsaved) { return unsaved.lines.size(); }, unsaved_[count]);
+    if (count > 0 && lines > batch_lines)
+      break;
+    ++count;
+  }
+  return count;
+}
+
+/// Once for each reply, however often its transaction is tried.
+void ReplyStore::decide_batch(std::size_t count, Moment now) {
+  std::vector<Facts> facts(count);
+  bool reading = false;
+  for (std::size_t i = 0; i < count; ++i)
+    if (const auto* outcome = std::get_if<ReplyOutcome>(&unsaved_[i])) {
+      facts[i] = facts_.known(*outcome, now.wall);
+      reading = reading || FactReader::needs_reading(*outcome);
+    }
+  if (reading)
+    database_.read([&] {
+      for (std::size_t i = 0; i < count; ++i)
+        if (const auto* outcome = std::get_if<ReplyOutcome>(&unsaved_[i]))
+          facts_.read(*outcome, facts[i]);
+    });
+  for (std::size_t i = 0; i < count; ++i) {
+    auto* outcome = std::get_if<ReplyOutcome>(&unsaved_[i]);
+    if (!outcome)
+      continue;
+    facts[i].random = jitter_.draw();
+    const Task* task = tasks_.find(outcome->end.request.intent.job);
+    Effects effects = decide(std::move(*outcome), task, facts[i], now);
+    memory_.learn(effects, now);
+    unsaved_[i] = std::move(effects);
+  }
+}
+
+void ReplyStore::spill(SpillFile& file) {
+  std::vector<SpilledReply> replies;
+  for (const Unsaved& unsaved : unsaved_)
+    if (const RequestEnd* end =
+            std::visit([](const auto& it) { return request_of(it); }, unsaved)) {
+      replies.push_back(to_spill(*end));
+      in_flight_.remove(end->request.id);
+    }
+  unsaved_.clear();
+  if (replies.empty())
+    return;
+  const bool whole = file.write(replies);
+  events_.trouble(std::to_string(replies.size()) +
+                  (whole ? " replies that the database could not take are in the spill file; the "
+                           "next start stores them"
+                         : " replies could not be stored, and not all of them fit into the spill "
+                           "file: the next start marks gaps"));
+}
+
+} // namespace kdq

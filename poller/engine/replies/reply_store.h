@@ -1,0 +1,66 @@
+// Stores what came back, and only then lets it have consequences: decide, save, remember.
+#pragma once
+
+#include "poller/engine/replies/effects.h"
+#include "poller/transport.h"
+
+#include <cstddef>
+#include <deque>
+#include <variant>
+#include <vector>
+
+namespace kdq {
+
+class Clock;
+class Database;
+class EffectMemory;
+class EffectWriter;
+class Events;
+class FactReader;
+class InFlightTable;
+class Jitter;
+class SpillFile;
+
+/// Holds replies until they are committed.
+class ReplyStore {
+public:
+  ReplyStore(Database& database, Clock& clock, FactReader& facts, EffectWriter& writer,
+             EffectMemory& memory, const TaskTable& tasks, InFlightTable& in_flight, Events& events,
+             Jitter& jitter);
+
+  /// Takes a reply into memory. One that answers no request of ours is told as trouble and ignored.
+  void add(Reply reply);
+  void add(ReplyOutcome outcome) { unsaved_.emplace_back(std::move(outcome)); }
+  void add(Effects effects) { unsaved_.emplace_back(std::move(effects)); }
+  std::size_t unsaved() const { return unsaved_.size(); }
+
+  /// Commits them in batches until all are or the time has come; one batch in any case. They are on
+  /// disk after the next Database::durable(), which comes before anything is sent. Throws
+  /// StoreUnavailable: what is not committed stays.
+  void save(SteadyTime until = SteadyTime::max());
+
+  /// Writes what is not stored to the spill file; nothing is left to be saved then.
+  void spill(SpillFile& file);
+  /// Forgets what is not stored, because it will be read again.
+  void clear() { unsaved_.clear(); }
+
+private:
+  /// As it came, and from its first batch on as it was decided.
+  using Unsaved = std::variant<ReplyOutcome, Effects>;
+
+  std::size_t next_batch() const;
+  void decide_batch(std::size_t count, Moment now);
+
+  Database& database_;
+  Clock& clock_;
+  FactReader& facts_;
+  EffectWriter& writer_;
+  EffectMemory& memory_;
+  const TaskTable& tasks_;
+  InFlightTable& in_flight_;
+  Events& events_;
+  Jitter& jitter_;
+  std::deque<Unsaved> unsaved_;
+};
+
+} // namespace kdq

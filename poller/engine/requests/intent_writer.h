@@ -1,0 +1,40 @@
+// Writes what is to be sent into the database before it is sent.
+#pragma once
+
+#include "poller/engine/app_states.h"
+#include "poller/engine/requests/round_plan.h"
+
+#include <string>
+
+namespace kdq {
+
+class RequestLog;
+class TaskTable;
+
+/// One transaction a call: claims, intents, and the quota that they spend; and jobs that end
+/// without a request.
+class IntentWriter {
+public:
+  IntentWriter(JobQueue& queue, RequestLog& requests, QuotaLedger& ledger, const TaskTable& tasks,
+               const AppStates& apps)
+      : queue_(queue), requests_(requests), ledger_(ledger), tasks_(tasks), apps_(apps) {}
+
+  /// Inside of Database::write(); may be run again from the start.
+  Begun write(const RoundPlan& plan, WallTime now);
+
+private:
+  void end_unsent(const RoundPlan& plan, Begun& begun, WallTime now);
+  void end_claimed(const ClaimedJob& job, JobState end, const std::string& error, Begun& begun,
+                   WallTime now);
+  void begin_polls(const RoundPlan& plan, Begun& begun, WallTime now);
+  void begin_starts(const RoundPlan& plan, Begun& begun, WallTime now);
+  std::string unknown_app_sentence(const std::string& app) const;
+
+  JobQueue& queue_;
+  RequestLog& requests_;
+  QuotaLedger& ledger_;
+  const TaskTable& tasks_;
+  const AppStates& apps_;
+};
+
+} // namespace kdq

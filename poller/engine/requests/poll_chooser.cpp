@@ -1,0 +1,44 @@
+#include "poller/engine/requests/poll_chooser.h"
+
+#include "poller/engine/app_state.h"
+#include "poller/engine/app_tokens.h"
+#include "poller/engine/day_budgets.h"
+#include "poller/engine/requests/round_plan.h"
+#include "poller/schedule/price_schedule.h"
+
+namespace kdq {
+
+void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
+  CircuitBreaker& breaker = app.breaker;
+  PriceSchedule& schedule = *app.schedule;
+  const std::size_t before = plan.polls.size();
+  while (schedule.open() > 0) {
+    budgets_.reprice_if_needed(app, plan.polls.size() - before, now);
+    const auto next = schedule.next_wakeup();
+    if (*next > now.steady) {
+      plan.wake.by(*next);
+      return;
+    }
+    if (const SteadyTime until = breaker.blocked_until(Endpoint::status, now); until > now.steady) {
+      plan.wake.by(until);
+      return;
+    }
+    if (plan.polls.size() == plan.poll_room) {
+      if (plan.poll_room == batch_polls) // else an answer wakes us
+        plan.wake.by(now.steady);
+      return;
+    }
+    if (!tokens_.usable(breaker, now.steady))
+      continue; // the breaker knows now: the next round plans the wake-up
+    if (const SteadyTime ready = breaker.rate_ready_at(now.steady); ready > now.steady) {
+      plan.wake.by(ready);
+      return;
+    }
+    if (const auto due = schedule.next_due(now.steady)) {
+      breaker.take(Endpoint::status, now.steady);
+      plan.polls.push_back(*due);
+    }
+  }
+}
+
+} // namespace kdq

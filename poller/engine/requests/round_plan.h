@@ -1,0 +1,69 @@
+// What one transaction is to begin, and what it did begin. Plain values.
+#pragma once
+
+#include "poller/schedule/open_task.h"
+#include "store/job_queue.h"
+#include "store/quota_key.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace kdq {
+
+// Bounds of one transaction: with both it holds the write lock for under a millisecond
+// (tests/bench/holds).
+inline constexpr std::size_t batch_polls = 64;
+inline constexpr std::size_t batch_starts = 32;
+
+/// When something will be due or allowed that is not now.
+struct WakeUp {
+  SteadyTime at = SteadyTime::max();
+  void by(SteadyTime moment) { at = std::min(at, moment); }
+};
+
+struct RoundPlan {
+  std::size_t poll_room = 0; ///< how many polls and starts it may have
+  std::size_t start_room = 0;
+
+  std::vector<DuePoll> polls;
+  std::vector<QueueScan::Entry> starts;
+  std::vector<QueueScan> scans;              ///< rows to be set aside
+  std::vector<QueueScan::Entry> unstartable; ///< their app is not configured
+  std::vector<JobId> expired;
+  bool promote = false;
+  WakeUp wake;
+
+  bool empty() const {
+    return polls.empty() && starts.empty() && unstartable.empty() && expired.empty() && !promote &&
+           scans.empty();
+  }
+};
+
+struct Begun {
+  struct Poll {
+    Intent intent;
+    SteadyTime due{};
+    QuotaKey paid_from;
+  };
+  struct Start {
+    Intent intent;
+    ClaimedJob job;
+    QuotaKey paid_from;
+  };
+  struct Refused { ///< ended without a request
+    JobId job;
+    JobState end;
+    std::string error;
+  };
+  std::vector<Poll> polls;
+  std::vector<Start> starts;
+  std::vector<JobId> gone;     ///< polls of jobs that do not run any more
+  bool missed = false;         ///< some start is not to be made any more
+  std::vector<JobId> unpaid;   ///< polls without budget
+  std::vector<QuotaKey> spent; ///< budgets with nothing left
+  std::vector<Refused> refused;
+};
+
+} // namespace kdq

@@ -1,0 +1,83 @@
+#include "poller/engine/requests/start_chooser.h"
+
+#include "poller/engine/app_state.h"
+#include "poller/engine/app_tokens.h"
+#include "poller/engine/requests/file_slots.h"
+#include "poller/engine/requests/round_plan.h"
+#include "poller/engine/requests/start_admission.h"
+#include "poller/engine/requests/start_finder.h"
+#include "poller/engine/requests/start_pace.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace kdq {
+
+void StartChooser::choose(RoundPlan& plan, Moment now) {
+  if (queue_.queued() == 0) {
+    for (auto& [name, app] : apps_)
+      app.no_polls_left.reset();
+    return;
+  }
+  plan.expired = queue_.expired(now.wall);
+  if (const auto next = queue_.next_time()) {
+    plan.promote = *next <= now.wall;
+    plan.wake.by(plan.promote ? now.steady : now.steady + (*next - now.wall));
+  }
+  const std::size_t free = free_places(plan, now.steady);
+  choose_among(finder_.find(plan, free, now), free, plan, now);
+}
+
+std::size_t StartChooser::free_places(RoundPlan& plan, SteadyTime now) {
+  const std::size_t free =
+      std::min(plan.start_room, max_running_ - std::min(tasks_.size(), max_running_));
+  if (free == 0)
+    return 0;
+  const auto rests_until = pace_.rests_until(now);
+  if (!rests_until)
+    return free;
+  plan.wake.by(*rests_until);
+  return 0;
+}
+
+/// As far as the app's token, breaker and rate allow a start now; else plans the wake-up.
+bool StartChooser::may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now) {
+  const bool usable = tokens_.usable(breaker, now.steady) != nullptr;
+  const SteadyTime until = breaker.blocked_until(Endpoint::submit, now);
+  if (!usable || until > now.steady) {
+    plan.wake.by(until); // one trial request may be under way
+    return false;
+  }
+  const SteadyTime ready = breaker.rate_ready_at(now.steady);
+  if (ready > now.steady) {
+    plan.wake.by(ready);
+    return false;
+  }
+  return true;
+}
+
+void StartChooser::choose_among(std::vector<QueueScan::Entry> found, std::size_t free,
+                                RoundPlan& plan, Moment now) {
+  std::map<std::string, std::size_t> chosen_on; // one file may be queued for under two apps
+  StartAdmission admission(queue_, tasks_, budgets_, now);
+  for (QueueScan::Entry& entry : found) {
+    if (plan.starts.size() == std::min(free, batch_starts))
+      break;
+    std::size_t& chosen = chosen_on[entry.file_token];
+    if (chosen >= slots_.on(entry.file_token) || admission.is_over(entry.app))
+      continue;
+    AppState& app = apps_.find(entry.app)->second;
+    if (!may_send(app.breaker, plan, now) || !admission.admits(app, entry.id, plan.wake))
+      continue;
+    app.breaker.take(Endpoint::submit, now.steady);
+    admission.chosen(entry.app);
+    ++chosen;
+    plan.starts.push_back(std::move(entry));
+  }
+  if (plan.starts.size() == batch_starts && free > batch_starts)
+    plan.wake.by(now.steady); // there may be more to start
+}
+
+} // namespace kdq

@@ -1,0 +1,61 @@
+#include "poller/engine/requests/start_finder.h"
+
+#include "poller/engine/app_state.h"
+#include "poller/engine/requests/file_slots.h"
+#include "poller/engine/requests/round_plan.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace kdq {
+namespace {
+
+/// Hands the startable rows to `taker`; what the scan found beside them is to be set aside.
+void take_over(QueueScan scan, std::vector<QueueScan::Entry>& taker, RoundPlan& plan) {
+  std::move(scan.startable.begin(), scan.startable.end(), std::back_inserter(taker));
+  scan.startable.clear();
+  if (scan.more || !scan.early.empty() || !scan.behind.empty())
+    plan.scans.push_back(std::move(scan));
+}
+
+} // namespace
+
+std::vector<QueueScan::Entry> StartFinder::find(RoundPlan& plan, std::size_t free, Moment now) {
+  std::vector<QueueScan::Entry> found;
+  if (pauses_.all)
+    return found; // the change of pauses wakes us
+  const auto slots = [this](const std::string& file) { return slots_.on(file); };
+  for (const std::string& name : queue_.queued_apps()) {
+    if (pauses_.apps.contains(name))
+      continue;
+    const auto app = apps_.find(name);
+    if (app == apps_.end()) {
+      scan_unknown_app(name, plan, now);
+      continue;
+    }
+    if (free == 0)
+      continue; // a task's end or an answer wakes us
+    const SteadyTime until = app->second.breaker.blocked_until(Endpoint::submit, now);
+    if (until > now.steady) {
+      plan.wake.by(until);
+      continue;
+    }
+    take_over(
+        queue_.scan(name, now.wall, std::min(free, batch_starts), slots_.taken_files(), slots),
+        found, plan);
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.order() < b.order(); });
+  return found;
+}
+
+void StartFinder::scan_unknown_app(const std::string& app, RoundPlan& plan, Moment now) {
+  const auto any = [](const std::string&) { return FileSlots::no_limit; };
+  const std::size_t before = plan.unstartable.size();
+  take_over(queue_.scan(app, now.wall, batch_starts, 0, any), plan.unstartable, plan);
+  if (plan.unstartable.size() > before)
+    plan.wake.by(now.steady);
+}
+
+} // namespace kdq

@@ -1,0 +1,533 @@
+// What follows from each kind of reply: tables, without a database, a clock or a schedule.
+#include "poller/engine/replies/decide.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace kdq;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Moment now{*parse_time("2126-03-02 09:01:00"), SteadyTime(1h)};
+const WallTime sent_at = now.wall - 40ms;
+const WallTime started_at = now.wall - 60s;
+const WallTime reported_at = now.wall - 5s;
+
+/// Its second attempt runs for a minute.
+Task task_in(JobState state) {
+  Task task;
+  task.id = JobId{7};
+  task.app = "default";
+  task.row.state = state;
+  task.row.attempt = 2;
+  task.row.rev = 11;
+  task.submitted = now.steady - 60s;
+  task.timeout = 30min;
+  if (state != JobState::running)
+    return task;
+  task.row.task_id = "T";
+  task.row.remote_status = "running";
+  task.row.polls = 3;
+  task.row.submitted_at = started_at;
+  task.row.reported_at = reported_at;
+  return task;
+}
+
+InFlight request_of(const Task& task) {
+  InFlight request;
+  const bool submitting = task.row.state == JobState::submitting;
+  request.id = RequestId{99};
+  request.intent = {task.id, task.row.attempt, submitting ? Endpoint::submit : Endpoint::status,
+                    sent_at, task.row.rev};
+  request.paid_from = {"default", request.intent.endpoint, "2126-03-02"};
+  request.sent_steady = now.steady - 40ms;
+  request.token = "a-secret-token";
+  request.task = TaskId{task.row.task_id};
+  request.log_begins = started_at;
+  request.log_complete_until = reported_at;
+  return request;
+}
+
+Effects decided(const Task& task, const Delivery& delivery, const Facts& facts = {}) {
+  return decide(judge(request_of(task), delivery), &task, facts, now);
+}
+
+Delivery code(int number) {
+  return Answered{200, R"({"code": )" + std::to_string(number) + "}", {}};
+}
+
+Delivery report(const std::string& status, const std::string& error = "",
+                const std::string& logs = "", const std::string& result = "\"\"") {
+  return Answered{200,
+                  R"({"error": ")" + error + R"(", "status": ")" + status +
+                      R"(", "data": {"logs": [)" + logs + R"(], "result": )" + result + "}}",
+                  {}};
+}
+
+std::string line(const std::string& text) {
+  return R"({"args": [")" + text + R"("], "level": "info", "filename": "system"})";
+}
+
+const std::string whole_log =
+    line(kdocs_api::opening_line) + ", " + line("x") + ", " + line(kdocs_api::closing_line);
+
+const Delivery accepted = Answered{200, R"({"code": 0, "data": {"task_id": "T%2F"}})", {}};
+const Delivery not_sent = NotSent{"no route"};
+const Delivery unanswered = Unanswered{"it broke off", 0, ""};
+
+/// Whether the daemon's row rule is kept: one step of rev, and nothing but the listed traces stays
+/// where a job goes back to the queue.
+void check_row_rules(const JobChange& change) {
+  CHECK(change.after.rev == change.before.rev + 1);
+  if (change.after.state != JobState::queued)
+    return;
+  CHECK(change.after.task_id.empty());
+  CHECK(change.after.result.empty());
+  CHECK(change.after.polls == 0);
+  CHECK(change.after.log_gaps == 0);
+  CHECK(!change.after.submitted_at);
+  CHECK(!change.after.reported_at);
+  CHECK(!change.after.finished_at);
+}
+
+} // namespace
+
+TEST_CASE("what becomes of a job whose start was answered, or not") {
+  using Told = BreakerNotice::Kind;
+  struct Row {
+    const char* what;
+    Delivery reply;
+    RetryPolicy policy;
+    JobState state;
+    int attempt;
+    const char* error; ///< how it begins
+    RequestOutcome outcome;
+    Told told;
+  };
+  const RetryPolicy hold{OnUnconfirmed::hold, 0, 1, {}};
+  const RetryPolicy fail{OnUnconfirmed::fail, 0, 1, {}};
+  const char* const not_known = "it is not known whether the script was started: ";
+  const char* const you_decide = "it is not known whether the script was started; set state to ";
+  const Row rows[] = {
+      {"accepted", accepted, hold, JobState::running, 2, "", RequestOutcome::accepted,
+       Told::worked},
+      {"not sent", not_sent, hold, JobState::queued, 1, "no route", RequestOutcome::not_sent,
+       Told::unreachable},
+      {"busy", code(30010), hold, JobState::queued, 1, "", RequestOutcome::refused, Told::refused},
+      {"token", code(30001), hold, JobState::queued, 1, "", RequestOutcome::refused, Told::refused},
+      {"lost, hold", unanswered, hold, JobState::unconfirmed, 2, you_decide,
+       RequestOutcome::unanswered, Told::unreachable},
+      {"lost, fail", unanswered, fail, JobState::failed, 2, not_known, RequestOutcome::unanswered,
+       Told::unreachable},
+      {"lost, third retry",
+       unanswered,
+       {OnUnconfirmed::retry, 2, 1, {}},
+       JobState::queued,
+       2,
+       not_known,
+       RequestOutcome::unanswered,
+       Told::unreachable},
+      {"lost, no fourth",
+       unanswered,
+       {OnUnconfirmed::retry, 3, 1, {}},
+       JobState::unconfirmed,
+       2,
+       you_decide,
+       RequestOutcome::unanswered,
+       Told::unreachable},
+      {"unknown if ran", code(30004), hold, JobState::unconfirmed, 2, you_decide,
+       RequestOutcome::unknown, Told::refused},
+      {"the job's fault", code(30006), hold, JobState::failed, 2, "", RequestOutcome::refused,
+       Told::refused},
+      {"the job's fault, again",
+       code(30006),
+       {OnUnconfirmed::hold, 0, 3, {}},
+       JobState::queued,
+       2,
+       "",
+       RequestOutcome::refused,
+       Told::refused},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    const Task task = task_in(JobState::submitting);
+    Facts facts;
+    facts.retry = row.policy;
+    const Effects effects = decided(task, row.reply, facts);
+    REQUIRE(effects.row);
+    check_row_rules(*effects.row);
+    const JobRow& after = effects.row->after;
+    CHECK(after.state == row.state);
+    CHECK(after.attempt == row.attempt);
+    CHECK(after.error.starts_with(row.error));
+    CHECK(after.finished_at.has_value() == (row.state == JobState::failed));
+    REQUIRE(effects.request);
+    CHECK(effects.request->outcome == row.outcome);
+    CHECK(effects.breaker.kind == row.told);
+    CHECK(effects.give_back == (row.outcome == RequestOutcome::not_sent));
+    CHECK(effects.counts_as_start == (row.state == JobState::running));
+    CHECK(effects.settled.has_value() == (row.state != JobState::running));
+    CHECK(effects.keep == (row.state == JobState::running ? KeepRequest::row : KeepRequest::all));
+    CHECK(!effects.gap);
+  }
+}
+
+TEST_CASE("a started job has its task id, and the time at which its start was sent") {
+  const Effects effects = decided(task_in(JobState::submitting), accepted);
+  CHECK(effects.row->after.task_id == "T%2F");
+  CHECK(effects.row->after.submitted_at == sent_at);
+  CHECK(effects.schedule.kind == ScheduleNotice::Kind::started);
+}
+
+TEST_CASE("what becomes of a job whose status was asked for") {
+  using Plan = ScheduleNotice::Kind;
+  struct Row {
+    const char* what;
+    Delivery reply;
+    JobState state;
+    const char* error; ///< a part of it; "" : none
+    Plan plan;
+    int polls;
+    int gaps;
+    KeepRequest keep;
+  };
+  const auto running = JobState::running;
+  const Row rows[] = {
+      {"running", report("running"), running, "", Plan::found_running, 1, 0, KeepRequest::nothing},
+      {"a word that is not in the API", report("paused"), running, "", Plan::found_running, 1, 0,
+       KeepRequest::nothing},
+      {"succeeded", report("finish", "", whole_log, "[1]"), JobState::succeeded, "", Plan::ended, 1,
+       0, KeepRequest::nothing},
+      {"failed", report("finish", "TypeError", whole_log), JobState::failed, "TypeError",
+       Plan::ended, 1, 0, KeepRequest::nothing},
+      {"not sent", not_sent, running, "no route", Plan::postponed, 0, 0, KeepRequest::all},
+      {"unanswered", unanswered, running, "it broke off", Plan::postponed, 1, 1, KeepRequest::all},
+      {"a rate limit", code(30002), running, "30002", Plan::postponed, 1, 0, KeepRequest::all},
+      {"a gateway", Answered{502, "", {}}, running, "502", Plan::postponed, 1, 1, KeepRequest::all},
+      {"no JSON", Answered{200, "<html>", {}}, running, "", Plan::postponed, 1, 1,
+       KeepRequest::all},
+      {"the file is gone", code(30006), JobState::failed, "30006", Plan::none, 1, 1,
+       KeepRequest::all},
+      {"the task is not known, once", code(10001), running, "10001", Plan::postponed, 1, 0,
+       KeepRequest::all},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    const Task task = task_in(running);
+    const Effects effects = decided(task, row.reply);
+    REQUIRE(effects.row);
+    check_row_rules(*effects.row);
+    const JobRow& after = effects.row->after;
+    CHECK(after.state == row.state);
+    CHECK(after.error.find(row.error) != std::string::npos);
+    CHECK(effects.schedule.kind == row.plan);
+    CHECK(after.polls == 3 + row.polls);
+    CHECK(after.log_gaps == row.gaps);
+    CHECK(effects.gap.has_value() == (row.gaps > 0));
+    CHECK(effects.late_polls == row.polls);
+    CHECK(effects.late_gaps == row.gaps);
+    CHECK(effects.keep == row.keep);
+    CHECK(after.finished_at.has_value() == (row.state != running));
+    CHECK(effects.settled.has_value() == (row.state != running));
+    const bool reported = row.keep == KeepRequest::nothing;
+    CHECK(after.reported_at == (reported ? sent_at : reported_at));
+    CHECK(effects.heard == reported);
+    CHECK(after.task_id == "T");
+  }
+}
+
+TEST_CASE("a report brings its lines, its word and its result") {
+  const Effects effects =
+      decided(task_in(JobState::running), report("finish", "", whole_log, R"({"a":1})"));
+  CHECK(effects.lines.size() == 3);
+  CHECK(effects.row->after.remote_status == "finish");
+  CHECK(effects.row->after.result == R"({"a":1})");
+  CHECK(decided(task_in(JobState::running), not_sent).row->after.remote_status == "running");
+}
+
+TEST_CASE("a job past its deadline ends with a report, or after a while without one") {
+  struct Row {
+    const char* what;
+    Delivery reply;
+    std::chrono::milliseconds late; ///< by which its deadline has passed
+    JobState state;
+  };
+  const Row rows[] = {
+      {"it runs, in time", report("running"), -1ms, JobState::running},
+      {"it runs, too long", report("running"), 0ms, JobState::timed_out},
+      {"it has ended, late", report("finish", "", whole_log), 1h, JobState::succeeded},
+      {"no report, for a while", unanswered, 10min - 1ms, JobState::running},
+      {"no report, for too long", unanswered, 10min, JobState::timed_out},
+      {"nothing was sent", not_sent, 5h, JobState::running},
+      {"the app has to wait", code(30002), 5h, JobState::running},
+      {"the token is refused", code(30001), 5h, JobState::running},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    Task task = task_in(JobState::running);
+    task.timeout = 60s - row.late;
+    if (task.timeout < 0ms)
+      task.submitted -= 10h, task.timeout += 10h;
+    const Effects effects = decided(task, row.reply);
+    CHECK(effects.row->after.state == row.state);
+    // What an earlier process asked is asked once more before the job is given up.
+    InFlight former = request_of(task);
+    former.of_former_run = true;
+    const Effects after_restart = decide(judge(former, row.reply), &task, {}, now);
+    CHECK(after_restart.row->after.state ==
+          (row.state == JobState::timed_out ? JobState::running : row.state));
+  }
+}
+
+TEST_CASE("a task is gone after three replies in a row, an unknown code makes it be asked rarely") {
+  Task task = task_in(JobState::running);
+  Facts facts;
+  facts.retry.max_attempts = 5;
+  for (int i = 0; i < 2; ++i)
+    task.failures = decided(task, code(10001), facts).failures;
+  CHECK(task.failures.gone == 2);
+  const Effects gone = decided(task, code(10001), facts);
+  CHECK(gone.row->after.state == JobState::failed); // nobody has seen it fail: not started again
+  CHECK(gone.gap->reason.find("not asked to its end") != std::string::npos);
+  CHECK(decided(task, unanswered, facts).failures.gone == 0);
+
+  task.failures = {};
+  for (int i = 0; i < 9; ++i) {
+    const Effects effects = decided(task, code(77777), facts);
+    CHECK(effects.schedule.at <= now.steady + 60s);
+    task.failures = effects.failures;
+  }
+  CHECK(decided(task, code(77777), facts).schedule.at == now.steady + 10min);
+}
+
+TEST_CASE("the waits between failing requests are spread within a bound that doubles") {
+  Task task = task_in(JobState::running);
+  for (const auto bound : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
+    std::vector<std::chrono::milliseconds> waits;
+    for (std::uint64_t random = 0; random < 120'000; random += 997) {
+      Facts facts;
+      facts.random = random;
+      waits.push_back(decided(task, not_sent, facts).schedule.at - now.steady);
+    }
+    CHECK(*std::min_element(waits.begin(), waits.end()) > 0ms);
+    CHECK(*std::max_element(waits.begin(), waits.end()) <= bound);
+    CHECK(*std::max_element(waits.begin(), waits.end()) > bound / 2);
+    task.failures = decided(task, not_sent).failures;
+  }
+}
+
+TEST_CASE("a status word that the API does not have makes the task be asked slowly") {
+  const Task task = task_in(JobState::running);
+  CHECK(decided(task, report("paused")).schedule.slow_until == now.steady + 1min);
+  CHECK(!decided(task, report("running")).schedule.slow_until);
+}
+
+TEST_CASE("a script that failed is started again, later each time, as often as its row allows") {
+  struct Row {
+    const char* what;
+    int attempt;
+    RetryPolicy policy;
+    bool again;
+    std::chrono::milliseconds latest;
+  };
+  const WallTime soon = now.wall + 1ms;
+  const Row rows[] = {
+      {"once only", 1, {OnUnconfirmed::hold, 0, 1, {}}, false, 0s},
+      {"the first of three", 1, {OnUnconfirmed::hold, 0, 3, {}}, true, 30s},
+      {"the second of three", 2, {OnUnconfirmed::hold, 0, 3, {}}, true, 60s},
+      {"the third of three", 3, {OnUnconfirmed::hold, 0, 3, {}}, false, 0s},
+      {"the fiftieth of a hundred", 50, {OnUnconfirmed::hold, 0, 100, {}}, true, 1h},
+      {"it would expire", 1, {OnUnconfirmed::hold, 0, 3, soon}, false, 0s},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    Task task = task_in(JobState::running);
+    task.row.attempt = row.attempt;
+    Facts facts;
+    facts.retry = row.policy;
+    facts.random = 3'599'999; // the longest wait of an hour
+    const Effects effects = decided(task, report("finish", "TypeError", whole_log), facts);
+    check_row_rules(*effects.row);
+    CHECK(effects.row->after.error == "TypeError");
+    CHECK(effects.row->after.attempt == row.attempt);
+    CHECK(effects.row->after.state == (row.again ? JobState::queued : JobState::failed));
+    REQUIRE(effects.row->not_before.has_value() == row.again);
+    if (row.again) {
+      CHECK(*effects.row->not_before > now.wall);
+      CHECK(*effects.row->not_before <= now.wall + row.latest);
+    }
+  }
+}
+
+TEST_CASE("a reply that is not about what the task does now changes no row, and keeps all it has") {
+  Task other_attempt = task_in(JobState::running);
+  other_attempt.row.attempt = 3;
+  const Task elsewhere = task_in(JobState::submitting);
+  for (const Task* task : {static_cast<const Task*>(nullptr), static_cast<const Task*>(&elsewhere),
+                           static_cast<const Task*>(&other_attempt)}) {
+    const InFlight request = request_of(task_in(JobState::running));
+    const Effects effects = decide(judge(request, report("finish", "", whole_log)), task, {}, now);
+    CHECK(!effects.row);
+    CHECK(effects.lines.size() == 3);
+    CHECK(effects.late_polls == 1);
+    CHECK(effects.late_gaps == 0);
+    CHECK(!effects.settled);
+    const Effects cut = decide(judge(request, unanswered), task, {}, now);
+    CHECK(cut.late_gaps == 1);
+    CHECK(cut.gap->from == reported_at);
+    CHECK(decide(judge(request, not_sent), task, {}, now).late_polls == 0);
+  }
+}
+
+TEST_CASE("a gap begins where the log was complete, and ends where the service has acted") {
+  const Task task = task_in(JobState::running);
+  const WallTime may_act_until = sent_at + 2min;
+  struct Row {
+    const char* what;
+    Delivery reply;
+    WallTime to;
+  };
+  const Row rows[] = {
+      {"not even a status line", unanswered, may_act_until},
+      {"cut off: it had begun to answer", Unanswered{"cut", 200, "{\"st"}, now.wall},
+      {"a gateway gave up", Answered{504, "", {}}, may_act_until},
+      {"damaged", Answered{200, "<html>", {}}, now.wall},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    const Effects effects = decided(task, row.reply);
+    REQUIRE(effects.gap);
+    CHECK(effects.gap->from == reported_at);
+    CHECK(effects.gap->to == row.to);
+    CHECK(effects.gap_told == effects.gap->reason);
+  }
+}
+
+TEST_CASE("a log without its first or last line has a gap from its beginning") {
+  const Task task = task_in(JobState::running);
+  Facts facts;
+  facts.log_lacks_frame = true;
+  const Effects effects = decided(task, report("finish", "", line("x")), facts);
+  REQUIRE(effects.gap);
+  CHECK(effects.gap->from == started_at);
+  CHECK(effects.row->after.log_gaps == 1);
+  CHECK(effects.gap_told.empty());
+
+  struct Row {
+    const char* what;
+    std::string error;
+    std::string logs;
+    bool look;
+    const char* closing; ///< looked for in what is stored
+  };
+  const std::string head = line(kdocs_api::opening_line);
+  const std::string tail = line(kdocs_api::closing_line);
+  const Row rows[] = {
+      {"all in one reply", "", whole_log, false, ""},
+      {"only the end", "", line("x") + "," + tail, true, ""},
+      {"no end", "", head + "," + line("x"), true, kdocs_api::closing_line},
+      {"no line at all", "", "", true, kdocs_api::closing_line},
+      {"a script that failed has no end", "TypeError", head + "," + line("x"), false, ""},
+      {"nor a beginning", "TypeError", line("x"), true, ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    const auto frame =
+        frame_to_look_for(judge(request_of(task), report("finish", row.error, row.logs)));
+    REQUIRE(frame.has_value() == row.look);
+    if (frame)
+      CHECK(frame->closing == row.closing);
+  }
+  CHECK(!frame_to_look_for(judge(request_of(task), report("running", "", ""))));
+}
+
+TEST_CASE("the job's columns are read only for replies after which it may run again") {
+  const Task submitting = task_in(JobState::submitting);
+  const Task running = task_in(JobState::running);
+  CHECK(needs_retry_policy(judge(request_of(submitting), unanswered)));
+  CHECK(needs_retry_policy(judge(request_of(submitting), code(30006))));
+  CHECK(needs_retry_policy(judge(request_of(running), report("finish", "TypeError"))));
+  CHECK(needs_retry_policy(judge(request_of(running), code(30006))));
+  CHECK(!needs_retry_policy(judge(request_of(submitting), accepted)));
+  CHECK(!needs_retry_policy(judge(request_of(submitting), not_sent)));
+  CHECK(!needs_retry_policy(judge(request_of(running), report("running"))));
+  CHECK(!needs_retry_policy(judge(request_of(running), report("finish", "", whole_log))));
+  CHECK(!needs_retry_policy(judge(request_of(running), unanswered)));
+}
+
+TEST_CASE(
+    "a reply that was lost with its process is counted, and nothing is held against the app") {
+  InFlight poll = request_of(task_in(JobState::running));
+  poll.of_former_run = true;
+  const Task running = task_in(JobState::running);
+  const Effects lost = decide(judge_lost(poll), &running, {}, now);
+  CHECK(lost.row->after.state == JobState::running);
+  CHECK(lost.row->after.polls == 4);
+  CHECK(lost.row->after.log_gaps == 1);
+  CHECK(lost.row->after.error.empty());
+  CHECK(lost.gap->from == reported_at);
+  CHECK(lost.gap->to == sent_at + 2min);
+  CHECK(lost.gap_told.empty());
+  CHECK(lost.breaker.kind == BreakerNotice::Kind::none);
+
+  const Task submitting = task_in(JobState::submitting);
+  InFlight start = request_of(submitting);
+  start.of_former_run = true;
+  const Effects start_lost = decide(judge_lost(start), &submitting, {}, now);
+  CHECK(start_lost.row->after.state == JobState::unconfirmed);
+  CHECK(!start_lost.settled);
+  CHECK(start_lost.request->outcome == RequestOutcome::lost);
+}
+
+TEST_CASE("what the service refused because others spent the day is booked as theirs") {
+  Facts facts;
+  facts.spent_by_others = 500;
+  const Effects effects = decided(task_in(JobState::submitting), code(30002), facts);
+  CHECK(effects.spent_by_others == 500);
+  CHECK(!effects.give_back);
+}
+
+TEST_CASE("keep_raw keeps every reply") {
+  Facts facts;
+  facts.keep_raw = true;
+  CHECK(decided(task_in(JobState::running), report("running"), facts).keep == KeepRequest::all);
+  CHECK(decided(task_in(JobState::submitting), accepted, facts).keep == KeepRequest::all);
+}
+
+TEST_CASE("what ends without a reply") {
+  const Task submitting = task_in(JobState::submitting);
+  const Effects unsendable =
+      decide_unsendable(request_of(submitting), submitting, "it is no UTF-8", now);
+  check_row_rules(*unsendable.row);
+  CHECK(unsendable.row->after.state == JobState::failed);
+  CHECK(!unsendable.row->not_before);
+  CHECK(unsendable.give_back);
+  CHECK(unsendable.request->outcome == RequestOutcome::not_sent);
+  CHECK(unsendable.breaker.kind == BreakerNotice::Kind::none);
+
+  const Effects without_intent = decide_without_intent(submitting, {}, now);
+  check_row_rules(*without_intent.row);
+  CHECK(without_intent.row->after.state == JobState::unconfirmed);
+  CHECK(!without_intent.request);
+
+  const Task running = task_in(JobState::running);
+  const Effects silent = decide_silent(running, "nobody could ask", now);
+  check_row_rules(*silent.row);
+  CHECK(silent.row->after.state == JobState::timed_out);
+  CHECK(silent.row->after.polls == 3);
+  CHECK(silent.row->after.log_gaps == 1);
+  CHECK(silent.gap->from == reported_at);
+  CHECK(silent.gap->to == now.wall);
+}
+
+TEST_CASE("an access token that is echoed reaches neither a text nor the stored body") {
+  const Delivery echo = Answered{200, R"({"code": 30006, "msg": "bad a-secret-token"})", {}};
+  for (const JobState state : {JobState::submitting, JobState::running}) {
+    const Effects effects = decided(task_in(state), echo);
+    CHECK(effects.row->after.error.find("a-secret") == std::string::npos);
+    CHECK(effects.request->body.find("a-secret") == std::string::npos);
+    CHECK(effects.settled->error.find("a-secret") == std::string::npos);
+  }
+}
