@@ -1,5 +1,6 @@
 #include "poller/engine/engine.h"
 
+#include "poller/engine/app_state.h"
 #include "poller/engine/app_tokens.h"
 #include "poller/engine/day_budgets.h"
 #include "poller/engine/housekeeping.h"
@@ -26,6 +27,7 @@
 #include "poller/engine/user_changes.h"
 #include "store/database.h"
 #include "store/job_queue.h"
+#include "store/quota_ledger.h"
 #include "store/request_log.h"
 #include "store/result_log.h"
 #include "store/run_times.h"

@@ -1,5 +1,6 @@
 #include "poller/engine/status_writer.h"
 
+#include "poller/engine/app_state.h"
 #include "poller/engine/task_table.h"
 #include "poller/events.h"
 #include "poller/schedule/price_schedule.h"

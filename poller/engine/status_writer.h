@@ -1,7 +1,8 @@
 // What the table `apps` says: each app's state, in words, with the figures the views need.
 #pragma once
 
-#include "poller/engine/app_state.h"
+#include "poller/engine/app_states.h"
+#include "store/status_tables.h"
 
 #include <cstdint>
 #include <map>
@@ -13,6 +14,8 @@ namespace kdq {
 class Database;
 class Events;
 class TaskTable;
+struct AppState;
+struct EngineSettings;
 
 /// Whether two sentences differ in their numbers only: such a change is not worth a write, or a
 /// line in the log, of its own.

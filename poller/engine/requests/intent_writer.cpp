@@ -4,6 +4,7 @@
 #include "poller/engine/replies/decide.h"
 #include "poller/engine/requests/quota_grant.h"
 #include "poller/engine/task_table.h"
+#include "store/quota_ledger.h"
 #include "store/request_log.h"
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 
 namespace kdq {
 
+class QuotaLedger;
 class RequestLog;
 class TaskTable;
 
