@@ -2,6 +2,7 @@
 
 #include "poller/engine/app_state.h"
 #include "poller/schedule/price_schedule.h"
+#include "store/status_tables.h"
 
 #include <utility>
 
