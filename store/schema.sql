@@ -526,9 +526,12 @@ BEGIN
   WHERE NEW.state <> NEW.old_state;
 END;
 
-CREATE TRIGGER jobs_changed AFTER UPDATE ON jobs WHEN NEW.rev IS OLD.rev
+CREATE TRIGGER jobs_changed
+AFTER UPDATE OF id, state, app, file_token, priority, run_at, expires_at, depends_on ON jobs
+WHEN NEW.rev IS OLD.rev
 BEGIN
-  -- A user's change: the daemon counts rev up, and follows up itself.
+  -- A user's change: the daemon counts rev up, and follows up itself. Only of columns from which
+  -- something follows, as most of the daemon's writes are to the others.
   INSERT INTO job_changes VALUES (NEW.id, OLD.id, NEW.state, OLD.state, NEW.depends_on, OLD.depends_on,
     NEW.finished_at, OLD.app, OLD.file_token,
     (NEW.state, NEW.app, NEW.file_token, NEW.priority, NEW.run_at, NEW.expires_at, NEW.depends_on)
