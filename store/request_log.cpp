@@ -42,8 +42,15 @@ struct RequestLog::Impl {
   Statement record{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at, answered_at, "
                        "http_status, outcome, body) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, 0), ?7, nullif(?8, x''))"};
-  Statement in_flight{db, "SELECT job_id, attempt, endpoint, sent_at, rev FROM in_flight "
-                          "ORDER BY sent_at, job_id"};
+  // Of a job that was queued again since, only its accepted start tells when the attempt began.
+  Statement in_flight{db, "SELECT f.job_id, f.attempt, f.endpoint, f.sent_at, f.rev, "
+                          "coalesce(j.submitted_at, (SELECT max(r.sent_at) FROM requests AS r "
+                          "  WHERE r.job_id = f.job_id AND r.attempt = f.attempt "
+                          "    AND r.endpoint = 'submit' AND r.outcome = 'accepted')), "
+                          "j.reported_at "
+                          "FROM in_flight AS f "
+                          "LEFT JOIN jobs AS j ON j.id = f.job_id AND j.attempt = f.attempt "
+                          "ORDER BY f.sent_at, f.job_id"};
 };
 
 RequestLog::RequestLog(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
@@ -67,19 +74,23 @@ void RequestLog::record(const RequestRecord& record) {
                     record.http_status, record.outcome, Bytes{record.body});
 }
 
-std::vector<Intent> RequestLog::in_flight() {
-  std::vector<Intent> intents;
+std::vector<OpenRequest> RequestLog::in_flight() {
+  std::vector<OpenRequest> requests;
   impl_->in_flight.each([&](SQLite::Statement& row) {
-    Intent& intent = intents.emplace_back();
+    OpenRequest& request = requests.emplace_back();
+    Intent& intent = request.intent;
     intent.job = JobId{row.getColumn(0).getInt64()};
     intent.attempt = row.getColumn(1).getInt();
     intent.endpoint = row.getColumn(2).getString() == to_text(Endpoint::submit) ? Endpoint::submit
                                                                                 : Endpoint::status;
     intent.sent_at = parse_time(row.getColumn(3).getString()).value_or(WallTime{});
     intent.rev = row.getColumn(4).getInt64();
+    request.log_begins = parse_time(row.getColumn(5).getString()).value_or(intent.sent_at);
+    request.log_complete_until =
+        parse_time(row.getColumn(6).getString()).value_or(request.log_begins);
     return true;
   });
-  return intents;
+  return requests;
 }
 
 } // namespace kdq

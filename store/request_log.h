@@ -34,6 +34,13 @@ struct RequestRecord {
   std::string body; ///< raw bytes, whole or cut off; empty: none are kept
 };
 
+/// A request without a stored answer, and what it may have taken of its task's log.
+struct OpenRequest {
+  Intent intent;
+  WallTime log_begins;         ///< when the attempt was started, as far as the tables tell
+  WallTime log_complete_until; ///< what was written until then is stored
+};
+
 /// Single-threaded; must not outlive the Database.
 class RequestLog {
 public:
@@ -52,7 +59,7 @@ public:
 
   // --- inside of Database::read() -------------------------------------------------------------
   /// The requests that have no stored answer, in order of sending.
-  std::vector<Intent> in_flight();
+  std::vector<OpenRequest> in_flight();
 
 private:
   struct Impl;

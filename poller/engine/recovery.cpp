@@ -52,11 +52,11 @@ Recovery::Recovery(Database& database, JobQueue& queue, RequestLog& requests, Ru
 
 Recovered Recovery::run(Moment now) {
   std::vector<UnfinishedJob> jobs;
-  std::vector<Intent> intents;
+  std::vector<OpenRequest> open;
   bool counted = false;
   database_.read([&] {
     jobs = queue_.unfinished();
-    intents = requests_.in_flight();
+    open = requests_.in_flight();
     counted = queue_.counts_are_right();
   });
   std::vector<SpilledReply> spilled = spill_.read();
@@ -64,8 +64,8 @@ Recovered Recovery::run(Moment now) {
   Recovered found;
   take_in_hand(jobs, now);
   try {
-    judge_intents(intents, std::move(spilled), found, now);
-    judge_jobs_without_intent(jobs, intents, now);
+    judge_open(open, std::move(spilled), found, now);
+    judge_jobs_without_intent(jobs, open, now);
     replies_.save();
   } catch (const StoreUnavailable&) {
     replies_.clear(); // the next try finds them where this one did
@@ -99,12 +99,14 @@ void Recovery::take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now) 
 }
 
 /// What is known of a request of the last run. Its token is not: what was spilled is free of it.
-InFlight Recovery::request_of(const Intent& intent) {
+InFlight Recovery::request_of(const OpenRequest& open) {
+  const Intent& intent = open.intent;
   InFlight request;
   request.intent = intent;
   request.of_former_run = true;
   request.paid_from.endpoint = intent.endpoint;
-  request.log_begins = request.log_complete_until = intent.sent_at;
+  request.log_begins = open.log_begins;
+  request.log_complete_until = open.log_complete_until;
   const Task* task = tasks_.find(intent.job);
   if (!task || task->row.attempt != intent.attempt)
     return request; // the user has cancelled the job
@@ -112,20 +114,19 @@ InFlight Recovery::request_of(const Intent& intent) {
   if (const auto app = apps_.find(task->app); app != apps_.end())
     request.paid_from = app->second.breaker.quota_key(intent.endpoint, intent.sent_at);
   request.task.value = task->row.task_id;
-  request.log_begins = task->row.submitted_at.value_or(intent.sent_at);
-  request.log_complete_until = task->row.reported_at.value_or(request.log_begins);
   return request;
 }
 
-void Recovery::judge_intents(const std::vector<Intent>& intents, std::vector<SpilledReply> spilled,
-                             Recovered& found, Moment now) {
+void Recovery::judge_open(const std::vector<OpenRequest>& requests,
+                          std::vector<SpilledReply> spilled, Recovered& found, Moment now) {
   std::map<AttemptKey, SpilledReply> kept;
   for (SpilledReply& reply : spilled) {
     const AttemptKey key = key_of(reply.intent);
     kept.insert_or_assign(key, std::move(reply));
   }
-  for (const Intent& intent : intents) {
-    InFlight request = request_of(intent);
+  for (const OpenRequest& open : requests) {
+    const Intent& intent = open.intent;
+    InFlight request = request_of(open);
     Task* task = tasks_.find(intent.job);
     const bool ours = task && task->row.attempt == intent.attempt;
     if (ours && intent.endpoint == Endpoint::submit)
@@ -147,10 +148,10 @@ void Recovery::judge_intents(const std::vector<Intent>& intents, std::vector<Spi
 
 /// Their intents were deleted, or their state was written by hand.
 void Recovery::judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
-                                         const std::vector<Intent>& intents, Moment now) {
+                                         const std::vector<OpenRequest>& requests, Moment now) {
   std::set<AttemptKey> sent;
-  for (const Intent& intent : intents)
-    sent.insert(key_of(intent));
+  for (const OpenRequest& open : requests)
+    sent.insert(key_of(open.intent));
   for (const UnfinishedJob& job : jobs) {
     if (job.row.state != JobState::submitting || sent.contains({job.id.value, job.row.attempt}))
       continue;

@@ -19,7 +19,7 @@ class RunTimes;
 class ScheduledTasks;
 class SpillFile;
 struct InFlight;
-struct Intent;
+struct OpenRequest;
 struct SpilledReply;
 struct UnfinishedJob;
 
@@ -42,11 +42,11 @@ public:
 
 private:
   void take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now);
-  InFlight request_of(const Intent& intent);
-  void judge_intents(const std::vector<Intent>& intents, std::vector<SpilledReply> spilled,
-                     Recovered& found, Moment now);
+  InFlight request_of(const OpenRequest& open);
+  void judge_open(const std::vector<OpenRequest>& requests, std::vector<SpilledReply> spilled,
+                  Recovered& found, Moment now);
   void judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
-                                 const std::vector<Intent>& intents, Moment now);
+                                 const std::vector<OpenRequest>& requests, Moment now);
   void restore_schedules(Moment now);
 
   Database& database_;

@@ -30,17 +30,48 @@ TEST_CASE_FIXTURE(Fixture,
                   "an intent is there until its answer is stored, and is read back whole") {
   const Intent intent = poll();
   begin(intent);
-  const auto open_requests = requests.in_flight();
-  REQUIRE(open_requests.size() == 1);
-  CHECK(open_requests[0].job == intent.job);
-  CHECK(open_requests[0].attempt == 1);
-  CHECK(open_requests[0].endpoint == Endpoint::status);
-  CHECK(open_requests[0].sent_at == intent.sent_at);
-  CHECK(open_requests[0].rev == intent.rev);
+  REQUIRE(requests.in_flight().size() == 1);
+  const Intent open_intent = requests.in_flight()[0].intent;
+  CHECK(open_intent.job == intent.job);
+  CHECK(open_intent.attempt == 1);
+  CHECK(open_intent.endpoint == Endpoint::status);
+  CHECK(open_intent.sent_at == intent.sent_at);
+  CHECK(open_intent.rev == intent.rev);
   REQUIRE(report(1));
   database.write([&] { CHECK(requests.end(intent)); });
   CHECK(open() == 0);
   database.write([&] { CHECK_FALSE(requests.end(intent)); });
+}
+
+TEST_CASE_FIXTURE(Fixture, "an open request knows from when on it may have taken lines") {
+  const auto begins = [&] { return to_text(requests.in_flight().at(0).log_begins); };
+  const auto complete_until = [&] {
+    return to_text(requests.in_flight().at(0).log_complete_until);
+  };
+  Intent intent = poll();
+  intent.sent_at += std::chrono::seconds(5);
+  begin(intent);
+  const std::string started = user.text("SELECT submitted_at FROM jobs");
+  REQUIRE(started < to_text(intent.sent_at));
+  CHECK(begins() == started);
+  CHECK(complete_until() == started);
+  user.exec("UPDATE jobs SET reported_at = '2026-01-01 00:00:00.001', state = 'cancelled'");
+  CHECK(begins() == started);
+  CHECK(complete_until() == "2026-01-01 00:00:00.001");
+  SUBCASE("of a job that was queued again: from its accepted start on") {
+    user.exec("INSERT INTO requests(job_id, attempt, endpoint, sent_at, outcome) VALUES "
+              "(1, 1, 'submit', '2026-01-01 00:00:00.000', 'accepted'), "
+              "(1, 1, 'status', '2026-01-02 00:00:00.000', 'accepted')");
+    user.exec("UPDATE jobs SET state = 'queued'");
+    CHECK(begins() == "2026-01-01 00:00:00.000");
+    CHECK(complete_until() == "2026-01-01 00:00:00.000");
+  }
+  SUBCASE("of which nothing is known: from when it was sent") {
+    user.exec("DELETE FROM jobs");
+    user.exec("INSERT INTO in_flight VALUES (1, 1, 'status', '2026-01-03 00:00:00.000', 1)");
+    CHECK(begins() == "2026-01-03 00:00:00.000");
+    CHECK(complete_until() == "2026-01-03 00:00:00.000");
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "an answer ends only the intent it is about") {
@@ -81,7 +112,7 @@ TEST_CASE_FIXTURE(Fixture, "a row that somebody put there does not stand in the 
   user.exec("INSERT INTO in_flight VALUES (1, 1, 'submit', 'never', 99)");
   begin(poll());
   REQUIRE(requests.in_flight().size() == 1);
-  CHECK(requests.in_flight()[0].rev == rows[1].rev);
+  CHECK(requests.in_flight()[0].intent.rev == rows[1].rev);
 }
 
 TEST_CASE_FIXTURE(Fixture, "an intent that a user's trigger ignores is no intent") {

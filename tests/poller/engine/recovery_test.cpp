@@ -68,12 +68,15 @@ TEST_CASE("a lost status request is a poll that was spent, and a gap from the la
 TEST_CASE(
     "the gap of a job that was cancelled meanwhile goes to its attempt, one deleted has none") {
   Asked world;
+  const std::string reported_at = world.one("SELECT reported_at FROM jobs");
+  const std::string started_at = world.one("SELECT submitted_at FROM jobs");
   world.kill();
   SUBCASE("cancelled") {
     world.user->exec("UPDATE jobs SET state = 'cancelled'");
     world.start();
     CHECK(world.state(1) == "cancelled");
     CHECK(world.user->number("SELECT log_gaps FROM jobs") == 1);
+    CHECK(world.one(gap_from) == reported_at);
     CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap' AND attempt = 1") == 1);
   }
   SUBCASE("cancelled and queued again") {
@@ -81,6 +84,7 @@ TEST_CASE(
     world.user->exec("UPDATE jobs SET state = 'queued'");
     world.start();
     CHECK(world.state(1) == "queued");
+    CHECK(world.one(gap_from) == started_at);
     CHECK(world.user->number("SELECT count(*) FROM logs WHERE level = 'gap' AND attempt = 1") == 1);
   }
   SUBCASE("deleted") {
