@@ -12,7 +12,8 @@ namespace kdq {
 /// One registered KDocs app: a token, a base address and two daily quotas.
 struct AppSettings {
   std::string base_url = "https://developer.kdocs.cn";
-  /// The vendor's table and examples disagree about it (kdocs-api §2): the examples' path.
+  /// The vendor's table and examples disagree about it (poller/api/README.md, section 2): the
+  /// examples' path.
   std::string status_path = "/api/v1/openapi/personal/script/status";
   std::string ca_file;                          ///< PEM; empty: the system's certificates
   std::int64_t submit_quota = 500;              ///< starts per quota day (test tier)

@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// kdocs-api §2: seconds, but the sibling API sends milliseconds.
+// README.md, section 2: seconds, but the sibling API sends milliseconds.
 constexpr double first_in_ms = 1e11;
 // What a time of this era can be; a number beyond would overflow.
 constexpr double last_in_ms = 1e14;

@@ -1,4 +1,4 @@
-// kdocs-api §3: refusals.
+// poller/api/README.md, section 3: refusals.
 #include "tests/conformance/implementations.h"
 
 using namespace kdq;

@@ -122,7 +122,8 @@ TEST_CASE_TEMPLATE("a reply over 16 MiB is unanswered and its first 16 MiB are k
 TEST_CASE_TEMPLATE("a request on a kept-alive connection that dies after the service acted is not "
                    "sent again",
                    Service, FakeService, SandboxService) {
-  // libcurl would repeat it on a fresh connection and report success (kdocs-api §6).
+  // libcurl would repeat it on a fresh connection and report success (poller/api/README.md, section
+  // 7).
   Service service;
   const TaskId task = service.ended(writing(3));
   SUBCASE("GET") {

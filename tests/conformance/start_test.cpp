@@ -1,4 +1,4 @@
-// kdocs-api §1: running a script.
+// poller/api/README.md, section 1: running a script.
 #include "tests/conformance/implementations.h"
 
 using namespace kdq;

@@ -1,4 +1,4 @@
-// kdocs-api §2: asking how it goes, which destroys what it returns.
+// poller/api/README.md, section 2: asking how it goes, which destroys what it returns.
 #include "tests/conformance/implementations.h"
 
 using namespace kdq;

@@ -16,7 +16,8 @@
 
 namespace kdq::test {
 
-/// How the service spells and what it allows; each is a choice that kdocs-api §1-3 leaves open.
+/// How the service spells and what it allows; each is a choice that sections 1 to 3 of
+/// poller/api/README.md leave open.
 struct ServiceSetup {
   std::string task_id_key = "task_id";
   bool task_id_in_data = true;

@@ -14,7 +14,7 @@ using kdocs_api::ErrorClass;
 
 // on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
 constexpr std::int64_t max_unconfirmed_retries = 3;
-// kdocs-api §3: three in a row say that the task is expired or wrong.
+// poller/api/README.md, section 3: three in a row say that the task is expired or wrong.
 constexpr int replies_until_task_is_gone = 3;
 // A code that is not in the table: a bounded number of times, then the job is held for the
 // operator, that is, asked about rarely until its deadline.

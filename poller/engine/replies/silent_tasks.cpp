@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// kdocs-api §6: a task stays queryable for 24 h.
+// poller/api/README.md, section 6: a task stays queryable for 24 h.
 constexpr std::chrono::milliseconds longest_silence = 24h;
 constexpr std::chrono::milliseconds between_looks = 10min;
 constexpr const char* gave_up =
