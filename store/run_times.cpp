@@ -3,6 +3,7 @@
 #include "store/database.h"
 #include "store/statement.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace kdq {
@@ -21,11 +22,33 @@ std::int64_t count_of(std::chrono::milliseconds span) {
   return span.count();
 }
 
+// Users may write these tables too: what is read is brought into bounds that no real row reaches.
+constexpr std::int64_t longest_run_ms = std::chrono::milliseconds(std::chrono::years(10)).count();
+constexpr std::int64_t highest_seq = std::int64_t{1} << 62;
+constexpr std::int64_t most_starts = 100'000;
+
+/// A run's bound.
+std::chrono::milliseconds span_of(const SQLite::Column& column, std::chrono::milliseconds least) {
+  return std::chrono::milliseconds(std::clamp(column.getInt64(), least.count(), longest_run_ms));
+}
+
 } // namespace
 
 struct RunTimes::Impl {
-  explicit Impl(SQLite::Database& connection) : db(connection) {}
+  explicit Impl(Database& database) : owner(database), db(database.connection()) {
+    // What a transaction that did not come about has changed in memory is read again.
+    owner.at_commit(
+        this, [] {},
+        [this] {
+          seqs.clear();
+          counted.clear();
+        });
+  }
+  ~Impl() { owner.at_commit(this, nullptr, nullptr); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
+  Database& owner;
   SQLite::Database& db;
   Statement load{db, "SELECT key, seq, submitted_at, low_ms, high_ms, exact_ms FROM run_times "
                      "WHERE app = ?1 ORDER BY seq, key DESC"};
@@ -38,39 +61,55 @@ struct RunTimes::Impl {
                              "ON CONFLICT DO UPDATE SET starts = starts + excluded.starts"};
   Statement forget_starts{db, "DELETE FROM start_counts WHERE app = ?1 AND at < ?2"};
 
-  std::unordered_map<std::string, WallTime> counted; ///< the last slot, by app
-  /// The rows of each key, by app and key. They are found by it instead of by an index, of which
-  /// each run of another script would write a page of its own.
-  std::unordered_map<std::string, std::vector<std::int64_t>> seqs;
+  Statement seqs_of_app{db, "SELECT key, seq FROM run_times WHERE app = ?1 ORDER BY seq"};
 
-  std::vector<std::int64_t>& seqs_of(const std::string& app, const std::string& key) {
-    return seqs[app + '/' + key];
-  }
-  void trim(const std::string& app, const std::string& key);
+  std::unordered_map<std::string, WallTime> counted; ///< the last slot, by app
+  /// The rows of each key of an app; an app that is not there is to be read. They are found by it
+  /// instead of by an index, of which each run of another script would write a page of its own.
+  using Seqs = std::unordered_map<std::string, std::vector<std::int64_t>>;
+  std::unordered_map<std::string, Seqs> seqs;
+
+  Seqs& seqs_of(const std::string& app);
+  void trim(const std::string& app, const std::string& key, std::vector<std::int64_t>& rows);
 };
 
-RunTimes::RunTimes(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
+RunTimes::RunTimes(Database& database) : impl_(std::make_unique<Impl>(database)) {}
 RunTimes::~RunTimes() = default;
 
 std::vector<RunRow> RunTimes::load(const std::string& app) {
   std::vector<RunRow> rows;
   impl_->load.each(
       [&](SQLite::Statement& row) {
+        const std::int64_t seq = row.getColumn(1).getInt64();
+        if (seq < 1 || seq > highest_seq)
+          return true;
         RunRow& run = rows.emplace_back();
         run.key = row.getColumn(0).getString();
-        run.seq = row.getColumn(1).getInt64();
+        run.seq = seq;
         run.submitted_at = parse_time(row.getColumn(2).getString()).value_or(WallTime{});
-        run.run.low = std::chrono::milliseconds(row.getColumn(3).getInt64());
-        run.run.high = std::chrono::milliseconds(row.getColumn(4).getInt64());
+        run.run.low = span_of(row.getColumn(3), std::chrono::milliseconds(0));
+        run.run.high = span_of(row.getColumn(4), run.run.low);
         if (!row.getColumn(5).isNull())
-          run.run.exact = std::chrono::milliseconds(row.getColumn(5).getInt64());
+          run.run.exact = std::min(span_of(row.getColumn(5), run.run.low), run.run.high);
         return true;
       },
       app);
-  std::erase_if(impl_->seqs, [&](const auto& entry) { return entry.first.starts_with(app + '/'); });
+  Impl::Seqs& seqs = impl_->seqs[app] = {};
   for (const RunRow& row : rows)
-    impl_->seqs_of(app, row.key).push_back(row.seq);
+    seqs[row.key].push_back(row.seq);
   return rows;
+}
+
+RunTimes::Impl::Seqs& RunTimes::Impl::seqs_of(const std::string& app) {
+  const auto [found, is_new] = seqs.try_emplace(app);
+  if (is_new)
+    seqs_of_app.each(
+        [&, &of_app = found->second](SQLite::Statement& row) {
+          of_app[row.getColumn(0).getString()].push_back(row.getColumn(1).getInt64());
+          return true;
+        },
+        app);
+  return found->second;
 }
 
 std::vector<StartCount> RunTimes::starts(const std::string& app) {
@@ -78,7 +117,8 @@ std::vector<StartCount> RunTimes::starts(const std::string& app) {
   impl_->starts.each(
       [&](SQLite::Statement& row) {
         if (const auto at = parse_time(row.getColumn(0).getString()))
-          counts.push_back({*at, row.getColumn(1).getInt64()});
+          counts.push_back(
+              {*at, std::clamp<std::int64_t>(row.getColumn(1).getInt64(), 0, most_starts)});
         return true;
       },
       app);
@@ -100,20 +140,19 @@ void RunTimes::count_starts(const std::string& app, WallTime at, std::int64_t st
 }
 
 void RunTimes::add(const std::string& app, const RunRow& row) {
+  std::vector<std::int64_t>& seqs = impl_->seqs_of(app)[row.key];
   std::optional<std::int64_t> exact;
   if (row.run.exact)
     exact = count_of(*row.run.exact);
   impl_->add.run(app, row.key, row.seq, row.submitted_at, count_of(row.run.low),
                  count_of(row.run.high), exact);
-  std::vector<std::int64_t>& seqs = impl_->seqs_of(app, row.key);
-  if (seqs.empty() || seqs.back() != row.seq) // else the transaction is run again
-    seqs.push_back(row.seq);
+  seqs.push_back(row.seq);
   if (seqs.size() >= first_kept + last_kept + trimmed_together)
-    impl_->trim(app, row.key);
+    impl_->trim(app, row.key, seqs);
 }
 
-void RunTimes::Impl::trim(const std::string& app, const std::string& key) {
-  std::vector<std::int64_t>& rows = seqs_of(app, key);
+void RunTimes::Impl::trim(const std::string& app, const std::string& key,
+                          std::vector<std::int64_t>& rows) {
   const auto begin = rows.begin() + first_kept;
   const auto end = rows.end() - last_kept;
   for (auto seq = begin; seq != end; ++seq)
@@ -122,12 +161,13 @@ void RunTimes::Impl::trim(const std::string& app, const std::string& key) {
 }
 
 void RunTimes::forget(const std::string& app, const std::string& key) {
-  const auto found = impl_->seqs.find(app + '/' + key);
-  if (found == impl_->seqs.end())
+  Impl::Seqs& seqs = impl_->seqs_of(app);
+  const auto found = seqs.find(key);
+  if (found == seqs.end())
     return;
   for (const std::int64_t seq : found->second)
     impl_->remove.run(app, seq, key);
-  impl_->seqs.erase(found);
+  seqs.erase(found);
 }
 
 } // namespace kdq
