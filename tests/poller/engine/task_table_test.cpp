@@ -1,7 +1,5 @@
 #include "poller/engine/task_table.h"
 
-#include "poller/engine/requests/file_slots.h"
-
 #include <doctest/doctest.h>
 
 using namespace kdq;
@@ -38,19 +36,4 @@ TEST_CASE("the table knows how many tasks are on each file and of each app") {
   table.clear();
   CHECK(table.size() == 0);
   CHECK(table.of_app("b") == 0);
-}
-
-TEST_CASE("a file has as many slots as the setting says, less its tasks; a paused one has none") {
-  TaskTable table;
-  Pauses pauses;
-  table.add(task(1, "a", "f"));
-  table.add(task(2, "a", "f"));
-  CHECK(FileSlots(table, pauses, 3).on("f") == 1);
-  CHECK(FileSlots(table, pauses, 3).on("g") == 3);
-  CHECK(FileSlots(table, pauses, 1).on("f") == 0);
-  CHECK(FileSlots(table, pauses, 0).on("f") == FileSlots::no_limit);
-  pauses.files.insert("g");
-  CHECK(FileSlots(table, pauses, 3).on("g") == 0);
-  CHECK(FileSlots(table, pauses, 0).on("g") == 0);
-  CHECK(FileSlots(table, pauses, 3).taken_files() == 2);
 }
