@@ -181,7 +181,7 @@ std::array<double, 2> known_optimum(const Trace& trace, const std::filesystem::p
       continue;
     }
     const auto groups = groups_of(days[day], laws, first_runs);
-    double low = std::log(1e-4);
+    double low = std::log(1e-7);
     double high = std::log(1e5);
     for (int step = 0; step < 22; ++step) {
       const double middle = (low + high) / 2;
