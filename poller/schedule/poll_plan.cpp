@@ -20,11 +20,12 @@ constexpr double vanishing = 1e-12;
 // --- RunTimeCurve ----------------------------------------------------------------------------
 
 RunTimeCurve::RunTimeCurve(const RunTimeShares& shares) {
+  double survival = 0;
+  double remaining = 0;
   for (std::size_t i = buckets; i-- > 0;) {
-    const Edge& next = edges_[i + 1];
-    edges_[i].survival = next.survival + shares[i];
-    edges_[i].remaining =
-        next.remaining + (edges_[i].survival + next.survival) / 2 * (edges()[i + 1] - edges()[i]);
+    remaining += (survival + shares[i] / 2) * (edges()[i + 1] - edges()[i]);
+    survival += shares[i];
+    edges_[i] = {static_cast<float>(survival), static_cast<float>(remaining)};
   }
 }
 
@@ -118,21 +119,22 @@ PollPlan::PollPlan(std::shared_ptr<const RunTimeCurve> curve, Seconds price)
   for (std::size_t i = buckets; i-- > 0;) {
     for (; next >= i + 2 && edges()[next] - edges()[i] >= shortest_gap.count(); --next)
       later.add(next, curve_->at(next).remaining + steps_[next].cost);
-    const auto [alive, remaining] = curve_->at(i);
+    const double alive = curve_->at(i).survival;
+    const double remaining = curve_->at(i).remaining;
     if (alive < vanishing)
       continue;
     const double width = edges()[i + 1] - edges()[i];
     const bool is_wide = width >= shortest_gap.count();
     if (is_wide) {
       const Split inside = split(alive - curve_->at(i + 1).survival, width, alive, price_);
-      steps_[i] = {inside.cost + steps_[i + 1].cost, inside.asked + steps_[i + 1].polls};
+      steps_[i] = step(inside.cost + steps_[i + 1].cost, inside.asked + steps_[i + 1].polls);
     }
     if (later.empty())
       continue;
     const auto [j, line] = later.best(alive);
     if (const double cost = alive * (price_ - edges()[i]) - remaining + line;
         !is_wide || cost < steps_[i].cost)
-      steps_[i] = {cost, alive + steps_[j].polls};
+      steps_[i] = step(cost, alive + steps_[j].polls);
   }
 }
 

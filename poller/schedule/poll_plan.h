@@ -9,7 +9,8 @@
 namespace kdq {
 
 /// A run-time distribution prepared for planning: survival at each bucket's edge, and its integral
-/// from there to the end. Inside a bucket the end is equally likely everywhere.
+/// from there to the end. Inside a bucket the end is equally likely everywhere. Kept as floats, as
+/// plans are: there may be thousands of both.
 class RunTimeCurve {
 public:
   explicit RunTimeCurve(const RunTimeShares& shares);
@@ -18,8 +19,8 @@ public:
   double survival(double age, std::size_t bucket) const;
   double remaining(double age, std::size_t bucket) const;
   struct Edge {
-    double survival = 0;
-    double remaining = 0;
+    float survival = 0;
+    float remaining = 0;
   };
   /// At the beginning of a bucket, or at the end of the last.
   const Edge& at(std::size_t edge) const { return edges_[edge]; }
@@ -53,12 +54,15 @@ public:
 private:
   /// From an edge of the grid on; not normalised by the share that still runs there.
   struct Step {
-    double cost = 0; ///< price · polls + wait
-    double polls = 0;
+    float cost = 0; ///< price · polls + wait
+    float polls = 0;
   };
   struct Split;
   class Later;
   static Split split(double ends, double width, double alive, double price);
+  static Step step(double cost, double polls) {
+    return {static_cast<float>(cost), static_cast<float>(polls)};
+  }
 
   std::shared_ptr<const RunTimeCurve> curve_;
   double price_;
