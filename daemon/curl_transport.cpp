@@ -10,7 +10,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <deque>
+#include <limits>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -148,17 +151,30 @@ std::string reason_of(const Transfer& transfer, CURLcode code) {
   return kdocs_api::redacted(detail);
 }
 
+/// The header, if it says something: a number of seconds, or a date. What has passed is 0.
+std::optional<std::chrono::seconds> retry_after(CURL* easy) {
+  curl_header* header = nullptr;
+  if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+    return std::nullopt;
+  const std::string_view value = header->value;
+  if (!value.empty() && value.find_first_not_of("0123456789") == value.npos) {
+    std::int64_t seconds = std::numeric_limits<std::int64_t>::max(); // of more digits than it has
+    std::from_chars(value.data(), value.data() + value.size(), seconds);
+    return std::chrono::seconds(seconds);
+  }
+  if (curl_getdate(header->value, nullptr) < 0)
+    return std::nullopt;
+  curl_off_t seconds = 0;
+  curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+  return std::chrono::seconds(std::max<curl_off_t>(0, seconds));
+}
+
 Delivery delivery_of(Transfer& transfer, CURLcode code) {
   long status = 0;
   curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
   const int http_status = static_cast<int>(status);
   if (code == CURLE_OK) {
-    Answered answered{http_status, std::move(transfer.received), std::nullopt};
-    curl_off_t retry_after = 0; // also if there is no such header
-    curl_easy_getinfo(transfer.easy.get(), CURLINFO_RETRY_AFTER, &retry_after);
-    if (retry_after > 0)
-      answered.retry_after = std::chrono::seconds(retry_after);
-    return answered;
+    return Answered{http_status, std::move(transfer.received), retry_after(transfer.easy.get())};
   }
   if (transfer.attempts == 0)
     return NotSent{reason_of(transfer, code)};

@@ -38,7 +38,8 @@ struct Unanswered {
 struct Answered {
   int http_status = 0;
   std::string body;
-  std::optional<std::chrono::seconds> retry_after; ///< the header, as a span from now
+  /// The header, as a span from now; any number that fits.
+  std::optional<std::chrono::seconds> retry_after;
 };
 
 using Delivery = std::variant<NotSent, Unanswered, Answered>;

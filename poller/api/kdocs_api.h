@@ -90,6 +90,7 @@ struct StatusReport {
   std::string error;         ///< ended and empty: success
   std::vector<LogLine> logs; ///< in order of arrival
   std::string result;        ///< JSON text, `null` if there was none; final only if ended
+  bool left_over = false;    ///< something else in it looks like lines or a result
 };
 
 /// A reply that cannot be read whole, or not as a report: lines may be lost. Those that stand

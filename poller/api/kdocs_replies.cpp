@@ -3,12 +3,19 @@
 #include "poller/api/json_outline.h"
 #include "poller/api/kdocs_errors.h"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
 namespace kdq::kdocs_api {
 namespace {
+
+/// A service that says how long to wait is believed within these bounds: not at once, which would
+/// be as fast as replies come, and not for ever.
+constexpr std::chrono::seconds shortest_wait{1};
+constexpr std::chrono::seconds longest_wait = std::chrono::days(366);
 
 bool is_http_error(int status) {
   return status < 200 || status >= 300;
@@ -111,11 +118,41 @@ struct Unwrapped {
   std::string error;
   std::vector<LogLine> logs;
   std::string result = "null";
+  bool left_over = false; ///< there is more that looks like lines or a result
 };
 
 std::optional<std::string> status_in(JsonValue envelope) {
   const std::optional<std::string_view> status = envelope.find("status").string();
   return status ? std::optional<std::string>(*status) : std::nullopt;
+}
+
+/// Whether it says nothing: missing, null, or empty.
+bool is_empty(std::string_view json) {
+  return json.empty() || json == "null" || json == R"("")" || json == "[]" || json == "{}";
+}
+
+JsonValue first_with_content(JsonValue usual, JsonValue other) {
+  const bool cut_off = usual && !usual.complete();
+  return cut_off || !is_empty(usual.text()) || !other ? usual : other;
+}
+
+/// Whether a complete text has, outside of what was taken, a member that by its name holds lines or
+/// a result. (The outline is compact, and a quote inside of a string has a backslash before it.)
+bool has_left_over(JsonValue root, std::initializer_list<JsonValue> taken) {
+  const std::string_view text = root.text();
+  for (const std::string_view name : {R"("logs":)", R"("log":)", R"("result":)", R"("output":)"})
+    for (std::size_t at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
+      const std::string_view value = text.substr(at + name.size());
+      const auto holds_it = [&](JsonValue one) {
+        return one && one.text().data() <= value.data() &&
+               value.data() < one.text().data() + one.text().size();
+      };
+      const bool says_nothing = value.starts_with("null") || value.starts_with(R"("")") ||
+                                value.starts_with("[]") || value.starts_with("{}");
+      if (!says_nothing && std::none_of(taken.begin(), taken.end(), holds_it))
+        return true;
+    }
+  return false;
 }
 
 Unwrapped unwrap(JsonValue root) {
@@ -126,10 +163,17 @@ Unwrapped unwrap(JsonValue root) {
   if (!bare)
     reply.status = status_in(outer);
   reply.error = plain((bare ? root : outer).find("error"));
+  // Imitations of the service leave out the inner object: then its parts stand beside `status`.
+  const JsonValue envelope = bare ? root : outer;
   const JsonValue data = bare ? outer : outer.find_head("data");
-  reply.logs = read_lines(data.find_head("logs"));
-  if (const JsonValue result = data.find("result"))
+  const JsonValue logs = first_with_content(data.find_head("logs"), envelope.find_head("logs"));
+  const JsonValue result = first_with_content(data.find("result"), envelope.find("result"));
+  reply.logs = read_lines(logs);
+  if (result)
     reply.result = result.text();
+  // An envelope names the code of its error there.
+  const JsonValue name = bare ? JsonValue{} : root.find("result");
+  reply.left_over = has_left_over(root, {logs, result, name.string() ? name : JsonValue{}});
   return reply;
 }
 
@@ -147,7 +191,8 @@ Failure read_failure(const JsonOutline& body, const Answered& reply, Endpoint en
   Failure failure;
   failure.endpoint = endpoint;
   failure.http_status = reply.http_status;
-  failure.retry_after = reply.retry_after;
+  if (reply.retry_after)
+    failure.retry_after = std::clamp(*reply.retry_after, shortest_wait, longest_wait);
   if (body.problem())
     return failure;
   const JsonValue root = body.root();
@@ -207,8 +252,9 @@ StatusOutcome read_status(const Answered& reply) {
                         means_end(parts.status.value_or(""));
   if (parts.status && credible) {
     const bool ended = means_end(*parts.status);
-    return StatusReport{*std::move(parts.status), ended, std::move(parts.error),
-                        std::move(parts.logs), std::move(parts.result)};
+    return StatusReport{*std::move(parts.status), ended,
+                        std::move(parts.error),   std::move(parts.logs),
+                        std::move(parts.result),  parts.left_over};
   }
   if (http_error && parts.logs.empty())
     return judge(failure);

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <limits>
+#include <string>
 
 using namespace kdq;
 using namespace kdq::test;
@@ -250,6 +252,16 @@ TEST_CASE("Retry-After is given as a span and never shortened") {
   CHECK(std::get<Answered>(client.exchange(get(server.url("/?s=120")))).retry_after == 120s);
   CHECK(std::get<Answered>(client.exchange(get(server.url("/?s=86399")))).retry_after == 86399s);
   CHECK_FALSE(std::get<Answered>(client.exchange(get(server.url("/?s=soon")))).retry_after);
+  CHECK_FALSE(std::get<Answered>(client.exchange(get(server.url("/?s=-5")))).retry_after);
+  CHECK(std::get<Answered>(client.exchange(get(server.url("/?s=0")))).retry_after == 0s);
+  // A date may have no blank here.
+  CHECK(std::get<Answered>(client.exchange(get(server.url("/?s=1994-11-06,08:49:37,GMT"))))
+            .retry_after.value_or(0s) == 0s);
+  for (const auto* huge : {"9223372036854775807", "9999999999999999999999"}) {
+    CAPTURE(huge);
+    CHECK(std::get<Answered>(client.exchange(get(server.url(std::string("/?s=") + huge))))
+              .retry_after == std::chrono::seconds(std::numeric_limits<std::int64_t>::max()));
+  }
 }
 
 TEST_CASE("a wait ends at its time, and at once when a watched descriptor is readable") {

@@ -18,9 +18,12 @@ TEST_CASE("a digest is 32 hex digits, the same on every machine") {
 }
 
 TEST_CASE("scripts that differ have digests that differ, whatever bytes they have") {
-  const std::set<std::string> digests{
-      script_digest("a"), script_digest("b"), script_digest("a "),
-      script_digest(std::string_view("a\0", 2)), script_digest(std::string_view("a\0\0", 3)),
-      script_digest(std::string(1'000'000, 'a')), script_digest(std::string(1'000'001, 'a'))};
+  const std::set<std::string> digests{script_digest("a"),
+                                      script_digest("b"),
+                                      script_digest("a "),
+                                      script_digest(std::string_view("a\0", 2)),
+                                      script_digest(std::string_view("a\0\0", 3)),
+                                      script_digest(std::string(1'000'000, 'a')),
+                                      script_digest(std::string(1'000'001, 'a'))};
   CHECK(digests.size() == 7);
 }

@@ -327,12 +327,12 @@ BreakerNotice breaker_notice(const ReplyOutcome& outcome) {
 
 /// What becomes rows of ours need not be kept a second time as received; and of a plain report not
 /// even that there was one: a busy app asks a million times a day.
-KeepRequest keep_of(RequestOutcome outcome, bool keep_raw) {
-  if (keep_raw)
+KeepRequest keep_of(const ReplyOutcome& outcome, bool keep_raw) {
+  if (keep_raw || !outcome.gap.empty()) // then something of it became no rows
     return KeepRequest::all;
-  if (outcome == RequestOutcome::report)
+  if (outcome.end.outcome == RequestOutcome::report)
     return KeepRequest::nothing;
-  return outcome == RequestOutcome::accepted ? KeepRequest::row : KeepRequest::all;
+  return outcome.end.outcome == RequestOutcome::accepted ? KeepRequest::row : KeepRequest::all;
 }
 
 } // namespace
@@ -365,7 +365,7 @@ Effects decide(ReplyOutcome outcome, const Task* task, const Facts& facts, Momen
   effects.job = intent.job;
   effects.attempt = intent.attempt;
   effects.at = now;
-  effects.keep = keep_of(outcome.end.outcome, facts.keep_raw);
+  effects.keep = keep_of(outcome, facts.keep_raw);
   effects.give_back = !outcome.end.sent();
   effects.spent_by_others = facts.spent_by_others;
   effects.breaker = breaker_notice(outcome);

@@ -98,6 +98,9 @@ void read_report(ReplyOutcome& outcome, const Answered& reply) {
   std::visit(Overloaded{[&](kdocs_api::StatusReport&& report) {
                           outcome.end.outcome = RequestOutcome::report;
                           outcome.lines = std::move(report.logs);
+                          if (report.left_over)
+                            outcome.gap = "the reply has something like log lines or a result "
+                                          "where none is known: see requests.body";
                           outcome.meaning = Reported{std::move(report)};
                         },
                         [&](ServiceError&& error) { refuse_report(outcome, std::move(error)); },

@@ -134,6 +134,13 @@ TEST_CASE("Retry-After is handed on in full") {
   const Answered coded{200, R"({"code":30002})", 7s};
   CHECK(std::get<ServiceError>(read_status(coded)).retry_after == 7s);
   CHECK_FALSE(submit_error("", 429).retry_after);
+  // Within bounds: no time that the arithmetic of the clocks could not take, and never at once.
+  const Answered huge{429, "", std::chrono::seconds::max()};
+  CHECK(std::get<ServiceError>(read_submit(huge)).retry_after == std::chrono::days(366));
+  for (const auto none : {0s, -5s, std::chrono::seconds::min()}) {
+    const Answered at_once{503, "", none};
+    CHECK(std::get<ServiceError>(read_status(at_once)).retry_after == 1s);
+  }
 }
 
 TEST_CASE("a code that is no number is an error nobody knows") {

@@ -107,6 +107,51 @@ TEST_CASE("both shapes of a status report read the same") {
   }
 }
 
+TEST_CASE("lines and result count beside the status as well, where imitations put them") {
+  for (const std::string envelope : {R"({"code":0,"data":@})", "@"}) {
+    const auto read = [&](const std::string& inner) {
+      std::string text = envelope;
+      return report(text.replace(text.find('@'), 1, inner));
+    };
+    CAPTURE(envelope);
+    for (const std::string data : {"", R"(,"data":null)", R"(,"data":{})", R"(,"data":[])",
+                                   R"(,"data":{"logs":[],"result":""})"}) {
+      CAPTURE(data);
+      const StatusReport beside = read(R"({"error":"","status":"finish","logs":[)" + three_lines +
+                                       R"(],"result":7)" + data + "}");
+      CHECK(beside.ended);
+      CHECK(messages(beside.logs) == std::vector<std::string>{"a", "b", "c"});
+      CHECK(beside.result == "7");
+      CHECK(!beside.left_over);
+    }
+  }
+}
+
+TEST_CASE("what looks like lines or a result and was not taken is told") {
+  const std::string usual =
+      R"("error":"","status":"finish","data":{"logs":[{"args":["a"]}],"result":1})";
+  CHECK(!report("{" + usual + "}").left_over);
+  CHECK(!report(R"({"code":0,"result":"ok","data":{)" + usual + "}}").left_over);
+  for (const auto* more : {R"("logs":[{"args":["b"]}])", R"("result":{"x":1})", R"("output":"b")",
+                           R"("log":"b")", R"("more":{"deeper":[{"logs":["b"]}]})"}) {
+    CAPTURE(more);
+    const StatusReport both = report("{" + usual + "," + more + "}");
+    CHECK(both.left_over);
+    CHECK(messages(both.logs) == std::vector<std::string>{"a"});
+    CHECK(both.result == "1");
+    CHECK(report(R"({"code":0,"data":{)" + usual + "}," + more + "}").left_over);
+  }
+  for (const auto* nothing : {R"("logs":[])", R"("logs":null)", R"("result":"")", R"("log":{})",
+                              R"("text":"the \"logs\":[1] of a script")", R"("x":["logs"])"}) {
+    CAPTURE(nothing);
+    CHECK(!report("{" + usual + "," + nothing + "}").left_over);
+  }
+  // What scripts write themselves has any names.
+  CHECK(!report(R"({"status":"finish","data":{"logs":[{"args":[{"logs":[1],"result":2}]}],)"
+                R"("result":{"logs":["x"],"result":{"output":3}}}})")
+             .left_over);
+}
+
 TEST_CASE("the envelope of a report may have no code, a code of zero, and other keys") {
   for (const char* const text :
        {R"({"data":{"status":"running"}})", R"({"code":null,"data":{"status":"running"}})",

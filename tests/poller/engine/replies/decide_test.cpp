@@ -531,3 +531,18 @@ TEST_CASE("an access token that is echoed reaches neither a text nor the stored 
     CHECK(effects.settled->error.find("a-secret") == std::string::npos);
   }
 }
+
+TEST_CASE("of a report from which something became no row the body stays, beside a gap") {
+  const Task running = task_in(JobState::running);
+  const std::string body = R"({"error": "", "status": "running", "data": {"logs": []}, )"
+                           R"("more": {"logs": [{"args": ["hidden"]}]}})";
+  const Effects effects = decided(running, Answered{200, body, {}});
+  CHECK(effects.keep == KeepRequest::all);
+  CHECK(effects.request->body == body);
+  REQUIRE(effects.gap);
+  CHECK(effects.gap->reason.find("requests.body") != std::string::npos);
+  REQUIRE(effects.row);
+  CHECK(effects.row->after.state == JobState::running);
+  CHECK(effects.row->after.log_gaps == running.row.log_gaps + 1);
+  CHECK(decided(running, report("running")).keep == KeepRequest::nothing);
+}
