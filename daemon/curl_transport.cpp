@@ -148,7 +148,7 @@ std::string reason_of(const Transfer& transfer, CURLcode code) {
     return "the server closed the connection without a reply";
   const char* detail =
       transfer.error.front() != '\0' ? transfer.error.data() : curl_easy_strerror(code);
-  return kdocs_api::redacted(detail);
+  return kdocs_api::redacted(kdocs_api::without_logins(detail));
 }
 
 /// The header, if it says something: a number of seconds, or a date. What has passed is 0.

@@ -1,8 +1,9 @@
 #include "daemon/instance_lock.h"
 
+#include "store/base/sibling_file.h"
+
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,10 +54,8 @@ bool lock_patiently(int fd) {
 
 InstanceLock::InstanceLock(const std::filesystem::path& database) {
   const std::string path = lock_path(database);
-  // A group member must be able to take the lock after somebody else created the file; umask
-  // would keep that from happening, so the mode is set again below.
-  constexpr mode_t mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
-  fd_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode));
+  // A group member must be able to take the lock after somebody else created the file.
+  fd_ = open_sibling(path, O_RDWR | O_CREAT, MadeBy::anybody);
   if (!fd_)
     throw LockError("the lock file " + path + " cannot be opened: " + std::strerror(errno) +
                     "; its folder must exist and be writable for this user");
@@ -66,17 +65,12 @@ InstanceLock::InstanceLock(const std::filesystem::path& database) {
     throw LockError("another kdocs-queued works on " + database.string() + " already: process " +
                     written_pid(fd_.get()) + "; only one may");
   }
-  struct stat info {};
-  if (::fstat(fd_.get(), &info) == 0 && info.st_uid == ::geteuid() &&
-      ::fchmod(fd_.get(), mode) != 0)
-    throw LockError("the mode of the lock file " + path +
-                    " cannot be set: " + std::strerror(errno));
   if (!write_pid(fd_.get()))
     throw LockError("the lock file " + path + " cannot be written: " + std::strerror(errno));
 }
 
 std::optional<std::string> InstanceLock::holder(const std::filesystem::path& database) {
-  const UniqueFd fd(::open(lock_path(database).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  const UniqueFd fd = open_sibling(lock_path(database), O_RDONLY, MadeBy::anybody);
   if (!fd || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
     return std::nullopt;
   return written_pid(fd.get());

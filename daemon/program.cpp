@@ -3,8 +3,12 @@
 #include "daemon/app.h"
 #include "daemon/check.h"
 #include "daemon/options.h"
+#include "store/base/file_io.h"
+#include "store/base/unique_fd.h"
 #include "store/database.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -19,6 +23,17 @@ namespace {
 std::filesystem::path credentials_directory() {
   const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
   return folder == nullptr ? "" : folder;
+}
+
+/// Access tokens are in this memory, and pass through TLS: neither a core dump nor a key log, which
+/// libcurl would write if the environment asked for it, may hold them.
+void keep_secrets_in_memory() {
+  constexpr rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  // A handler that the kernel pipes dumps to gets one in spite of that limit: an empty one.
+  if (const UniqueFd filter{::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC)})
+    write_all(filter.get(), "0");
+  unsetenv("SSLKEYLOGFILE");
 }
 
 int init(const Config& config) {
@@ -53,6 +68,7 @@ void print_error(const Options& options, const std::string& sentence) {
 } // namespace
 
 int run_program(int argc, const char* const* argv) {
+  keep_secrets_in_memory();
   const auto parsed = parse_options(argc, argv);
   if (const auto* early = std::get_if<EarlyExit>(&parsed)) {
     (early->code == exit_stopped ? std::cout : std::cerr) << early->text;

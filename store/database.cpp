@@ -1,5 +1,6 @@
 #include "store/database.h"
 
+#include "store/base/sibling_file.h"
 #include "store/schema.h"
 #include "store/statement.h"
 
@@ -276,9 +277,7 @@ void Database::Impl::check_if_suspect() {
 }
 
 void Database::suspect(const std::filesystem::path& file) {
-  const int fd = ::open(mark_of(file).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0660);
-  if (fd >= 0)
-    close(fd);
+  open_sibling(mark_of(file), O_CREAT | O_WRONLY);
 }
 
 Database::Database(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout)

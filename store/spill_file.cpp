@@ -1,14 +1,16 @@
 #include "store/spill_file.h"
 
 #include "store/base/file_io.h"
-#include "store/base/unique_fd.h"
+#include "store/base/sibling_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -27,10 +29,6 @@ struct Header {
   std::uint32_t endpoint = 0;
   std::uint32_t kind = 0;
 };
-
-UniqueFd open_file(const std::filesystem::path& path, int flags) {
-  return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0660));
-}
 
 std::string_view bytes_of(const Header& header) {
   return {reinterpret_cast<const char*>(&header), sizeof header};
@@ -81,14 +79,20 @@ SpillFile::SpillFile(const std::filesystem::path& database) : path_(database) {
   path_ += ".spill";
 }
 
-bool SpillFile::reserve() {
-  const UniqueFd file = open_file(path_, O_RDWR | O_CREAT);
-  return file && posix_fallocate(file.get(), 0, static_cast<off_t>(reserved_bytes)) == 0;
+std::string SpillFile::reserve() {
+  const UniqueFd file = open_sibling(path_, O_RDWR | O_CREAT);
+  const int error =
+      file ? posix_fallocate(file.get(), 0, static_cast<off_t>(reserved_bytes)) : errno;
+  if (error == 0)
+    return {};
+  const char* const what =
+      file ? ": no space could be reserved: " : " cannot be used (move it away): ";
+  return "the spill file " + path_.string() + what + std::strerror(error);
 }
 
 std::vector<SpilledReply> SpillFile::read() const {
   std::vector<SpilledReply> replies;
-  const UniqueFd file = open_file(path_, O_RDONLY);
+  const UniqueFd file = open_sibling(path_, O_RDONLY);
   struct stat info {};
   if (!file || fstat(file.get(), &info) != 0)
     return replies;
@@ -102,7 +106,7 @@ std::vector<SpilledReply> SpillFile::read() const {
 
 bool SpillFile::write(const std::vector<SpilledReply>& replies) {
   // Not truncated: the blocks that are reserved are the ones that can be written on a full disk.
-  const UniqueFd file = open_file(path_, O_RDWR | O_CREAT);
+  const UniqueFd file = open_sibling(path_, O_RDWR | O_CREAT);
   if (!file)
     return false;
   bool whole = true;

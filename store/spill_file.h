@@ -28,9 +28,10 @@ public:
 
   explicit SpillFile(const std::filesystem::path& database);
 
-  /// Creates the file and reserves its space; an existing one is kept as it is. False if there is
-  /// no space or no right: then write() may fail later.
-  bool reserve();
+  /// Creates the file and reserves its space; an existing one is kept as it is. Empty, or a
+  /// sentence: there is no space, no right, or no plain file of ours under the name. Then write()
+  /// may fail later.
+  std::string reserve();
 
   /// The replies of the last write(), as many as are intact; empty after clear().
   std::vector<SpilledReply> read() const;

@@ -48,9 +48,18 @@ std::string encode_uri_component(std::string_view text);
 /// task_id and code are replaced, also where a URL stands percent-encoded inside another text.
 std::string redacted(std::string_view text);
 
-/// The text without a known secret, be it as it is, percent-encoded or cut off (8 bytes of its head
-/// are enough to be recognised).
-std::string without_secret(std::string_view text, std::string_view secret);
+/// What is recognised as a secret. In what a script has written only the whole of it, if that is
+/// not short: its head may be a word.
+enum class SecretPart { head, whole };
+
+/// The text without a known secret, be it as it is, percent-encoded (in either case, more than
+/// once) or escaped in JSON. With SecretPart::head also cut off: 8 bytes are enough.
+std::string without_secret(std::string text, std::string_view secret,
+                           SecretPart part = SecretPart::head);
+
+/// What a library says, without names and passwords of addresses (`//name:password@host`, also
+/// where the address is malformed): what stands before the last `@` of a word.
+std::string without_logins(std::string_view text);
 
 // --- replies -------------------------------------------------------------------------------
 

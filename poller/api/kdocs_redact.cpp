@@ -100,18 +100,74 @@ Place secret_at(std::string_view text, std::size_t at) {
   return {};
 }
 
-std::string without(std::string_view text, std::string_view secret, std::size_t least) {
-  const std::string_view head = secret.substr(0, least);
-  std::string clean;
-  std::size_t done = 0;
-  for (std::size_t at = text.find(head); at != std::string_view::npos; at = text.find(head, done)) {
-    clean.append(text.substr(done, at - done)).append(mask);
-    const std::size_t limit = std::min(text.size() - at, secret.size());
-    done = at + least;
-    while (done - at < limit && text[done] == secret[done - at])
-      ++done;
+int hex_digit(char byte) {
+  const std::string_view digits = "0123456789abcdef";
+  const std::size_t value = digits.find(lower(byte));
+  return value == digits.npos ? -1 : static_cast<int>(value);
+}
+
+/// Whether two hex digits at `at` stand for the byte.
+bool is_hex_of(std::string_view text, std::size_t at, char byte) {
+  if (at + 2 > text.size() || hex_digit(text[at]) < 0 || hex_digit(text[at + 1]) < 0)
+    return false;
+  return hex_digit(text[at]) * 16 + hex_digit(text[at + 1]) == static_cast<unsigned char>(byte);
+}
+
+/// Which spelling of a byte is tried first; a `%` of the secret may itself be the beginning of one.
+enum class Spelling { plain, encoded_once, encoded_often };
+
+/// How many bytes at `at` stand for this one percent-encoded, as often as may be, or escaped in
+/// JSON; 0: they do not.
+std::size_t spelled_at(std::string_view text, std::size_t at, char byte, Spelling spelling) {
+  if (text[at] == '%') {
+    std::size_t digits = at + 1;
+    while (text.substr(digits).starts_with("25") &&
+           (byte != '%' || digits == at + 1 || spelling == Spelling::encoded_often))
+      digits += 2;
+    if (byte == '%')
+      return digits == at + 1 ? 0 : digits - at;
+    return is_hex_of(text, digits, byte) ? digits + 2 - at : 0;
   }
-  return clean.append(text.substr(done));
+  if (text[at] != '\\' || at + 1 >= text.size())
+    return 0;
+  if (text[at + 1] == byte && (byte == '/' || byte == '"' || byte == '\\'))
+    return 2;
+  const bool is_unicode = text[at + 1] == 'u' && text.substr(at + 2).starts_with("00");
+  return is_unicode && is_hex_of(text, at + 4, byte) ? 6 : 0;
+}
+
+/// How far a text goes on like the secret.
+struct Likeness {
+  std::size_t of_secret = 0;
+  std::size_t of_text = 0;
+};
+
+Likeness likeness(std::string_view text, std::string_view secret, Spelling spelling) {
+  Likeness like;
+  while (like.of_secret < secret.size() && like.of_text < text.size()) {
+    const char byte = secret[like.of_secret];
+    const std::string_view before = secret.substr(0, like.of_secret);
+    const bool is_digit = // of an escape that the secret has itself: its case means nothing
+        before.ends_with('%') || (before.size() >= 2 && before[before.size() - 2] == '%');
+    const bool is_plain =
+        text[like.of_text] == byte || (is_digit && lower(text[like.of_text]) == lower(byte));
+    std::size_t taken = 0;
+    if (!is_plain || spelling != Spelling::plain)
+      taken = spelled_at(text, like.of_text, byte, spelling);
+    if (taken == 0 && !is_plain)
+      break;
+    ++like.of_secret;
+    like.of_text += std::max<std::size_t>(taken, 1);
+  }
+  return like;
+}
+
+Likeness most_alike(std::string_view text, std::string_view secret) {
+  Likeness most;
+  for (const auto spelling : {Spelling::plain, Spelling::encoded_once, Spelling::encoded_often})
+    if (const Likeness like = likeness(text, secret, spelling); like.of_secret > most.of_secret)
+      most = like;
+  return most;
 }
 
 } // namespace
@@ -131,15 +187,48 @@ std::string redacted(std::string_view text) {
   return clean.append(text.substr(done));
 }
 
-std::string without_secret(std::string_view text, std::string_view secret) {
+std::string without_secret(std::string text, std::string_view secret, SecretPart part) {
   constexpr std::size_t telling_bytes = 8;
-  if (secret.empty())
-    return std::string(text);
-  std::string clean(text);
-  // The longer form first: a text that starts like the secret itself may go on encoded.
-  const std::string encoded = encode_uri_component(secret);
-  for (const std::string_view form : {std::string_view(encoded), secret})
-    clean = without(clean, form, std::min(form.size(), telling_bytes));
+  if (secret.empty() || (part == SecretPart::whole && secret.size() < telling_bytes))
+    return text;
+  const std::size_t least =
+      part == SecretPart::whole ? secret.size() : std::min(secret.size(), telling_bytes);
+  const std::array<char, 3> beginnings{secret.front(), '%', '\\'};
+  const std::string_view signs(beginnings.data(), beginnings.size());
+  std::string clean;
+  std::size_t done = 0;
+  for (std::size_t at = text.find_first_of(signs); at != std::string::npos;) {
+    const Likeness like = most_alike(std::string_view(text).substr(at), secret);
+    if (like.of_secret >= least) {
+      clean.append(text, done, at - done).append(mask);
+      done = at + like.of_text;
+    }
+    at = text.find_first_of(signs, std::max(done, at + 1));
+  }
+  if (done == 0)
+    return text;
+  return clean.append(text, done);
+}
+
+std::string without_logins(std::string_view text) {
+  constexpr std::string_view ends = " \t\r\n'\"<>()";
+  std::string clean;
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const std::size_t begin = std::min(text.find_first_not_of(ends, done), text.size());
+    const std::size_t end = std::min(text.find_first_of(ends, begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    clean.append(text.substr(done, begin - done));
+    if (const std::size_t at = word.rfind('@'); at != word.npos) {
+      const std::size_t slashes = word.find("//");
+      if (slashes < at)
+        clean.append(word.substr(0, slashes + 2));
+      clean.append(mask).append(word.substr(at));
+    } else {
+      clean.append(word);
+    }
+    done = end;
+  }
   return clean;
 }
 

@@ -142,8 +142,8 @@ Engine::~Engine() = default;
 void Engine::recover() {
   Impl& impl = *impl_;
   const Moment now = impl.clock.now();
-  if (!impl.store.spill.reserve())
-    impl.events.trouble("no space could be reserved for the spill file beside the database");
+  if (const std::string problem = impl.store.spill.reserve(); !problem.empty())
+    impl.events.trouble(problem);
   const Recovered found = impl.recovery.run(now);
   impl.database.write([&] { impl.status_writer.begin(impl.settings, now); });
   impl.status_writer.committed();

@@ -67,8 +67,10 @@ Recovered Recovery::run(Moment now) {
     judge_open(open, std::move(spilled), found, now);
     judge_jobs_without_intent(jobs, open, now);
     replies_.save();
-  } catch (const StoreUnavailable&) {
-    replies_.clear(); // the next try finds them where this one did
+  } catch (...) {
+    // The next try, or the next start, finds them where this one did. Above all nothing of a lost
+    // reply may get into the spill file as one that came.
+    replies_.clear();
     throw;
   }
   if (!counted)

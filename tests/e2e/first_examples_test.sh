@@ -54,6 +54,7 @@ cat > "$work/config.json" <<JSON
   "apps": {"default": {"ca_file": "$work/server.pem"}}
 }
 JSON
+export SSLKEYLOGFILE=$work/keys # nobody's keys are to be found there
 scheme=https start_sandbox --cert "$work/server.pem" --key "$work/server.key" --cell A1=bar
 start_daemon --config "$work/config.json"
 run_examples
@@ -72,4 +73,5 @@ wait_for 20 "a job that could not be sent in the queue, without an attempt" wait
 expect "starts that reached the server" "$requests" "$(served submit)"
 expect "starts in the quota" 4 "$(sql "SELECT used FROM quota WHERE endpoint = 'submit'")"
 stop_daemon
+[ ! -s "$work/keys" ] || fail "the keys of the connections are in a file"
 echo "ok"

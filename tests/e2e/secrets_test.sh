@@ -17,6 +17,8 @@ admin POST /admin/faults '{"endpoint": "any", "kind": "code", "code": 10001, "co
 "$queued" check --config "$work/config.json" --database "$db" --token-file "$work/token" > "$work/check.log" 2>&1 || true
 start_daemon --config "$work/config.json"
 "$queued" check --config "$work/config.json" --database "$db" --token-file "$work/token" >> "$work/check.log" 2>&1 || true
+grep -q 'Max core file size  *0  *0 ' /proc/$daemon_pid/limits || fail "a core dump may be written"
+[ "$(cat /proc/$daemon_pid/coredump_filter)" = 00000000 ] || fail "a core dump may hold memory"
 sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30)
      INSERT INTO jobs(file_token, script, script_name) SELECT 'f' || i, 'console.log(1)', 'n' FROM n"
 wait_for 120 "30 jobs through faults" all_ended

@@ -55,6 +55,9 @@ void check_removal(const std::string& text, const std::string& secret) {
   require(clean.find(secret) == std::string::npos, "the secret is gone");
   require(clean.find(encode_uri_component(secret)) == std::string::npos, "encoded, too");
   require(without_secret(clean, secret) == clean, "and nothing is left to remove");
+  const std::string own = without_secret(text, secret, SecretPart::whole);
+  require(secret.size() < 8 || own.find(secret) == std::string::npos, "of a script's words, too");
+  require(without_logins(without_logins(text)) == without_logins(text), "as it is");
 }
 
 } // namespace

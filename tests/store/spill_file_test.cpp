@@ -25,11 +25,11 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture,
                   "what was written is read back, also by another run, until it is cleared") {
-  REQUIRE(file.reserve());
+  REQUIRE(file.reserve() == "");
   CHECK(std::filesystem::file_size(path) == SpillFile::reserved_bytes);
   CHECK(file.read().empty());
   REQUIRE(file.write(two));
-  REQUIRE(file.reserve()); // the next run's start
+  REQUIRE(file.reserve() == ""); // the next run's start
   const auto read = SpillFile(dir.path() / "queue.db").read();
   REQUIRE(read.size() == 2);
   CHECK(read[0].intent.job == JobId{7});
@@ -65,8 +65,17 @@ TEST_CASE_FIXTURE(Fixture, "a damaged record ends the content, those before it a
   CHECK(read[0].intent.job == JobId{7});
 }
 
+TEST_CASE_FIXTURE(Fixture, "what somebody put in its place is not touched, and said") {
+  const std::filesystem::path victim = dir.file("victim", "abc");
+  std::filesystem::create_symlink(victim, path);
+  CHECK(file.reserve().find("cannot be used") != std::string::npos);
+  CHECK(file.read().empty());
+  CHECK_FALSE(file.write(two));
+  CHECK(std::filesystem::file_size(victim) == 3);
+}
+
 TEST_CASE_FIXTURE(Fixture, "no file, or an empty one, has no replies") {
   CHECK(file.read().empty());
-  REQUIRE(file.reserve());
+  REQUIRE(file.reserve() == "");
   CHECK(file.read().empty());
 }

@@ -28,6 +28,31 @@ std::string clean(const ReplyOutcome& outcome, std::string text) {
   return kdocs_api::without_secret(std::move(text), outcome.end.request.task.value);
 }
 
+/// The same for what the script or the service has written on purpose.
+void clean_content(const InFlight& request, std::string& text) {
+  using kdocs_api::SecretPart;
+  text = kdocs_api::without_secret(std::move(text), request.token, SecretPart::whole);
+  text = kdocs_api::without_secret(std::move(text), request.task.value, SecretPart::whole);
+}
+
+void clean_content(ReplyOutcome& outcome) {
+  const InFlight& request = outcome.end.request;
+  for (LogLine& line : outcome.lines)
+    for (std::string* text :
+         {&line.level, &line.filename, &line.timestamp, &line.args, &line.message})
+      clean_content(request, *text);
+  if (auto* reported = std::get_if<Reported>(&outcome.meaning))
+    for (std::string* text :
+         {&reported->report.status, &reported->report.error, &reported->report.result})
+      clean_content(request, *text);
+  // It may be cut off inside of the token. Of a start it keeps the task id: it may be all that is
+  // left of it.
+  std::string& body = outcome.end.body;
+  body = kdocs_api::without_secret(std::move(body), request.token);
+  body =
+      kdocs_api::without_secret(std::move(body), request.task.value, kdocs_api::SecretPart::whole);
+}
+
 void read(ReplyOutcome& outcome, NotSent&& failure) {
   outcome.end.outcome = RequestOutcome::not_sent;
   outcome.end.reason = failure.reason;
@@ -130,11 +155,7 @@ ReplyOutcome judge(InFlight request, Delivery delivery) {
   outcome.end.request = std::move(request);
   std::visit([&](auto&& what) { read(outcome, std::forward<decltype(what)>(what)); },
              std::move(delivery));
-  // The raw bytes are archived as received, but an echoed access token has no place on the disk.
-  std::string& body = outcome.end.body;
-  const std::string& token = outcome.end.request.token;
-  if (!token.empty() && body.find(token) != std::string::npos)
-    body = kdocs_api::without_secret(std::move(body), token);
+  clean_content(outcome); // an echoed secret has no place on the disk
   return outcome;
 }
 

@@ -107,8 +107,8 @@ void ReplyStore::decide_batch(std::size_t count, Moment now) {
 void ReplyStore::spill(SpillFile& file) {
   std::vector<SpilledReply> replies;
   for (const Unsaved& unsaved : unsaved_)
-    if (const RequestEnd* end =
-            std::visit([](const auto& it) { return request_of(it); }, unsaved)) {
+    if (const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
+        end && end->outcome != RequestOutcome::lost) { // nothing came: its intent says the same
       replies.push_back(to_spill(*end));
       in_flight_.remove(end->request.id);
     }

@@ -54,4 +54,48 @@ TEST_CASE("without_secret() finds a secret as it is, encoded, and cut off") {
   CHECK(without_secret("a short one: abc.", "abc") == "a short one: ***.");
   CHECK(without_secret("nothing known", "") == "nothing known");
   CHECK(without_secret("", token).empty());
+  for (const auto* spelled : {"sk%2f0123456789%2babc%3d", "sk%252F0123456789%252Babc%253D",
+                              "sk%25252f0123456789+abc=", R"(sk\/0123456789+abc=)",
+                              R"(sk\u002F0123456789\u002babc=)", "s%6B/0123456789+abc="}) {
+    CAPTURE(spelled);
+    CHECK(without_secret(std::string("<") + spelled + ">", token) == "<***>");
+  }
+  const std::string task = "ZdAP%2FdLIG%3D%3D"; // encoded already, as it is received
+  for (const auto* spelled : {"ZdAP%2FdLIG%3D%3D", "ZdAP%252FdLIG%253D%253D",
+                              "ZdAP%252fdLIG%253d%253d", "ZdAP%25252FdLIG%25253D%25253D"}) {
+    CAPTURE(spelled);
+    CHECK(without_secret(std::string("<") + spelled + ">", task) == "<***>");
+  }
+}
+
+TEST_CASE("in a script's own words only the whole of a secret counts") {
+  const std::string token = "0123456789abcdef";
+  const auto clean = [&](const std::string& text) {
+    return without_secret(text, token, SecretPart::whole);
+  };
+  CHECK(clean("x 0123456789abcdef y") == "x *** y");
+  CHECK(clean("x 0123456789abcde") == "x 0123456789abcde");
+  CHECK(without_secret("an abc is an abc", "abc", SecretPart::whole) == "an abc is an abc");
+}
+
+TEST_CASE("logins of addresses are no part of what a library says") {
+  struct Row {
+    const char* text;
+    const char* clean;
+  };
+  const Row rows[] = {
+      {"", ""},
+      {"Could not resolve host: h", "Could not resolve host: h"},
+      {"Unsupported proxy syntax in 'http://me:pa#ss@proxy:1'",
+       "Unsupported proxy syntax in 'http://***@proxy:1'"},
+      {"proxy http://me:pa/ss@proxy:1/ failed", "proxy http://***@proxy:1/ failed"},
+      {"http://me:a@b@proxy", "http://***@proxy"},
+      {"'me:pass@proxy:1'", "'***@proxy:1'"},
+      {"https://h/p and //u:p@h", "https://h/p and //***@h"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    CHECK(without_logins(row.text) == row.clean);
+    CHECK(without_logins(row.clean) == row.clean);
+  }
 }

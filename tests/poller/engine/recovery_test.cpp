@@ -33,6 +33,19 @@ struct Asked : EngineWorld {
     user->exec("COMMIT");
     engine->recover();
   }
+  /// A start whose database breaks while it is used, and another one when it is whole again.
+  void start_broken() {
+    database = std::make_unique<Database>(file(), 0ms);
+    engine = std::make_unique<Engine>(settings, *database, kdocs, clock, tokens, events);
+    const std::string logs = user->text("SELECT sql FROM sqlite_schema WHERE name = 'logs'");
+    user->exec("CREATE TABLE kept AS SELECT * FROM logs; DROP TABLE logs");
+    CHECK_THROWS_AS(engine->recover(), StoreBroken);
+    engine->spill();
+    kill();
+    user->exec(logs);
+    user->exec("INSERT INTO logs SELECT * FROM kept; DROP TABLE kept");
+    start();
+  }
 };
 
 constexpr const char* gap_from = "SELECT json_extract(args, '$[1]') FROM logs WHERE level = 'gap'";
@@ -51,6 +64,9 @@ TEST_CASE("a lost status request is a poll that was spent, and a gap from the la
   }
   SUBCASE("after tries that could not write") {
     world.start_locked();
+  }
+  SUBCASE("after a start that broke") {
+    world.start_broken();
   }
   CHECK(world.user->number("SELECT polls FROM jobs") == polls + 1);
   CHECK(world.user->number("SELECT log_gaps FROM jobs") == 1);
@@ -146,7 +162,7 @@ TEST_CASE("a spilled reply to another request than the one that is noted is not 
   reply.http_status = 200;
   reply.text = R"({"error":"","status":"finish","data":{"logs":[],"result":""}})";
   SpillFile file(world.file());
-  REQUIRE(file.reserve());
+  REQUIRE(file.reserve() == "");
   REQUIRE(file.write({reply}));
   world.start();
   CHECK(world.state(1) == "running");

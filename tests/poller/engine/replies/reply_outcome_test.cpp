@@ -60,6 +60,36 @@ TEST_CASE("no text of a reply shows the token or the task id that the service ec
   }
 }
 
+TEST_CASE("nothing that a report brings shows the token or the task id, in whatever spelling") {
+  InFlight request = request_to(Endpoint::status);
+  request.token = "tok+en/with=signs";
+  for (const std::string echo :
+       {"tok+en/with=signs", "tok%2Ben%2Fwith%3Dsigns", "tok%2ben%2fwith%3dsigns",
+        R"(tok+en\/with=signs)", R"(tok\u002ben/with=signs)", "task%2Fid-of-some-length",
+        "task%252Fid-of-some-length", "task%252fid-of-some-length"}) {
+    CAPTURE(echo);
+    const ReplyOutcome outcome = judge(
+        request, Answered{200,
+                          R"({"status":"finish )" + echo + R"(","error":")" + echo +
+                              R"(","data":{"logs":[{"args":["say )" + echo + R"("],"level":")" +
+                              echo + R"(","filename":")" + echo + R"(","timestamp":")" + echo +
+                              R"("}],"result":{"x":")" + echo + "\"}}}",
+                          {}});
+    REQUIRE(std::holds_alternative<Reported>(outcome.meaning));
+    const kdocs_api::StatusReport& report = std::get<Reported>(outcome.meaning).report;
+    REQUIRE(outcome.lines.size() == 1);
+    const LogLine& line = outcome.lines[0];
+    CHECK(line.args == R"(["say ***"])");
+    CHECK(line.message == "say ***");
+    CHECK(line.level + line.filename + line.timestamp == "*********");
+    CHECK(report.status == "finish ***");
+    CHECK(report.error == "***");
+    CHECK(report.result == R"({"x":"***"})");
+    CHECK(outcome.end.body.find("signs") == std::string::npos);
+    CHECK(outcome.end.body.find("length") == std::string::npos);
+  }
+}
+
 TEST_CASE("what the last process lost is a gap of a task's log, or a start that is not confirmed") {
   const ReplyOutcome poll = judge_lost(request_to(Endpoint::status));
   CHECK(std::holds_alternative<NoReport>(poll.meaning));
