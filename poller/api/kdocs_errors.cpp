@@ -30,6 +30,7 @@ constexpr std::array code_table{
     CodeRow{20004, "", ErrorClass::blocked, ErrorClass::blocked},
     CodeRow{20005, "", ErrorClass::blocked, ErrorClass::blocked},
     CodeRow{20006, "", ErrorClass::blocked, ErrorClass::blocked},
+    CodeRow{20007, "AccessTokenInvalid", ErrorClass::token, ErrorClass::token},
     CodeRow{30003, "", ErrorClass::blocked, ErrorClass::blocked},
     CodeRow{30005, "", ErrorClass::blocked, ErrorClass::blocked},
     CodeRow{30007, "", ErrorClass::blocked, ErrorClass::blocked},

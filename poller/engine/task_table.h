@@ -16,8 +16,9 @@ namespace kdq {
 /// Status requests in a row that gave no report.
 struct PollFailures {
   int all = 0;
-  int gone = 0;          ///< the newest of them: that the task does not exist
-  int unknown_codes = 0; ///< the newest of them: a code that is not in the API
+  int gone = 0;            ///< the newest of them: that the task does not exist
+  SteadyTime gone_since{}; ///< the first of these
+  int unknown_codes = 0;   ///< the newest of them: a code that is not in the API
 };
 
 struct Task {

@@ -74,14 +74,15 @@ header() { sed -n "s/^$1: //p" "$2"; }
 files_of() { sed -n 's|^+++ b/||p' "$1"; }
 
 # --- the copy, built without any patch --------------------------------------------------------
-mkdir -p "$scratch"
-rm -rf "$source"
-mkdir "$source"
-(cd "$root" && cp -a CMakeLists.txt CMakePresets.json store poller daemon systemd tests "$source")
-# What an earlier run had patched must be compiled again, whatever its time says.
-for patch in "$here"/*.patch; do
-  for file in $(files_of "$patch"); do touch "$source/$file"; done
-done
+# Of an earlier run's copy what differs is written anew, with the time of now: it may have been changed
+# before that run, or patched by it, and is to be compiled again.
+mkdir -p "$source"
+(cd "$root" && find CMakeLists.txt CMakePresets.json store poller daemon systemd tests -type f) | sort > "$scratch/files"
+(cd "$source" && find . -type f -printf '%P\n') | sort | comm -13 "$scratch/files" - |
+  while read -r file; do rm "$source/$file"; done
+while read -r file; do
+  cmp -s "$root/$file" "$source/$file" || (cd "$root" && cp --parents -t "$source" "$file")
+done < "$scratch/files"
 
 mapfile -t runs < <(for patch in "${patches[@]}"; do header Run "$patch"; done | sort -u)
 mapfile -t targets < <(printf '%s\n' "${runs[@]}" | cut -d' ' -f1 | sort -u)

@@ -15,7 +15,11 @@ using kdocs_api::ErrorClass;
 // on_unconfirmed = 'retry': a service that loses every reply must not run a script for ever.
 constexpr std::int64_t max_unconfirmed_retries = 3;
 // poller/api/README.md, section 3: three in a row say that the task is expired or wrong.
+// Over no less than a minute: a service that restarts may not know its tasks for a moment.
 constexpr int replies_until_task_is_gone = 3;
+constexpr std::chrono::milliseconds time_until_task_is_gone = 1min;
+constexpr std::chrono::milliseconds gap_of_gone =
+    time_until_task_is_gone / (replies_until_task_is_gone - 1);
 // A code that is not in the table: a bounded number of times, then the job is held for the
 // operator, that is, asked about rarely until its deadline.
 constexpr int replies_until_asked_rarely = 10;
@@ -188,7 +192,8 @@ Conclusion conclude(const NoReport& missing, const RequestEnd& end, const Task* 
   if (missing.error_class == ErrorClass::job_fails)
     return {JobState::failed, missing.reason, end.sent()};
   if (missing.error_class == ErrorClass::task_gone &&
-      task->failures.gone + 1 >= replies_until_task_is_gone)
+      task->failures.gone + 1 >= replies_until_task_is_gone &&
+      now - task->failures.gone_since >= time_until_task_is_gone)
     return {JobState::failed, missing.reason, false}; // nobody has seen that it failed
   if (is_about_task(missing, end) && task->age(now) >= task->timeout + patience_after_deadline)
     return {JobState::timed_out,
@@ -250,8 +255,10 @@ JobChange change_of(const JobRow& row, const ReplyOutcome& outcome, const Conclu
   return change;
 }
 
-PollFailures one_more(PollFailures failures, ErrorClass error_class) {
+PollFailures one_more(PollFailures failures, ErrorClass error_class, SteadyTime now) {
   ++failures.all;
+  if (failures.gone == 0)
+    failures.gone_since = now;
   failures.gone = error_class == ErrorClass::task_gone ? failures.gone + 1 : 0;
   failures.unknown_codes = error_class == ErrorClass::unknown_code ? failures.unknown_codes + 1 : 0;
   return failures;
@@ -268,11 +275,14 @@ void plan_next(Effects& effects, const ReplyOutcome& outcome, const Task& task,
       schedule.slow_until = effects.at.steady + gap_of_unknown_status;
     return;
   }
-  effects.failures = one_more(task.failures, std::get<NoReport>(outcome.meaning).error_class);
-  const auto gap =
-      effects.failures.unknown_codes >= replies_until_asked_rarely
-          ? rare_gap
-          : spread(backoff(first_retry, effects.failures.all - 1, longest_retry), facts.random);
+  effects.failures =
+      one_more(task.failures, std::get<NoReport>(outcome.meaning).error_class, effects.at.steady);
+  std::chrono::milliseconds gap =
+      spread(backoff(first_retry, effects.failures.all - 1, longest_retry), facts.random);
+  if (effects.failures.unknown_codes >= replies_until_asked_rarely)
+    gap = rare_gap;
+  else if (effects.failures.gone > 0)
+    gap = gap_of_gone;
   schedule.kind = ScheduleNotice::Kind::postponed;
   schedule.at = effects.at.steady + gap;
 }

@@ -26,6 +26,7 @@ TEST_CASE("each code of the service's table has its verdicts") {
       {20004, "", ErrorClass::blocked, ErrorClass::blocked},
       {20005, "", ErrorClass::blocked, ErrorClass::blocked},
       {20006, "", ErrorClass::blocked, ErrorClass::blocked},
+      {20007, "AccessTokenInvalid", ErrorClass::token, ErrorClass::token},
       {30003, "", ErrorClass::blocked, ErrorClass::blocked},
       {30005, "", ErrorClass::blocked, ErrorClass::blocked},
       {30007, "", ErrorClass::blocked, ErrorClass::blocked},
@@ -45,7 +46,7 @@ TEST_CASE("each code of the service's table has its verdicts") {
       // not in the table
       {30013, "", ErrorClass::unknown_if_ran, ErrorClass::unknown_code},
       {20001, "", ErrorClass::unknown_if_ran, ErrorClass::unknown_code},
-      {20007, "", ErrorClass::unknown_if_ran, ErrorClass::unknown_code},
+      {20008, "", ErrorClass::unknown_if_ran, ErrorClass::unknown_code},
       {4711, "", ErrorClass::unknown_if_ran, ErrorClass::unknown_code},
       {std::numeric_limits<std::int64_t>::min(), "", ErrorClass::unknown_if_ran,
        ErrorClass::unknown_code},

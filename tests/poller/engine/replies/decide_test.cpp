@@ -281,17 +281,28 @@ TEST_CASE("a job past its deadline ends with a report, or after a while without 
   }
 }
 
-TEST_CASE("a task is gone after three replies in a row, an unknown code makes it be asked rarely") {
+TEST_CASE("a task is gone after a minute of such replies, three at least; an unknown code makes it "
+          "be asked rarely") {
   Task task = task_in(JobState::running);
   Facts facts;
   facts.retry.max_attempts = 5;
-  for (int i = 0; i < 2; ++i)
-    task.failures = decided(task, code(10001), facts).failures;
-  CHECK(task.failures.gone == 2);
-  const Effects gone = decided(task, code(10001), facts);
+  const auto after = [&](std::chrono::milliseconds span) {
+    return decide(judge(request_of(task), code(10001)), &task, facts,
+                  Moment{now.wall + span, now.steady + span});
+  };
+  for (int i = 0; i < 5; ++i) {
+    const Effects effects = after(i * 1s);
+    CHECK(effects.row->after.state == JobState::running);
+    task.failures = effects.failures;
+  }
+  CHECK(task.failures.gone == 5);
+  CHECK(after(59s).row->after.state == JobState::running);
+  const Effects gone = after(60s);
   CHECK(gone.row->after.state == JobState::failed); // nobody has seen it fail: not started again
   CHECK(gone.gap->reason.find("not asked to its end") != std::string::npos);
   CHECK(decided(task, unanswered, facts).failures.gone == 0);
+  task.failures.gone = 1; // long ago; a second one is not the third
+  CHECK(after(10min).row->after.state == JobState::running);
 
   task.failures = {};
   for (int i = 0; i < 9; ++i) {
