@@ -47,32 +47,7 @@ CREATE TABLE jobs (
                                        -- row that keeps its size keeps its script's pages untouched
 
   -- last, so that reading the columns above does not read a long script ---------------------------
-  script         ANY,                  -- what to run: text, or a BLOB of UTF-8 (readfile('a.js'))
-
-  CONSTRAINT "file_token must be given as text: the file's open_id" CHECK (typeof(file_token) = 'text'),
-  CONSTRAINT "file_token must not be empty" CHECK (length(CAST(file_token AS BLOB)) > 0),
-  CONSTRAINT "file_token must not contain a NUL character" CHECK (instr(CAST(file_token AS BLOB), x'00') = 0),
-  CONSTRAINT "file_token must be the file's open_id, not its browser address or the share id in it (https://www.kdocs.cn/l/... or /l/...): the service does not know share ids"
-    CHECK (file_token NOT LIKE '%://%' AND '/' || file_token NOT LIKE '%/l/%'),
-  CONSTRAINT "script must be given as text, or as a BLOB of UTF-8 text (readfile)" CHECK (typeof(script) IN ('text', 'blob')),
-  CONSTRAINT "script must not be empty" CHECK (length(CAST(script AS BLOB)) > 0),
-  CONSTRAINT "argv must be a JSON object, such as {""name"": ""value""}"
-    CHECK (argv IS NULL OR (typeof(argv) IN ('text', 'blob') AND
-      CASE WHEN json_valid(CAST(argv AS TEXT)) THEN json_type(CAST(argv AS TEXT)) = 'object' ELSE 0 END)),
-  CONSTRAINT "app must not be empty; leave it out to use the app named default" CHECK (length(app) > 0),
-  CONSTRAINT "run_at must be a UTC time such as '2026-01-31 09:00:00' or '2026-01-31 09:00:00.250'; datetime('now', '+1 hour') gives one"
-    CHECK (run_at IS NULL OR run_at GLOB '[0-9][0-9][0-9][0-9]-*' AND
-      (run_at IN (datetime(run_at, '+0 days'), strftime('%Y-%m-%d %H:%M:%f', run_at, '+0 days'))) IS TRUE),
-  CONSTRAINT "expires_at must be a UTC time such as '2026-01-31 09:00:00' or '2026-01-31 09:00:00.250'; datetime('now', '+1 hour') gives one"
-    CHECK (expires_at IS NULL OR expires_at GLOB '[0-9][0-9][0-9][0-9]-*' AND
-      (expires_at IN (datetime(expires_at, '+0 days'), strftime('%Y-%m-%d %H:%M:%f', expires_at, '+0 days'))) IS TRUE),
-  CONSTRAINT "created_at is written by the database: leave it out"
-    CHECK (created_at GLOB '[0-9][0-9][0-9][0-9]-*' AND
-      (created_at IN (datetime(created_at, '+0 days'), strftime('%Y-%m-%d %H:%M:%f', created_at, '+0 days'))) IS TRUE),
-  CONSTRAINT "depends_on must be the id of an earlier job (a smaller id than its own)" CHECK (depends_on IS NULL OR depends_on < id),
-  CONSTRAINT "max_attempts must be from 1 to 1000: how often a script that fails is started in all" CHECK (max_attempts BETWEEN 1 AND 1000),
-  CONSTRAINT "timeout_s must be a positive number of seconds, at most 2592000 (30 days)" CHECK (timeout_s IS NULL OR timeout_s BETWEEN 1 AND 2592000),
-  CONSTRAINT "on_unconfirmed must be hold, retry or fail" CHECK (on_unconfirmed IN ('hold', 'retry', 'fail'))
+  script         ANY                   -- what to run: text, or a BLOB of UTF-8 (readfile('a.js'))
 ) STRICT;
 
 CREATE TABLE logs (
@@ -403,6 +378,13 @@ CREATE VIEW job_changes AS
     finished_at, app AS old_app, file_token AS old_file, 1 AS moved
   FROM jobs WHERE 0;
 
+CREATE VIEW job_inputs AS
+  -- What a user writes into a job; nothing is ever in it. A trigger refuses here what is not
+  -- understood: what a CHECK refuses an INSERT OR IGNORE would drop without a word.
+  SELECT id, file_token, script, argv, app, priority, run_at, expires_at, depends_on, unique_key,
+    max_attempts, timeout_s, on_unconfirmed, created_at
+  FROM jobs WHERE 0;
+
 CREATE TABLE job_counts (
   -- How many jobs are queued, running (or being started) and unconfirmed; counting millions of rows
   -- takes seconds. Of the ended ones SELECT state, count(*) FROM jobs GROUP BY state tells.
@@ -526,6 +508,39 @@ BEGIN
   WHERE NEW.state <> NEW.old_state;
 END;
 
+CREATE TRIGGER job_inputs_check INSTEAD OF INSERT ON job_inputs
+BEGIN
+  SELECT CASE
+    WHEN typeof(NEW.file_token) <> 'text' THEN RAISE(ABORT, 'file_token must be given as text: the file''s open_id')
+    WHEN length(CAST(NEW.file_token AS BLOB)) = 0 THEN RAISE(ABORT, 'file_token must not be empty')
+    WHEN instr(CAST(NEW.file_token AS BLOB), x'00') > 0 THEN RAISE(ABORT, 'file_token must not contain a NUL character')
+    WHEN trim(NEW.file_token, ' ' || char(9, 10, 11, 12, 13)) <> NEW.file_token THEN RAISE(ABORT, 'file_token must not begin or end with blanks or line breaks')
+    WHEN NEW.file_token LIKE '%://%' OR '/' || NEW.file_token LIKE '%/l/%' THEN
+      RAISE(ABORT, 'file_token must be the file''s open_id, not its browser address or the share id in it (https://www.kdocs.cn/l/... or /l/...): the service does not know share ids')
+    WHEN typeof(NEW.script) NOT IN ('text', 'blob') THEN RAISE(ABORT, 'script must be given as text, or as a BLOB of UTF-8 text (readfile)')
+    WHEN length(CAST(NEW.script AS BLOB)) = 0 THEN RAISE(ABORT, 'script must not be empty')
+    WHEN NEW.argv IS NOT NULL AND NOT (typeof(NEW.argv) IN ('text', 'blob') AND
+      CASE WHEN json_valid(CAST(NEW.argv AS TEXT)) THEN json_type(CAST(NEW.argv AS TEXT)) = 'object' ELSE 0 END) THEN
+      RAISE(ABORT, 'argv must be a JSON object, such as {"name": "value"}')
+    WHEN coalesce(NEW.app, '') = '' THEN RAISE(ABORT, 'app must not be empty; leave it out to use the app named default')
+    WHEN NEW.priority IS NULL THEN RAISE(ABORT, 'priority must be a number; leave it out for 0')
+    WHEN NEW.run_at IS NOT NULL AND NOT (NEW.run_at GLOB '[0-9][0-9][0-9][0-9]-*' AND
+      (NEW.run_at IN (datetime(NEW.run_at, '+0 days'), strftime('%Y-%m-%d %H:%M:%f', NEW.run_at, '+0 days'))) IS TRUE) THEN
+      RAISE(ABORT, 'run_at must be a UTC time such as ''2026-01-31 09:00:00'' or ''2026-01-31 09:00:00.250''; datetime(''now'', ''+1 hour'') gives one')
+    WHEN NEW.expires_at IS NOT NULL AND NOT (NEW.expires_at GLOB '[0-9][0-9][0-9][0-9]-*' AND
+      (NEW.expires_at IN (datetime(NEW.expires_at, '+0 days'), strftime('%Y-%m-%d %H:%M:%f', NEW.expires_at, '+0 days'))) IS TRUE) THEN
+      RAISE(ABORT, 'expires_at must be a UTC time such as ''2026-01-31 09:00:00'' or ''2026-01-31 09:00:00.250''; datetime(''now'', ''+1 hour'') gives one')
+    WHEN NEW.created_at IS NULL OR NOT (NEW.created_at GLOB '[0-9][0-9][0-9][0-9]-*' AND
+      (NEW.created_at IN (datetime(NEW.created_at, '+0 days'), strftime('%Y-%m-%d %H:%M:%f', NEW.created_at, '+0 days'))) IS TRUE) THEN
+      RAISE(ABORT, 'created_at is written by the database: leave it out')
+    WHEN NEW.depends_on IS NOT NULL AND NEW.id > 0 AND NEW.depends_on >= NEW.id THEN RAISE(ABORT, 'depends_on must be the id of an earlier job (a smaller id than its own)')
+    WHEN NEW.unique_key = '' THEN RAISE(ABORT, 'unique_key must not be empty; leave it out if the job has none')
+    WHEN NEW.max_attempts IS NULL OR NEW.max_attempts NOT BETWEEN 1 AND 1000 THEN RAISE(ABORT, 'max_attempts must be from 1 to 1000: how often a script that fails is started in all')
+    WHEN NEW.timeout_s NOT BETWEEN 1 AND 2592000 THEN RAISE(ABORT, 'timeout_s must be a positive number of seconds, at most 2592000 (30 days)')
+    WHEN coalesce(NEW.on_unconfirmed, '') NOT IN ('hold', 'retry', 'fail') THEN RAISE(ABORT, 'on_unconfirmed must be hold, retry or fail')
+  END;
+END;
+
 CREATE TRIGGER jobs_changed
 AFTER UPDATE OF id, state, app, file_token, priority, run_at, expires_at, depends_on ON jobs
 WHEN NEW.rev IS OLD.rev
@@ -564,6 +579,8 @@ END;
 
 CREATE TRIGGER jobs_insert BEFORE INSERT ON jobs
 BEGIN
+  INSERT INTO job_inputs VALUES (NEW.id, NEW.file_token, NEW.script, NEW.argv, NEW.app, NEW.priority, NEW.run_at,
+    NEW.expires_at, NEW.depends_on, NEW.unique_key, NEW.max_attempts, NEW.timeout_s, NEW.on_unconfirmed, NEW.created_at);
   SELECT CASE
     WHEN NEW.state IS NOT 'queued' OR NEW.attempt IS NOT 0 OR NEW.polls IS NOT 0 OR NEW.log_gaps IS NOT 0
       OR NEW.rev IS NOT 0 OR coalesce(NEW.task_id, NEW.remote_status, NEW.result, NEW.error,
@@ -571,6 +588,8 @@ BEGIN
       RAISE(ABORT, 'a new job is queued: leave state, attempt, task_id, remote_status, result, error, polls, log_gaps, submitted_at, reported_at, finished_at, rev and padding out of the INSERT, the daemon writes them')
     WHEN NEW.depends_on IS NOT NULL AND NEW.depends_on NOT IN (SELECT id FROM jobs) THEN
       RAISE(ABORT, 'depends_on must be the id of an earlier job: there is no job with this id')
+    WHEN NEW.id IN (SELECT id FROM jobs) THEN
+      RAISE(ABORT, 'there is a job with this id: leave the id out (REPLACE would delete that job and what it has done)')
   END;
 END;
 
@@ -580,10 +599,28 @@ BEGIN
   UPDATE job_counts SET jobs = jobs + 1 WHERE state = 'queued';
 END;
 
+CREATE TRIGGER jobs_inputs BEFORE UPDATE OF id, file_token, script, argv, app, priority, run_at, expires_at,
+  depends_on, unique_key, max_attempts, timeout_s, on_unconfirmed, created_at ON jobs
+BEGIN
+  INSERT INTO job_inputs VALUES (NEW.id, NEW.file_token, NEW.script, NEW.argv, NEW.app, NEW.priority, NEW.run_at,
+    NEW.expires_at, NEW.depends_on, NEW.unique_key, NEW.max_attempts, NEW.timeout_s, NEW.on_unconfirmed, NEW.created_at);
+END;
+
 CREATE TRIGGER jobs_keep_what_runs BEFORE UPDATE OF app, file_token, script, script_name, argv ON jobs
 WHEN OLD.state IN ('submitting', 'running')
 BEGIN
   SELECT RAISE(ABORT, 'this job is being run: app, file_token, script, script_name and argv cannot change now; cancel it first');
+END;
+
+CREATE TRIGGER pauses_insert BEFORE INSERT ON pauses
+BEGIN
+  -- As the CHECKs say, for an INSERT OR IGNORE as well.
+  SELECT CASE
+    WHEN coalesce(NEW.scope, '') NOT IN ('all', 'app', 'file') THEN RAISE(ABORT, 'scope must be all, app or file')
+    WHEN NEW.scope = 'all' AND NEW.key <> '' THEN RAISE(ABORT, 'a pause of all has no key: leave it out')
+    WHEN NEW.scope <> 'all' AND coalesce(NEW.key, '') = '' THEN
+      RAISE(ABORT, 'key must say which one is paused: the name of an app, or the file_token of a file')
+  END;
 END;
 
 CREATE TRIGGER watches_end AFTER INSERT ON watches
@@ -595,4 +632,11 @@ CREATE TRIGGER watches_of_jobs BEFORE INSERT ON watches
 WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id)
 BEGIN
   SELECT RAISE(ABORT, 'job_id must be the id of a job: there is no job with this id');
+END;
+
+CREATE TRIGGER watches_insert BEFORE INSERT ON watches
+WHEN NEW.until IS NOT NULL AND NOT (NEW.until GLOB '[0-9][0-9][0-9][0-9]-*' AND
+      (NEW.until IN (datetime(NEW.until, '+0 days'), strftime('%Y-%m-%d %H:%M:%f', NEW.until, '+0 days'))) IS TRUE)
+BEGIN
+  SELECT RAISE(ABORT, 'until must be a UTC time such as ''2026-01-31 09:00:00'' or ''2026-01-31 09:00:00.250''; datetime(''now'', ''+1 hour'') gives one');
 END;

@@ -12,7 +12,7 @@ root=$(cd "$here/../.." && pwd)
 scratch=${KDQ_MUTATION_DIR:-$root/build/mutation}
 source=$scratch/source
 build=$scratch/build
-seconds_a_run=180 # many times what any of the programs needs
+seconds_a_run=300 # many times what any of the programs needs
 
 patches=()
 if [ $# -gt 0 ]; then
@@ -29,8 +29,7 @@ fail() {
 # Seeds enough to notice every patch here; which ones is the same each time.
 sim_arguments() {
   case $1 in
-    kill | power) echo "--seeds 0..8 --points 120" ;;
-    ioerr) echo "--seeds 0..8 --points 120" ;;
+    kill | power | ioerr) echo "--seeds 0..6 --points 60" ;;
     random) echo "--seeds 0..300" ;;
   esac
 }

@@ -114,7 +114,7 @@ TEST_CASE_FIXTURE(Fixture, "what depends_on may name, in sentences") {
                         values + ")");
   };
   CHECK(contains(insert("depends_on", "77"), "there is no job with this id"));
-  CHECK(contains(insert("id, depends_on", "9, 9"), "there is no job with this id"));
+  CHECK(contains(insert("id, depends_on", "9, 9"), "a smaller id than its own"));
   CHECK(contains(insert("depends_on", "'one'"), "cannot store TEXT value in INTEGER"));
   CHECK(contains(user.attempt("UPDATE jobs SET depends_on = 2 WHERE id = 1"),
                  "depends_on must be the id of an earlier job (a smaller id than its own)"));

@@ -25,6 +25,20 @@ TEST_CASE_FIXTURE(SqlFixture, "a bad INSERT is refused with a sentence") {
       {"file_token, script", "42, 'x'", "file_token must be given as text"},
       {"file_token, script", "x'41', 'x'", "file_token must be given as text"},
       {"file_token, script", "'a' || char(0) || 'b', 'x'", "must not contain a NUL"},
+      {"file_token, script", "' f', 'x'", "must not begin or end with blanks"},
+      {"file_token, script", "'f' || char(13, 10), 'x'", "must not begin or end with blanks"},
+      {"file_token, script, unique_key", "'f', 'x', ''", "unique_key must not be empty"},
+      {"file_token, script, app", "'f', 'x', NULL", "app must not be empty"},
+      {"file_token, script, priority", "'f', 'x', NULL", "priority must be a number"},
+      {"file_token, script, max_attempts", "'f', 'x', 0", "max_attempts must be from 1"},
+      {"file_token, script, max_attempts", "'f', 'x', NULL", "max_attempts must be from 1"},
+      {"file_token, script, on_unconfirmed", "'f', 'x', 'no'", "on_unconfirmed must be hold"},
+      {"file_token, script, on_unconfirmed", "'f', 'x', NULL", "on_unconfirmed must be hold"},
+      {"file_token, script, depends_on", "'f', 'x', 7", "there is no job with this id"},
+      {"file_token, script, created_at", "'f', 'x', NULL", "created_at is written"},
+      {"file_token, script, state", "'f', 'x', NULL", "a new job is queued"},
+      {"file_token, script, padding", "'f', 'x', NULL", "a new job is queued"},
+      {"file_token, script, script_name", "'f', 'x', x'41'", "cannot store BLOB value in TEXT"},
       {"file_token, script", "'https://www.kdocs.cn/l/cabc', 'x'", "not its browser address"},
       {"file_token, script", "'/l/cabc', 'x'", "share id"},
       {"file_token, script", "'l/cabc', 'x'", "share id"},
@@ -59,13 +73,47 @@ TEST_CASE_FIXTURE(SqlFixture, "a bad INSERT is refused with a sentence") {
        "created_at is written by the database"},
   };
   for (const Row& row : rows) {
-    const std::string refusal = user.attempt("INSERT INTO jobs(" + std::string(row.columns) +
-                                             ") VALUES (" + row.values + ")");
-    const std::string shown = std::string(row.columns) + ": " + row.values + " -> " + refusal;
-    CHECK_MESSAGE(contains(refusal, row.sentence), shown);
+    // With OR IGNORE, too: it is how one enqueues once, and must not drop a job without a word.
+    for (const std::string insert :
+         {"INSERT", "INSERT OR IGNORE", "INSERT OR FAIL", "INSERT OR REPLACE"}) {
+      const std::string refusal =
+          user.attempt(insert + " INTO jobs(" + row.columns + ") VALUES (" + row.values + ")");
+      const std::string shown = std::string(row.columns) + ": " + row.values + " -> " + refusal;
+      CHECK_MESSAGE(contains(refusal, row.sentence), shown);
+    }
   }
   CHECK(user.number("SELECT count(*) FROM jobs") == 0);
   CHECK(user.number("SELECT count(*) FROM queue") == 0);
+}
+
+TEST_CASE_FIXTURE(SqlFixture, "what an INSERT may not say, an UPDATE may not either") {
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
+  for (const std::string update : {"UPDATE jobs SET ", "UPDATE OR IGNORE jobs SET "})
+    for (const auto& [change, sentence] : std::map<std::string, std::string>{
+             {"file_token = ''", "file_token must not be empty"},
+             {"script = NULL", "script must be given as text"},
+             {"argv = '[]'", "argv must be a JSON object"},
+             {"app = ''", "app must not be empty"},
+             {"priority = NULL", "priority must be a number"},
+             {"run_at = 'soon'", "run_at must be a UTC time"},
+             {"expires_at = 'soon'", "expires_at must be a UTC time"},
+             {"created_at = 'soon'", "created_at is written"},
+             {"depends_on = id", "a smaller id than its own"},
+             {"unique_key = ''", "unique_key must not be empty"},
+             {"max_attempts = 1001", "max_attempts must be"},
+             {"timeout_s = 2592001", "timeout_s must be"},
+             {"on_unconfirmed = ''", "on_unconfirmed must be"}})
+      CHECK_MESSAGE(contains(user.attempt(update + change), sentence), change);
+}
+
+TEST_CASE_FIXTURE(SqlFixture, "a job that is there is not replaced by another of its id") {
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
+  for (const auto* insert : {"REPLACE", "INSERT OR REPLACE", "INSERT", "INSERT OR IGNORE"})
+    CHECK(contains(user.attempt(insert + std::string(" INTO jobs(id, file_token, script) VALUES "
+                                                     "(1, 'g', 'y')")),
+                   "there is a job with this id"));
+  CHECK(user.text("SELECT file_token FROM jobs") == "f");
+  CHECK(user.attempt("INSERT INTO jobs(id, file_token, script) VALUES (7, 'g', 'y')") == "");
 }
 
 TEST_CASE_FIXTURE(SqlFixture, "good INSERTs are taken in all their forms") {

@@ -22,7 +22,11 @@ TEST_CASE_FIXTURE(SqlFixture, "a pause is INSERTed, repeated, changed and DELETE
 
 TEST_CASE_FIXTURE(SqlFixture, "a pause that names nothing is refused with a sentence") {
   const auto insert = [&](const std::string& values) {
-    return user.attempt("INSERT INTO pauses(scope, key) VALUES (" + values + ")");
+    const std::string refusal =
+        user.attempt("INSERT INTO pauses(scope, key) VALUES (" + values + ")");
+    CHECK(user.attempt("INSERT OR IGNORE INTO pauses(scope, key) VALUES (" + values + ")") ==
+          refusal);
+    return refusal;
   };
   CHECK(contains(insert("'everything', ''"), "scope must be all, app or file"));
   CHECK(contains(insert("'all', 'f'"), "a pause of all has no key"));
