@@ -8,10 +8,11 @@
 
 namespace kdq::price_ladder {
 
-/// From 1/16 ms to 4.7 hours in steps of a factor 2^¼. At the lowest price all gaps are near the
-/// shortest.
-inline constexpr int top = 112;
-inline constexpr Seconds lowest{0.001 / 16};
+/// From 1 ms to 4.7 hours in steps of a factor 2^¼. A poll is never for nothing, however many the
+/// day has left: each is written to disk twice. At the lowest price a task that is expected to run
+/// for another minute is asked three times a second, one for another hour every 3 s.
+inline constexpr int top = 96;
+inline constexpr Seconds lowest{0.001};
 
 inline Seconds price(int rung) {
   return lowest * std::exp2(rung / 4.0);

@@ -30,7 +30,7 @@ fail() {
 sim_arguments() {
   case $1 in
     kill | power | ioerr) echo "--seeds 0..6 --points 60" ;;
-    random) echo "--seeds 0..300" ;;
+    random) echo "--seeds 0..120" ;;
   esac
 }
 
