@@ -25,6 +25,21 @@ bool means_end(std::string_view status) {
   return status == "finish" || status == "finished"; // the latter is the sibling API's word
 }
 
+/// Words that are not the API's, or not in its spelling: with a result, or with the error of a
+/// script, they are an end all the same; without either nobody knows.
+bool means_end_with(std::string_view status, bool has_result, bool has_error) {
+  std::string word(status);
+  std::transform(word.begin(), word.end(), word.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  const auto is_one_of = [&word](std::initializer_list<std::string_view> words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  if (is_one_of({"finish", "finished", "success", "succeeded", "complete", "completed", "done"}))
+    return has_result || has_error;
+  return has_error && is_one_of({"fail", "failed", "failure", "error"});
+}
+
 /// The number in `text`, all of it.
 template <typename Number>
 std::optional<Number> number_in(std::string_view text) {
@@ -251,7 +266,8 @@ StatusOutcome read_status(const Answered& reply) {
   const bool credible = !http_error || !parts.logs.empty() || parts.status == running_word ||
                         means_end(parts.status.value_or(""));
   if (parts.status && credible) {
-    const bool ended = means_end(*parts.status);
+    const bool ended = means_end(*parts.status) ||
+                       means_end_with(*parts.status, !is_empty(parts.result), !parts.error.empty());
     return StatusReport{*std::move(parts.status), ended,
                         std::move(parts.error),   std::move(parts.logs),
                         std::move(parts.result),  parts.left_over};

@@ -54,9 +54,8 @@ cat > "$work/config.json" <<JSON
   "apps": {"default": {"ca_file": "$work/server.pem"}}
 }
 JSON
-export SSLKEYLOGFILE=$work/keys # nobody's keys are to be found there
 scheme=https start_sandbox --cert "$work/server.pem" --key "$work/server.key" --cell A1=bar
-start_daemon --config "$work/config.json"
+SSLKEYLOGFILE=$work/keys start_daemon --config "$work/config.json"
 run_examples
 stop_daemon
 

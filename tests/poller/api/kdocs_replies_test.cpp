@@ -184,6 +184,28 @@ TEST_CASE("only finish and finished are an end, other words are kept") {
   }
 }
 
+TEST_CASE("a word of others is an end where a result or an error comes with it") {
+  struct Row {
+    const char* word;
+    bool with_result;
+    bool with_error;
+  };
+  for (const Row row :
+       {Row{"FINISH", true, true}, Row{"Finished", true, true}, Row{"success", true, true},
+        Row{"Completed", true, true}, Row{"FAILED", false, true}, Row{"error", false, true},
+        Row{"running", false, false}, Row{"paused", false, false}, Row{"", false, false},
+        Row{"排队", false, false}}) {
+    CAPTURE(row.word);
+    for (const bool envelope : {false, true}) {
+      CHECK(report(body(row.word, R"({"result":"[Undefined]"})", envelope)).ended ==
+            row.with_result);
+      CHECK(report(body(row.word, R"({"result":""})", envelope, R"("it broke")")).ended ==
+            row.with_error);
+      CHECK(!report(body(row.word, R"({"logs":[],"result":""})", envelope)).ended);
+    }
+  }
+}
+
 TEST_CASE("the error of a script may be any JSON") {
   struct Row {
     const char* json;
