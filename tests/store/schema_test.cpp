@@ -89,7 +89,7 @@ TEST_CASE_FIXTURE(SqlFixture, "a bad INSERT is refused with a sentence") {
 TEST_CASE_FIXTURE(SqlFixture, "what an INSERT may not say, an UPDATE may not either") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
   for (const std::string update : {"UPDATE jobs SET ", "UPDATE OR IGNORE jobs SET "})
-    for (const auto& [change, sentence] : std::map<std::string, std::string>{
+    for (const auto& row : std::map<std::string, std::string>{
              {"file_token = ''", "file_token must not be empty"},
              {"script = NULL", "script must be given as text"},
              {"argv = '[]'", "argv must be a JSON object"},
@@ -103,7 +103,7 @@ TEST_CASE_FIXTURE(SqlFixture, "what an INSERT may not say, an UPDATE may not eit
              {"max_attempts = 1001", "max_attempts must be"},
              {"timeout_s = 2592001", "timeout_s must be"},
              {"on_unconfirmed = ''", "on_unconfirmed must be"}})
-      CHECK_MESSAGE(contains(user.attempt(update + change), sentence), change);
+      CHECK_MESSAGE(contains(user.attempt(update + row.first), row.second), row.first);
 }
 
 TEST_CASE_FIXTURE(SqlFixture, "a job that is there is not replaced by another of its id") {
