@@ -117,6 +117,7 @@ full_disk_mounted() {
   : > "$work/daemon.log"
   fill_under_way
   wait_for 60 "the daemon's word about the disk" logged "is full"
+  sleep 3 # until all that was asked has been answered
   kill -TERM $daemon_pid
   wait_for 20 "the daemon's word about the stop" logged "stopping"
   stop_daemon # the second signal: it does not wait for space
