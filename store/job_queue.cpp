@@ -473,8 +473,9 @@ bool JobQueue::save_for_later(JobId job, const JobRow& before, const JobRow& aft
   queued.rev = failed.rev + 1;
   if (!impl_->write_row(job, before, failed))
     return false;
+  // A user's trigger may have done something else with the failed job.
   if (!impl_->write_row(job, failed, queued))
-    return true;                  // a user's trigger has done something else with the failed job
+    return true;
   impl_->set_run_at.run(job, at); // the user's column: the row may become longer
   impl_->enqueue.run(job);
   return true;

@@ -1,5 +1,6 @@
 // The replies: both shapes of a status report, the places of a task id, error envelopes, and what
 // can be saved from a body that is damaged.
+#include "poller/api/ascii.h"
 #include "poller/api/json_outline.h"
 #include "poller/api/kdocs_errors.h"
 
@@ -29,9 +30,7 @@ bool means_end(std::string_view status) {
 /// script, they are an end all the same; without either nobody knows.
 bool means_end_with(std::string_view status, bool has_result, bool has_error) {
   std::string word(status);
-  std::transform(word.begin(), word.end(), word.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  std::transform(word.begin(), word.end(), word.begin(), ascii_lower);
   const auto is_one_of = [&word](std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), word) != words.end();
   };
@@ -141,9 +140,10 @@ std::optional<std::string> status_in(JsonValue envelope) {
   return status ? std::optional<std::string>(*status) : std::nullopt;
 }
 
-/// Whether it says nothing: missing, null, or empty.
+/// Whether the value with which a compact text begins says nothing: missing, null, or empty.
 bool is_empty(std::string_view json) {
-  return json.empty() || json == "null" || json == R"("")" || json == "[]" || json == "{}";
+  return json.empty() || json.starts_with("null") || json.starts_with(R"("")") ||
+         json.starts_with("[]") || json.starts_with("{}");
 }
 
 JsonValue first_with_content(JsonValue usual, JsonValue other) {
@@ -162,9 +162,7 @@ bool has_left_over(JsonValue root, std::initializer_list<JsonValue> taken) {
         return one && one.text().data() <= value.data() &&
                value.data() < one.text().data() + one.text().size();
       };
-      const bool says_nothing = value.starts_with("null") || value.starts_with(R"("")") ||
-                                value.starts_with("[]") || value.starts_with("{}");
-      if (!says_nothing && std::none_of(taken.begin(), taken.end(), holds_it))
+      if (!is_empty(value) && std::none_of(taken.begin(), taken.end(), holds_it))
         return true;
     }
   return false;

@@ -28,11 +28,6 @@ constexpr std::chrono::milliseconds retry_after_roll = 10min;
 // So long after our roll, and before anything was accepted, a refusal may be about the day before.
 constexpr std::chrono::milliseconds late_roll = 1h;
 
-/// A wall-clock moment on the monotonic clock, as far as it is known now.
-SteadyTime on_steady(WallTime moment, Moment now) {
-  return now.steady + (moment - now.wall);
-}
-
 std::string plural(Endpoint endpoint) {
   return endpoint == Endpoint::submit ? "starts" : "status requests";
 }
@@ -93,7 +88,7 @@ SteadyTime CircuitBreaker::blocked_until(Endpoint endpoint, Moment now) const {
   if (state.pause)
     until = std::max(until, state.pause->until);
   if (is_spent(state, now.wall))
-    until = std::max(until, on_steady(day(now.wall).ends, now));
+    until = std::max(until, to_steady(day(now.wall).ends, now));
   if (until == now.steady && on_trial(endpoint, now.steady) && (trial_planned_ || trial_sent_at_))
     return SteadyTime::max();
   return until;
@@ -227,7 +222,7 @@ std::optional<Wait> CircuitBreaker::wait(Endpoint endpoint, Moment now) const {
   const auto end_of = [&](const BreakerPause& pause) -> std::optional<WallTime> {
     if (pause.until <= now.steady)
       return std::nullopt;
-    return now.wall + (pause.until - now.steady);
+    return to_wall(pause.until, now);
   };
   if (app_pause_ && app_pause_->needs_person)
     return Wait{app_pause_->reason, std::nullopt};

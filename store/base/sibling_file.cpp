@@ -28,8 +28,10 @@ UniqueFd open_sibling(const std::filesystem::path& path, int flags, MadeBy made_
     errno = EPERM;
     return {};
   }
-  if ((flags & O_CREAT) != 0 && info.st_uid == ::geteuid() && (info.st_mode & 07777) != mode)
-    ::fchmod(fd.get(), mode);
+  const bool has_mode = (info.st_mode & 07777) == mode;
+  if ((flags & O_CREAT) != 0 && info.st_uid == ::geteuid() && !has_mode &&
+      ::fchmod(fd.get(), mode) != 0)
+    return {}; // others of the group could not open it
   return fd;
 }
 

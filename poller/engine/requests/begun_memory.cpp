@@ -56,7 +56,7 @@ void BegunMemory::remember_poll(const Begun::Poll& poll, Moment now) {
   Task& task = *tasks_.find(job);
   CircuitBreaker& breaker = apps_.at(task.app).breaker;
   task.last_poll = std::max(task.age(now.steady), std::chrono::milliseconds(1));
-  events_.polled(job, now.wall + (poll.due - now.steady));
+  events_.polled(job, to_wall(poll.due, now));
   InFlight request;
   request.intent = poll.intent;
   request.paid_from = poll.paid_from;

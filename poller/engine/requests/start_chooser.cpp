@@ -24,7 +24,7 @@ void StartChooser::choose(RoundPlan& plan, Moment now) {
   plan.expired = queue_.expired(now.wall);
   if (const auto next = queue_.next_time()) {
     plan.promote = *next <= now.wall;
-    plan.wake.by(plan.promote ? now.steady : now.steady + (*next - now.wall));
+    plan.wake.by(plan.promote ? now.steady : to_steady(*next, now));
   }
   const std::size_t free = free_places(plan, now.steady);
   choose_among(finder_.find(plan, free, now), free, plan, now);
