@@ -1,4 +1,5 @@
 // What keeps secrets out of texts for people.
+#include "poller/api/ascii.h"
 #include "poller/api/kdocs_api.h"
 
 #include <algorithm>
@@ -24,14 +25,10 @@ constexpr std::array secret_names{
     SecretName{"code", false},
 };
 
-char lower(char byte) {
-  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-}
-
 bool starts_with(std::string_view text, std::string_view head) {
   return text.size() >= head.size() &&
          std::equal(head.begin(), head.end(), text.begin(),
-                    [](char a, char b) { return lower(a) == lower(b); });
+                    [](char a, char b) { return ascii_lower(a) == ascii_lower(b); });
 }
 
 bool is_word(char byte) {
@@ -92,7 +89,7 @@ Place value_after(std::string_view text, std::size_t at, bool in_prose) {
 }
 
 Place secret_at(std::string_view text, std::size_t at) {
-  const char first = lower(text[at]); // few bytes of a text are the first of a name
+  const char first = ascii_lower(text[at]); // few bytes of a text are the first of a name
   for (const SecretName& secret : secret_names)
     if (first == secret.name.front() && starts_with(text.substr(at), secret.name))
       return begins_name(text, at) ? value_after(text, at + secret.name.size(), secret.in_prose)
@@ -102,7 +99,7 @@ Place secret_at(std::string_view text, std::size_t at) {
 
 int hex_digit(char byte) {
   const std::string_view digits = "0123456789abcdef";
-  const std::size_t value = digits.find(lower(byte));
+  const std::size_t value = digits.find(ascii_lower(byte));
   return value == digits.npos ? -1 : static_cast<int>(value);
 }
 
@@ -149,8 +146,8 @@ Likeness likeness(std::string_view text, std::string_view secret, Spelling spell
     const std::string_view before = secret.substr(0, like.of_secret);
     const bool is_digit = // of an escape that the secret has itself: its case means nothing
         before.ends_with('%') || (before.size() >= 2 && before[before.size() - 2] == '%');
-    const bool is_plain =
-        text[like.of_text] == byte || (is_digit && lower(text[like.of_text]) == lower(byte));
+    const bool is_plain = text[like.of_text] == byte ||
+                          (is_digit && ascii_lower(text[like.of_text]) == ascii_lower(byte));
     std::size_t taken = 0;
     if (!is_plain || spelling != Spelling::plain)
       taken = spelled_at(text, like.of_text, byte, spelling);
@@ -193,6 +190,10 @@ std::string without_secret(std::string text, std::string_view secret, SecretPart
     return text;
   const std::size_t least =
       part == SecretPart::whole ? secret.size() : std::min(secret.size(), telling_bytes);
+  // Nearly all texts: no other spelling is in them, and neither is the plain one.
+  if (text.find('%') == std::string::npos && text.find('\\') == std::string::npos &&
+      text.find(secret.substr(0, least)) == std::string::npos)
+    return text;
   const std::array<char, 3> beginnings{secret.front(), '%', '\\'};
   const std::string_view signs(beginnings.data(), beginnings.size());
   std::string clean;
