@@ -1,5 +1,6 @@
 // A long script is written once, by who INSERTs it.
 #include "store/job_queue.h"
+#include "store/row_padding.h"
 #include "tests/store/sql_fixture.h"
 
 #include <SQLiteCpp/Database.h>
