@@ -188,10 +188,14 @@ struct Database::Impl {
   std::filesystem::path file;
   std::optional<FileIdentity> identity;
   std::unique_ptr<SQLite::Database> connection;
+  std::unique_ptr<SQLite::Database> pin; ///< only reads; closed before the other
   std::unique_ptr<Statement> data_version;
   std::unique_ptr<Statement> look;
   std::unique_ptr<Statement> begin;
   std::unique_ptr<Statement> commit;
+  std::unique_ptr<Statement> pin_begin;
+  std::unique_ptr<Statement> pin_look;
+  std::unique_ptr<Statement> pin_end;
   std::optional<std::int64_t> seen_version;
   std::function<void()> yield_to_writers = [] {};
   struct Part {
@@ -226,6 +230,7 @@ struct Database::Impl {
   }
 
   void open(std::chrono::milliseconds busy_timeout);
+  void open_pin();
   void check_if_suspect();
   bool try_write(const std::function<void()>& change);
   void roll_back();
@@ -262,6 +267,15 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   lock_tries = static_cast<int>(busy_timeout / lock_retry);
   sqlite3_busy_handler(handle, on_busy, this);
   sqlite3_wal_hook(handle, on_commit, this); // in the place of an automatic checkpoint
+  open_pin();
+}
+
+void Database::Impl::open_pin() {
+  pin = std::make_unique<SQLite::Database>(
+      file.string(), SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, start_busy_timeout_ms);
+  pin_begin = std::make_unique<Statement>(*pin, "BEGIN");
+  pin_look = std::make_unique<Statement>(*pin, "PRAGMA user_version"); // reads no table
+  pin_end = std::make_unique<Statement>(*pin, "COMMIT");
 }
 
 void Database::Impl::check_if_suspect() {
@@ -399,10 +413,18 @@ bool Database::log_is_too_long() const {
 }
 
 void Database::checkpoint() {
-  sqlite3_wal_checkpoint_v2(impl_->connection->getHandle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
-                            nullptr, nullptr);
-  impl_->log_pages = 0;
-  impl_->became_long_at = 0;
+  Impl& impl = *impl_;
+  try {
+    impl.pin_begin->run();
+    impl.pin_look->integer();
+    sqlite3_wal_checkpoint_v2(impl.connection->getHandle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
+                              nullptr, nullptr);
+    impl.pin_end->run();
+  } catch (const SQLite::Exception&) {
+    impl.pin->tryExec("ROLLBACK");
+  }
+  impl.log_pages = 0;
+  impl.became_long_at = 0;
 }
 
 bool Database::foreign_change() {

@@ -27,8 +27,7 @@ struct StoreBroken : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The daemon's only connection. It writes and checkpoints; no other connection of ours exists
-/// (SQLite before 3.51.3 can lose rows with two checkpointers). Single-threaded.
+/// The daemon's only connection that writes and checkpoints. Single-threaded.
 class Database {
 public:
   /// Opens or creates the file (mode 0660) and brings its schema up to date.
@@ -73,6 +72,10 @@ public:
   /// Takes the log into the database file as far as readers allow, so that it is begun anew. Takes
   /// the disk's time, without the write lock: to be called where nothing else is due. What fails is
   /// tried again after a later write().
+  /// SQLite before 3.51.3 loses commits if another connection makes a checkpoint and begins the log
+  /// anew in the midst of ours. So a second connection holds a read snapshot meanwhile: as long as
+  /// there is anything to take, the log is not begun anew under a reader, and if there is nothing,
+  /// the reader keeps the checkpoint from taking anything.
   void checkpoint();
 
   /// Whether another connection has committed since the last call; true the first time.

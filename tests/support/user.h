@@ -12,8 +12,8 @@ namespace kdq::test {
 
 class User {
 public:
-  explicit User(const std::filesystem::path& file)
-      : database_(file.string(), SQLite::OPEN_READWRITE, 2000) {}
+  explicit User(const std::filesystem::path& file, const std::string& vfs = {})
+      : database_(file.string(), SQLite::OPEN_READWRITE, 2000, vfs) {}
 
   /// Runs a statement; returns the message of the refusal, empty if there was none.
   std::string attempt(const std::string& sql) {
