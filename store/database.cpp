@@ -190,6 +190,7 @@ struct Database::Impl {
   std::unique_ptr<SQLite::Database> connection;
   std::unique_ptr<SQLite::Database> pin; ///< only reads; closed before the other
   std::unique_ptr<Statement> data_version;
+  std::unique_ptr<Statement> schema_version;
   std::unique_ptr<Statement> look;
   std::unique_ptr<Statement> begin;
   std::unique_ptr<Statement> commit;
@@ -197,6 +198,7 @@ struct Database::Impl {
   std::unique_ptr<Statement> pin_look;
   std::unique_ptr<Statement> pin_end;
   std::optional<std::int64_t> seen_version;
+  std::optional<std::int64_t> accepted_schema;
   std::function<void()> yield_to_writers = [] {};
   struct Part {
     std::function<void()> last;
@@ -261,6 +263,8 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
   checks_left = checks_per_transaction;
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
+  schema_version = std::make_unique<Statement>(db, "PRAGMA schema_version");
+  accepted_schema = schema_version->integer();
   look = std::make_unique<Statement>(db, "BEGIN");
   begin = std::make_unique<Statement>(db, "BEGIN IMMEDIATE");
   commit = std::make_unique<Statement>(db, "COMMIT");
@@ -331,6 +335,8 @@ bool Database::Impl::try_write(const std::function<void()>& change) {
     checks_left = checks_per_transaction;
     yield_to_writers();
     begin->run();
+    if (schema_version->integer() != accepted_schema)
+      throw SchemaChanged(file.string() + " was restored or its schema changed just now");
     change();
     for (auto& [owner, part] : parts)
       part.last();
@@ -433,6 +439,22 @@ bool Database::foreign_change() {
     const bool changed = version != impl_->seen_version;
     impl_->seen_version = version;
     return changed;
+  } catch (const SQLite::Exception& error) {
+    rethrow(error, impl_->file);
+  }
+}
+
+bool Database::schema_changed() {
+  try {
+    return impl_->schema_version->integer() != impl_->accepted_schema;
+  } catch (const SQLite::Exception& error) {
+    rethrow(error, impl_->file);
+  }
+}
+
+void Database::accept_schema() {
+  try {
+    impl_->accepted_schema = impl_->schema_version->integer();
   } catch (const SQLite::Exception& error) {
     rethrow(error, impl_->file);
   }

@@ -22,6 +22,11 @@ struct StoreUnavailable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The schema is not the one that was accepted (Database::accept_schema()): nothing was changed.
+struct SchemaChanged : StoreUnavailable {
+  using StoreUnavailable::StoreUnavailable;
+};
+
 /// The database cannot be used: damaged, replaced, newer than the program, I/O error. Stop.
 struct StoreBroken : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -80,6 +85,13 @@ public:
 
   /// Whether another connection has committed since the last call; true the first time.
   bool foreign_change();
+
+  /// Whether the schema was written since it was accepted, at first by the constructor. Not only
+  /// DDL does that: a file that is restored under a running program (sqlite3's `.restore`) shows by
+  /// it alone, as any row may be another's then. write() throws SchemaChanged until it is accepted.
+  bool schema_changed();
+  /// Whoever calls this looks afterwards at all that he remembers of rows.
+  void accept_schema();
 
   /// The size of the write-ahead log's file. It is begun anew after a checkpoint, unless a reader
   /// still needs what is in it.

@@ -96,6 +96,7 @@ struct Intent {
   Endpoint endpoint = Endpoint::submit;
   WallTime sent_at;
   std::int64_t rev = 0; ///< of the job's row when it was written
+  bool operator==(const Intent&) const = default;
 };
 
 /// One line as the service handed it out; `unix_time` and `timestamp` as received.

@@ -121,6 +121,7 @@ struct JobQueue::Impl {
                         "LIMIT ?3) WHERE timed = 0 OR due < ?2"};
   Statement identity{db, "SELECT file_token, coalesce(script_name, ''), CAST(script AS BLOB) "
                          "FROM jobs WHERE id = ?1"};
+  Statement state_of{db, "SELECT state FROM jobs WHERE id = ?1"};
   Statement retry_policy{db, "SELECT on_unconfirmed, (SELECT count(*) FROM requests r "
                              "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
                              "r.outcome IN ('lost', 'unanswered', 'unknown')), max_attempts, "
@@ -293,6 +294,11 @@ ScriptIdentity JobQueue::identity(JobId job) {
       },
       job);
   return found;
+}
+
+std::optional<JobState> JobQueue::state(JobId job) {
+  const auto text = impl_->state_of.text(job);
+  return text ? job_state(*text) : std::nullopt;
 }
 
 RetryPolicy JobQueue::retry_policy(JobId job) {

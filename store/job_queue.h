@@ -56,6 +56,8 @@ public:
   /// How many of an app's jobs may be started before `until`, looking at no more than `at_most`.
   std::int64_t waiting(const std::string& app, WallTime until, std::int64_t at_most);
   ScriptIdentity identity(JobId job);
+  /// Nothing: there is no such job.
+  std::optional<JobState> state(JobId job);
   /// What the job's columns say just now; the default if there is no such job.
   RetryPolicy retry_policy(JobId job);
   /// The jobs in a state that only the daemon leaves: submitting and running; by id.

@@ -4,6 +4,9 @@
 #include "store/statement.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace kdq {
 
@@ -11,6 +14,14 @@ struct QuotaLedger::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
 
   SQLite::Database& db;
+  struct Spent {
+    QuotaKey key;
+    std::int64_t allowed = 0;
+    std::int64_t used = 0;
+  };
+  /// As of the last take(), by app and endpoint. A transaction that is not committed may leave too
+  /// much in it.
+  std::map<std::pair<std::string, Endpoint>, Spent> spent;
   Statement take{db, "INSERT INTO quota(app, endpoint, day, allowed, used) "
                      "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
                      "DO UPDATE SET used = used + excluded.used, allowed = excluded.allowed"};
@@ -19,6 +30,9 @@ struct QuotaLedger::Impl {
   Statement spent_by_others{db, "UPDATE quota SET others = others + max(0, ?4 - used), "
                                 "used = max(used, ?4) "
                                 "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
+  Statement keep_spent{db, "INSERT INTO quota(app, endpoint, day, allowed, used) "
+                           "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
+                           "DO UPDATE SET used = max(used, excluded.used)"};
   Statement used{db, "SELECT used FROM quota WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
 };
 
@@ -27,11 +41,20 @@ QuotaLedger::QuotaLedger(Database& database)
 QuotaLedger::~QuotaLedger() = default;
 
 std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::int64_t wanted) {
-  const std::int64_t granted = std::min(wanted, allowed - used(key));
+  const std::int64_t before = used(key);
+  const std::int64_t granted = std::min(wanted, allowed - before);
   if (granted <= 0)
     return 0;
   impl_->take.run(key.app, key.endpoint, key.day, allowed, granted);
+  impl_->spent.insert_or_assign({key.app, key.endpoint},
+                                Impl::Spent{key, allowed, before + granted});
   return granted;
+}
+
+void QuotaLedger::keep_spent() {
+  for (const auto& [name, spent] : impl_->spent)
+    impl_->keep_spent.run(spent.key.app, spent.key.endpoint, spent.key.day, spent.allowed,
+                          spent.used);
 }
 
 void QuotaLedger::give_back(const QuotaKey& key, std::int64_t requests) {

@@ -21,6 +21,7 @@
 #include "poller/engine/requests/start_chooser.h"
 #include "poller/engine/requests/start_finder.h"
 #include "poller/engine/requests/start_pace.h"
+#include "poller/engine/restored_file.h"
 #include "poller/engine/scheduled_tasks.h"
 #include "poller/engine/status_writer.h"
 #include "poller/engine/store_trouble.h"
@@ -77,7 +78,9 @@ struct Engine::Impl {
         apps(make_apps(settings)), app_tokens(token_source) {}
 
   bool may_checkpoint() const;
+  void take_up(const std::string& gap);
   void collect();
+  void notice_users();
   void work();
   void show_changes();
   SteadyTime next_wake(SteadyTime now) const;
@@ -107,6 +110,8 @@ struct Engine::Impl {
   SilentTasks silent{task_table, replies};
   Recovery recovery{database, store.queue, store.requests, store.run_times, store.spill,
                     budgets,  apps,        tasks,          replies,         settings.job_timeout};
+  RestoredFile restored_file{database, store.queue, store.requests, store.ledger,
+                             apps,     task_table,  in_flight,      replies};
 
   // --- requests -------------------------------------------------------------------------------
   AppTokens app_tokens;
@@ -130,6 +135,8 @@ struct Engine::Impl {
   StoreTrouble store_trouble{database, clock, events};
 
   bool stopping = false;
+  bool schema_changed = false; ///< and was not looked at yet
+  bool restored = false;       ///< the file was, and is not taken up yet
   bool foreign_change = false; ///< seen by the last tick
 };
 
@@ -141,14 +148,19 @@ Engine::~Engine() = default;
 
 void Engine::recover() {
   Impl& impl = *impl_;
-  const Moment now = impl.clock.now();
   if (const std::string problem = impl.store.spill.reserve(); !problem.empty())
     impl.events.trouble(problem);
-  const Recovered found = impl.recovery.run(now);
-  impl.database.write([&] { impl.status_writer.begin(impl.settings, now); });
-  impl.status_writer.committed();
-  impl.silent.begin(now.steady);
-  impl.events.recovered(found.running, found.gaps, found.unconfirmed);
+  impl.take_up({});
+}
+
+void Engine::Impl::take_up(const std::string& gap) {
+  const Moment now = clock.now();
+  database.accept_schema();
+  const Recovered found = recovery.run(now, gap);
+  database.write([&] { status_writer.begin(settings, now); });
+  status_writer.committed();
+  silent.begin(now.steady);
+  events.recovered(found.running, found.gaps, found.unconfirmed);
 }
 
 // --- one tick ----------------------------------------------------------------------------------
@@ -164,6 +176,9 @@ SteadyTime Engine::tick() {
     impl.work();
     impl.show_changes();
     impl.store_trouble.passed();
+  } catch (const SchemaChanged&) {
+    impl.database.durable();
+    return impl.clock.steady(); // the next tick looks at it first
   } catch (const StoreUnavailable& error) {
     impl.database.durable(); // what was committed before
     return impl.store_trouble.failed(error);
@@ -187,9 +202,29 @@ void Engine::Impl::collect() {
     replies.add(std::move(reply));
 }
 
-void Engine::Impl::work() {
-  replies.save(clock.steady() + longest_turn);
+/// Before anything is stored: a restored file may have another job under the id of a reply.
+void Engine::Impl::notice_users() {
   foreign_change = users.notice();
+  if (database.schema_changed()) {
+    schema_changed = true;
+    database.accept_schema();
+  }
+  if (schema_changed)
+    restored = restored || !restored_file.is_as_remembered();
+  schema_changed = false;
+  if (!restored)
+    return;
+  const std::size_t given_up = restored_file.give_up_all();
+  take_up("the database was restored from a backup meanwhile");
+  restored = false;
+  events.trouble("the database was restored from a backup while it was in use: what it says is "
+                 "taken up as at a start; requests on their way that were given up: " +
+                 std::to_string(given_up));
+}
+
+void Engine::Impl::work() {
+  notice_users();
+  replies.save(clock.steady() + longest_turn);
   users.read(clock.now());
   if (stopping)
     return;

@@ -28,4 +28,18 @@ void InFlightTable::remove(RequestId id) {
   requests_.erase(found);
 }
 
+void InFlightTable::abandon(RequestId id) {
+  const auto found = requests_.find(id);
+  if (found != requests_.end() && !found->second.answered)
+    abandoned_.insert(id);
+  remove(id);
+}
+
+std::vector<InFlight> InFlightTable::all() const {
+  std::vector<InFlight> requests;
+  for (const auto& [id, entry] : requests_)
+    requests.push_back(entry.request);
+  return requests;
+}
+
 } // namespace kdq

@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace kdq {
 
@@ -34,6 +36,11 @@ public:
   std::optional<InFlight> answered(RequestId id);
   /// Its answer is stored.
   void remove(RequestId id);
+  /// Gives it up: what comes in answer is nobody's.
+  void abandon(RequestId id);
+  /// A reply to a request that was given up; true once.
+  bool answers_abandoned(RequestId id) { return abandoned_.erase(id) == 1; }
+  std::vector<InFlight> all() const;
 
   std::size_t size() const { return requests_.size(); }
   std::size_t count(Endpoint endpoint) const { return counts_[index(endpoint)]; }
@@ -48,6 +55,7 @@ private:
   std::map<RequestId, Entry> requests_;
   std::array<std::size_t, 2> counts_{};
   RequestId last_;
+  std::set<RequestId> abandoned_;
 };
 
 } // namespace kdq

@@ -31,11 +31,6 @@ AttemptKey key_of(const Intent& intent) {
   return {intent.job.value, intent.attempt};
 }
 
-bool is_same(const Intent& a, const Intent& b) {
-  return a.job == b.job && a.attempt == b.attempt && a.endpoint == b.endpoint &&
-         a.sent_at == b.sent_at && a.rev == b.rev;
-}
-
 /// How long ago a moment of the wall clock was. It may have been set back since.
 std::chrono::milliseconds age(WallTime moment, Moment now) {
   return std::max(now.wall - moment, 0ms);
@@ -50,7 +45,7 @@ Recovery::Recovery(Database& database, JobQueue& queue, RequestLog& requests, Ru
       budgets_(budgets), apps_(apps), tasks_(tasks), replies_(replies),
       default_timeout_(default_timeout) {}
 
-Recovered Recovery::run(Moment now) {
+Recovered Recovery::run(Moment now, const std::string& gap) {
   std::vector<UnfinishedJob> jobs;
   std::vector<OpenRequest> open;
   bool counted = false;
@@ -66,6 +61,8 @@ Recovered Recovery::run(Moment now) {
   try {
     judge_open(open, std::move(spilled), found, now);
     judge_jobs_without_intent(jobs, open, now);
+    if (!gap.empty())
+      add_gaps(open, gap, now);
     replies_.save();
   } catch (...) {
     // The next try, or the next start, finds them where this one did. Above all nothing of a lost
@@ -136,7 +133,7 @@ void Recovery::judge_open(const std::vector<OpenRequest>& requests,
     else if (ours)
       task->last_poll = std::max(task->age(now.steady) - age(intent.sent_at, now), 1ms);
     const auto reply = kept.find(key_of(intent));
-    if (reply != kept.end() && is_same(reply->second.intent, intent)) {
+    if (reply != kept.end() && reply->second.intent == intent) {
       replies_.add(judge(std::move(request), from_spill(std::move(reply->second))));
       continue;
     }
@@ -160,6 +157,19 @@ void Recovery::judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
     Facts facts;
     database_.read([&] { facts.retry = queue_.retry_policy(job.id); });
     replies_.add(decide_without_intent(*tasks_.find(job.id), facts, now));
+  }
+}
+
+/// Of the tasks of which no open request tells the same.
+void Recovery::add_gaps(const std::vector<OpenRequest>& requests, const std::string& reason,
+                        Moment now) {
+  std::set<JobId> told;
+  for (const OpenRequest& open : requests)
+    told.insert(open.intent.job);
+  for (const JobId id : tasks_.table().ids()) {
+    const Task& task = *tasks_.find(id);
+    if (task.row.state == JobState::running && !told.contains(id))
+      replies_.add(decide_gap(task, reason, now));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace kdq {
@@ -37,8 +38,9 @@ public:
            SpillFile& spill, DayBudgets& budgets, AppStates& apps, ScheduledTasks& tasks,
            ReplyStore& replies, std::chrono::milliseconds default_timeout);
 
+  /// `gap`: why lines of every running task may be lost; empty: there is no reason.
   /// Throws StoreUnavailable: to be run again from the start; nothing is forgotten.
-  Recovered run(Moment now);
+  Recovered run(Moment now, const std::string& gap = {});
 
 private:
   void take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now);
@@ -47,6 +49,7 @@ private:
                   Recovered& found, Moment now);
   void judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
                                  const std::vector<OpenRequest>& requests, Moment now);
+  void add_gaps(const std::vector<OpenRequest>& requests, const std::string& reason, Moment now);
   void restore_schedules(Moment now);
 
   Database& database_;

@@ -6,6 +6,8 @@
 #include "store/job_queue.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <vector>
 
 namespace kdq {
@@ -20,25 +22,28 @@ void UserChanges::read(Moment now) {
   if (!unread_)
     return;
   std::vector<Watch> watches;
-  std::vector<JobId> unfinished;
   bool same = false;
+  std::map<JobId, std::optional<JobState>> gone;
   database_.read([&] {
     pauses_ = status_tables_.pauses();
     watches = status_tables_.watches(now.wall);
     // Users can only take jobs out of these states: the counts would differ.
     same = queue_.busy() == tasks_.table().size();
-    if (!same)
-      unfinished = queue_.unfinished_ids();
+    if (same)
+      return;
+    gone.clear();
+    const std::vector<JobId> unfinished = queue_.unfinished_ids();
+    for (const JobId id : tasks_.table().ids())
+      if (!std::binary_search(unfinished.begin(), unfinished.end(), id))
+        gone.emplace(id, queue_.state(id));
   });
   unread_ = false;
   tasks_.set_watches(watches, now);
-  if (same)
-    return;
-  for (const JobId id : tasks_.table().ids())
-    if (!std::binary_search(unfinished.begin(), unfinished.end(), id)) {
-      tasks_.remove(id);
-      events_.settled(id, JobState::cancelled, "by the user");
-    }
+  for (const auto& [id, state] : gone) {
+    tasks_.remove(id);
+    events_.settled(id, state.value_or(JobState::cancelled),
+                    state ? "by the user" : "its row was deleted");
+  }
 }
 
 } // namespace kdq

@@ -418,15 +418,23 @@ Effects decide_without_intent(const Task& task, const Facts& facts, Moment now) 
   return effects;
 }
 
-Effects decide_silent(const Task& task, const std::string& error, Moment now) {
+Effects decide_gap(const Task& task, const std::string& reason, Moment now) {
   Effects effects;
   effects.job = task.id;
   effects.attempt = task.row.attempt;
   effects.at = now;
-  JobRow after = ended_row(task.row, JobState::timed_out, error, now.wall);
+  JobRow after = next(task.row);
   ++after.log_gaps;
   const WallTime from = task.row.reported_at.value_or(task.row.submitted_at.value_or(now.wall));
-  effects.gap = LogGap{error, from, now.wall};
+  effects.gap = LogGap{reason, from, now.wall};
+  effects.row = JobChange{task.row, std::move(after), {}};
+  return effects;
+}
+
+Effects decide_silent(const Task& task, const std::string& error, Moment now) {
+  Effects effects = decide_gap(task, error, now);
+  JobRow after = ended_row(task.row, JobState::timed_out, error, now.wall);
+  after.log_gaps = effects.row->after.log_gaps;
   settle(effects, task.row, std::move(after), error);
   return effects;
 }

@@ -40,6 +40,8 @@ Effects decide(ReplyOutcome outcome, const Task* task, const Facts& facts, Momen
 Effects decide_unsendable(InFlight request, const Task& task, const std::string& error, Moment now);
 /// A job is found in `submitting` and no intent says why.
 Effects decide_without_intent(const Task& task, const Facts& facts, Moment now);
+/// The task goes on, but lines of it may be lost: `reason` says why.
+Effects decide_gap(const Task& task, const std::string& reason, Moment now);
 /// The task was not heard of for longer than the service knows a task.
 Effects decide_silent(const Task& task, const std::string& error, Moment now);
 /// The row of a claimed job that ends without a request.

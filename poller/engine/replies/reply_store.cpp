@@ -42,7 +42,7 @@ void ReplyStore::add(Reply reply) {
   auto request = in_flight_.answered(reply.request);
   if (request)
     add(judge(std::move(*request), std::move(reply.delivery)));
-  else
+  else if (!in_flight_.answers_abandoned(reply.request))
     events_.trouble("a reply came that answers no request on its way; it is ignored");
 }
 
@@ -102,6 +102,13 @@ void ReplyStore::decide_batch(std::size_t count, Moment now) {
     memory_.learn(effects, now);
     unsaved_[i] = std::move(effects);
   }
+}
+
+void ReplyStore::forget(RequestId request) {
+  std::erase_if(unsaved_, [&](const Unsaved& unsaved) {
+    const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
+    return end && end->request.id == request;
+  });
 }
 
 void ReplyStore::spill(SpillFile& file) {

@@ -43,6 +43,8 @@ public:
   void spill(SpillFile& file);
   /// Forgets what is not stored, because it will be read again.
   void clear() { unsaved_.clear(); }
+  /// Forgets what came in answer to this request and is not stored.
+  void forget(RequestId request);
 
 private:
   /// As it came, and from its first batch on as it was decided.

@@ -1,0 +1,59 @@
+#include "poller/engine/restored_file.h"
+
+#include "poller/engine/app_state.h"
+#include "poller/engine/in_flight.h"
+#include "poller/engine/replies/reply_store.h"
+#include "poller/engine/task_table.h"
+#include "store/database.h"
+#include "store/job_queue.h"
+#include "store/quota_ledger.h"
+#include "store/request_log.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace kdq {
+
+bool RestoredFile::is_as_remembered() {
+  database_.write([&] { ledger_.keep_spent(); });
+  std::vector<UnfinishedJob> jobs;
+  std::vector<OpenRequest> open;
+  database_.read([&] {
+    jobs = queue_.unfinished();
+    open = requests_.in_flight();
+  });
+  const auto is_known = [&](const UnfinishedJob& job) {
+    const Task* task = tasks_.find(job.id);
+    return task && task->row.state == job.row.state && task->row.attempt == job.row.attempt &&
+           task->row.rev == job.row.rev && task->row.task_id == job.row.task_id;
+  };
+  const std::vector<InFlight> on_their_way = in_flight_.all();
+  const auto is_sent = [&](const OpenRequest& row) {
+    return std::any_of(on_their_way.begin(), on_their_way.end(),
+                       [&](const InFlight& request) { return request.intent == row.intent; });
+  };
+  for (const InFlight& request : on_their_way)
+    if (std::none_of(open.begin(), open.end(),
+                     [&](const OpenRequest& row) { return row.intent == request.intent; }))
+      give_up(request);
+  return std::all_of(jobs.begin(), jobs.end(), is_known) &&
+         std::all_of(open.begin(), open.end(), is_sent);
+}
+
+std::size_t RestoredFile::give_up_all() {
+  const std::vector<InFlight> on_their_way = in_flight_.all();
+  for (const InFlight& request : on_their_way)
+    give_up(request);
+  replies_.clear();
+  return on_their_way.size();
+}
+
+void RestoredFile::give_up(const InFlight& request) {
+  replies_.forget(request.id);
+  in_flight_.abandon(request.id);
+  // Nobody is to wait for its reply.
+  if (const auto app = apps_.find(request.paid_from.app); app != apps_.end())
+    app->second.breaker.replied(request.sent_steady);
+}
+
+} // namespace kdq

@@ -1,0 +1,130 @@
+// A database that is restored, or whose schema changes, while the engine works on it.
+#include "tests/support/engine_world.h"
+
+#include <SQLiteCpp/Backup.h>
+#include <doctest/doctest.h>
+
+using namespace kdq;
+using namespace kdq::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct RestoredWorld : EngineWorld {
+  using EngineWorld::EngineWorld;
+
+  std::filesystem::path backup = dir.path() / "backup.db";
+
+  /// As sqlite3's `.backup`.
+  void back_up() {
+    SQLite::Database to(backup.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    SQLite::Backup(to, user->connection()).executeStep();
+  }
+  /// As sqlite3's `.restore`.
+  void restore() {
+    SQLite::Database from(backup.string(), SQLite::OPEN_READONLY);
+    SQLite::Backup(user->connection(), from).executeStep();
+  }
+  std::int64_t gaps(std::int64_t job) {
+    return user->number("SELECT count(*) FROM logs WHERE level = 'gap' AND job_id = " +
+                        std::to_string(job));
+  }
+};
+
+} // namespace
+
+TEST_CASE("what runs in a restored file is asked for, and what it may lack is marked") {
+  RestoredWorld world;
+  world.user->enqueue("f", R"({"ms": 100000, "lines": 50})", "n");
+  world.run_for(20s);
+  world.back_up();
+  world.run_for(20s);
+  REQUIRE(world.state(1) == "running");
+  const auto lines_of_backup = world.user->number("SELECT count(*) FROM logs");
+  REQUIRE(lines_of_backup > 10);
+  world.restore();
+  REQUIRE(world.user->number("SELECT count(*) FROM logs") < lines_of_backup);
+  REQUIRE(world.run_until_idle());
+  CHECK(world.state(1) == "succeeded");
+  CHECK(world.kdocs.received(Endpoint::submit) == 1);
+  CHECK(world.gaps(1) == 1);
+  CHECK(world.user->number("SELECT log_gaps FROM jobs") == 1);
+  CHECK(world.events.told("restored from a backup"));
+}
+
+TEST_CASE("a job that has ended and runs in the restored file is brought to its end again") {
+  RestoredWorld world;
+  world.user->enqueue("f", R"({"ms": 5000, "lines": 2, "result": "bar"})", "n");
+  world.run_for(2s);
+  world.back_up();
+  REQUIRE(world.run_until_idle());
+  REQUIRE(world.state(1) == "succeeded");
+  world.restore();
+  REQUIRE(world.state(1) == "running");
+  REQUIRE(world.run_until_idle());
+  CHECK(world.state(1) == "succeeded");
+  CHECK(world.user->text("SELECT result FROM jobs") == "\"bar\"");
+  CHECK(world.gaps(1) == 1);
+}
+
+TEST_CASE("a reply is not stored for the job that has the id of its own in a restored file") {
+  RestoredWorld world;
+  world.back_up();
+  world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
+    Fault fault;
+    if (endpoint == Endpoint::submit && n == 0)
+      fault.delay_after = 5s;
+    return fault;
+  };
+  world.user->enqueue("f", R"({"ms": 2000, "lines": 1, "result": "of a"})", "a");
+  world.run_for(1s);
+  REQUIRE(world.state(1) == "submitting");
+  world.restore();
+  world.user->enqueue("f", R"({"ms": 20000, "lines": 1, "result": "of b"})", "b");
+  REQUIRE(world.user->number("SELECT max(id) FROM jobs") == 1);
+  REQUIRE(world.run_until_idle());
+  CHECK(world.state(1) == "succeeded");
+  CHECK(world.user->text("SELECT result FROM jobs") == "\"of b\"");
+  CHECK(world.user->number("SELECT count(*) FROM logs WHERE filename LIKE 'a.%'") == 0);
+  CHECK(world.kdocs.received(Endpoint::submit) == 2);
+}
+
+TEST_CASE("a start that is on its way in a restored file is not confirmed") {
+  RestoredWorld world;
+  world.kdocs.latency = 2s;
+  world.user->enqueue("f", two_seconds, "n");
+  REQUIRE(world.run_until([&] { return world.state(1) == "submitting"; }));
+  world.back_up();
+  REQUIRE(world.run_until([&] { return world.state(1) == "running"; }));
+  world.restore();
+  world.run_for(1min);
+  CHECK(world.state(1) == "unconfirmed");
+  CHECK(world.kdocs.received(Endpoint::submit) == 1);
+}
+
+TEST_CASE("what was spent of the day's quota stays spent in a restored file") {
+  RestoredWorld world;
+  world.back_up();
+  for (int i = 0; i < 7; ++i)
+    world.user->enqueue("f" + std::to_string(i), "s", "n");
+  REQUIRE(world.run_until_idle());
+  world.restore();
+  world.user->enqueue("f", two_seconds, "n");
+  world.run_for(5s);
+  CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 8);
+}
+
+TEST_CASE("a user's DDL is no restored file: what runs goes on without a gap") {
+  RestoredWorld world;
+  world.kdocs.latency = 300ms;
+  for (int i = 0; i < 4; ++i)
+    world.user->enqueue("f" + std::to_string(i), R"({"ms": 20000, "lines": 5})", "n");
+  for (int i = 0; i < 40; ++i) {
+    world.run_for(500ms);
+    world.user->exec("CREATE TABLE mine" + std::to_string(i) + "(x)");
+  }
+  REQUIRE(world.run_until_idle());
+  CHECK(world.user->number("SELECT sum(log_gaps) FROM jobs") == 0);
+  CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'succeeded'") == 4);
+  CHECK(!world.events.told("restored from a backup"));
+}
