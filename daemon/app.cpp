@@ -26,17 +26,26 @@ EngineSettings engine_settings(const Config& config) {
   return settings;
 }
 
-/// Nothing of the old file may be written anywhere: it is not the queue any more.
-struct FileReplaced : std::runtime_error {
-  using std::runtime_error::runtime_error;
+/// Between two checks of the queue's files for which nothing was the reason: inotify does not see
+/// what happens in the folders above.
+constexpr std::chrono::seconds file_check{5};
+
+/// A name of the queue leads elsewhere: what is written now is seen by nobody.
+struct FilesChanged : std::runtime_error {
+  FilesChanged(const std::string& what, bool database)
+      : std::runtime_error(what + " while it was in use; nothing more is sent, and the next start "
+                                  "uses what stands there then"),
+        is_database(database) {}
+  bool is_database; ///< it is not the queue any more: nothing of it may be written anywhere
 };
 
 } // namespace
 
 App::App(const Config& config, const std::filesystem::path& credentials_directory, Log& log)
-    : log_(log), database_file_(config.database), lock_(database_file_), watch_(database_file_),
-      database_(database_file_), writer_yield_(database_file_),
-      tokens_(config.token_files, credentials_directory), transport_(clock_), events_(log_),
+    : log_(log), database_file_(config.database), database_name_(config.database_name),
+      lock_(database_file_), watch_(database_file_), database_(database_file_),
+      writer_yield_(database_file_), tokens_(config.token_files, credentials_directory),
+      transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
   database_.before_write([this] { writer_yield_.yield(); });
   for (const int fd : watch_.descriptors())
@@ -64,7 +73,11 @@ void App::tell_settings(const Config& config) {
 void App::run() {
   try {
     work();
-  } catch (const FileReplaced&) {
+  } catch (const FilesChanged& changed) {
+    if (!changed.is_database) {
+      engine_.spill();
+      Database::suspect(database_file_);
+    }
     throw;
   } catch (const StoreBroken&) {
     engine_.spill();
@@ -106,9 +119,11 @@ bool App::take_up() {
 void App::work() {
   if (!take_up())
     return;
+  for (const char* suffix : {".lock", ".spill"})
+    files_beside_.remember(database_file_.string() + suffix);
   service_.ready();
   for (;;) {
-    require_same_file();
+    require_same_files();
     const SteadyTime engine_wakes = engine_.tick();
     const SteadyTime now = clock_.steady();
     watch_.looked(engine_.saw_foreign_change(), now);
@@ -133,12 +148,24 @@ SteadyTime App::tell_status(SteadyTime now) {
   return SteadyTime::max();
 }
 
-void App::require_same_file() const {
-  if (!database_.still_in_place())
-    throw FileReplaced(
-        "the file " + database_file_.string() +
-        " was replaced, moved or removed while it was in use; nothing more is written, "
-        "and the next start uses what stands there then");
+/// Before anything is sent.
+void App::require_same_files() {
+  const SteadyTime now = clock_.steady();
+  if (!watch_.take_names_changed() && now < next_file_check_)
+    return;
+  next_file_check_ = now + file_check;
+  std::error_code problem;
+  if (std::filesystem::weakly_canonical(database_name_, problem) != database_file_)
+    throw FilesChanged("the name " + database_name_.string() + " came to lead elsewhere than to " +
+                           database_file_.string(),
+                       false);
+  auto changed = database_.displaced();
+  const bool is_database = changed == database_file_;
+  if (!changed)
+    changed = files_beside_.changed();
+  if (changed)
+    throw FilesChanged("the file " + changed->string() + " was replaced, moved or removed",
+                       is_database);
 }
 
 void App::notice_signals() {

@@ -12,6 +12,7 @@
 #include "daemon/token_files.h"
 #include "daemon/writer_yield.h"
 #include "poller/engine/engine.h"
+#include "store/base/file_names.h"
 #include "store/database.h"
 
 #include <filesystem>
@@ -35,7 +36,7 @@ private:
   bool take_up();
   void tell_settings(const Config& config);
   SteadyTime tell_status(SteadyTime now);
-  void require_same_file() const;
+  void require_same_files();
   void notice_signals();
   bool may_end(SteadyTime now) const;
 
@@ -44,6 +45,7 @@ private:
   ServiceManager service_;
   SystemClock clock_;
   std::filesystem::path database_file_;
+  std::filesystem::path database_name_; ///< as it is configured
   InstanceLock lock_;
   ChangeWatch watch_; ///< before the database: what happens in between makes an event
   Database database_;
@@ -52,7 +54,9 @@ private:
   CurlTransport transport_;
   LogEvents events_;
   Engine engine_;
+  FileNames files_beside_; ///< of the lock and the spill file
   SteadyTime next_status_{};
+  SteadyTime next_file_check_{};
   std::optional<SteadyTime> stop_deadline_; ///< set once a stop was asked for
   bool stop_at_once_ = false;
 };

@@ -32,6 +32,7 @@ constexpr std::chrono::milliseconds sweep_without_inotify = 500ms;
 
 constexpr std::uint32_t watched = IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE |
                                   IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t renaming = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 constexpr std::uint32_t folder_gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT;
 
 } // namespace
@@ -91,6 +92,8 @@ bool ChangeWatch::read_events() {
     const bool any_name = (mask & (IN_Q_OVERFLOW | folder_gone)) != 0;
     if (any_name || name == database_name_ || name == wal_name_)
       relevant = true;
+    if (any_name || ((mask & renaming) != 0 && name.starts_with(database_name_)))
+      names_changed_ = true;
   });
   return relevant;
 }

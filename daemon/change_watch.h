@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kdq {
@@ -30,6 +31,9 @@ public:
   void woke();
   /// The owner has looked, and saw a foreign commit or not.
   void looked(bool saw_change, SteadyTime now);
+  /// Whether a name that begins with the database's was created, removed or renamed since the last
+  /// call, as far as is known.
+  bool take_names_changed() { return std::exchange(names_changed_, false); }
   /// A look is due then even if nothing was noticed: inotify cannot see everything.
   SteadyTime next_sweep() const { return next_sweep_; }
 
@@ -47,6 +51,7 @@ private:
   UniqueFd timer_;
   std::string trouble_;
   bool events_before_look_ = false;
+  bool names_changed_ = false;
   std::chrono::microseconds delay_{0}; ///< what the timer was armed with; 0: no look is planned
   int factor_ = 2;
   SteadyTime next_sweep_ = SteadyTime::min();

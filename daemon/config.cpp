@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 namespace kdq {
 
@@ -284,7 +285,7 @@ Config load_config(const std::optional<fs::path>& file, const Overrides& overrid
   if (problem)
     throw ConfigError("the database " + config.database.string() +
                       " cannot be looked for: " + problem.message());
-  config.database = canonical;
+  config.database_name = std::exchange(config.database, canonical);
 
   const bool for_default = overrides.base_url || overrides.tier || overrides.token_file;
   if (for_default || apps.empty())

@@ -28,7 +28,8 @@ struct Overrides {
 };
 
 struct Config {
-  std::filesystem::path database; ///< absolute
+  std::filesystem::path database;      ///< absolute, without links in it
+  std::filesystem::path database_name; ///< absolute, as it is configured: it leads to `database`
   LogLevel log_level = LogLevel::info;
   EngineSettings engine;
   std::map<std::string, std::filesystem::path> token_files; ///< by app; absolute

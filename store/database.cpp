@@ -1,5 +1,6 @@
 #include "store/database.h"
 
+#include "store/base/file_names.h"
 #include "store/base/sibling_file.h"
 #include "store/schema.h"
 #include "store/statement.h"
@@ -32,6 +33,7 @@ namespace {
 // transaction of ours is interrupted after this many of SQLite's instructions (some seconds).
 constexpr int instructions_per_check = 1'000'000;
 constexpr int checks_per_transaction = 200;
+constexpr std::array log_suffixes{"-wal", "-shm"};
 constexpr int write_attempts = 3;
 constexpr int start_busy_timeout_ms = 5000;
 // Between two tries for a lock: SQLite's own handler pauses up to 25 ms, and a request that is due
@@ -169,24 +171,11 @@ void configure_sqlite() {
   });
 }
 
-struct FileIdentity {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const FileIdentity&) const = default;
-};
-
-std::optional<FileIdentity> identity_of(const std::filesystem::path& file) {
-  struct stat info {};
-  if (stat(file.c_str(), &info) != 0)
-    return std::nullopt;
-  return FileIdentity{info.st_dev, info.st_ino};
-}
-
 } // namespace
 
 struct Database::Impl {
   std::filesystem::path file;
-  std::optional<FileIdentity> identity;
+  FileNames names; ///< the file itself, -wal and -shm
   std::unique_ptr<SQLite::Database> connection;
   std::unique_ptr<SQLite::Database> pin; ///< only reads; closed before the other
   std::unique_ptr<Statement> data_version;
@@ -305,15 +294,25 @@ Database::Database(const std::filesystem::path& file, std::chrono::milliseconds 
   create_if_missing(impl_->file);
   if (on_network_file_system(impl_->file))
     throw StoreBroken(network_sentence(impl_->file));
-  impl_->identity = identity_of(impl_->file);
+  impl_->names.remember(impl_->file);
   try {
     impl_->open(busy_timeout);
+    for (const char* suffix : log_suffixes)
+      impl_->names.remember(impl_->file.string() + suffix);
   } catch (const SQLite::Exception& error) {
     rethrow(error, impl_->file);
   }
 }
 
-Database::~Database() = default;
+Database::~Database() {
+  sqlite3* handle = impl_->connection->getHandle();
+  for (const char* suffix : log_suffixes)
+    if (impl_->names.leads_to_other(impl_->file.string() + suffix)) {
+      int keep = 1;
+      sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+      sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    }
+}
 
 const std::filesystem::path& Database::file() const {
   return impl_->file;
@@ -487,8 +486,8 @@ std::uintmax_t Database::log_bytes() const {
              : 0;
 }
 
-bool Database::still_in_place() const {
-  return identity_of(impl_->file) == impl_->identity;
+std::optional<std::filesystem::path> Database::displaced() const {
+  return impl_->names.changed();
 }
 
 std::string_view sqlite_version() {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,6 +42,8 @@ public:
   /// sentence that names the file and the repair.
   explicit Database(const std::filesystem::path& file,
                     std::chrono::milliseconds busy_timeout = std::chrono::milliseconds(50));
+  /// Takes what was committed into the file, as SQLite does for the last connection; but not if a
+  /// new -wal or -shm file stands there, which is another database's by now.
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -97,8 +100,9 @@ public:
   /// still needs what is in it.
   std::uintmax_t log_bytes() const;
 
-  /// Whether the path still names the file that was opened.
-  bool still_in_place() const;
+  /// Which name of the database does not lead to the file that was opened under it any more: its
+  /// own, or that of its -wal or -shm file. What is written then is seen by nobody else.
+  std::optional<std::filesystem::path> displaced() const;
 
   const std::filesystem::path& file() const;
 

@@ -143,14 +143,38 @@ TEST_CASE("only commits of others are foreign changes") {
   CHECK(!database.foreign_change());
 }
 
-TEST_CASE("a replaced file is noticed") {
+TEST_CASE("a file that is replaced or removed is noticed, whichever of the three it is") {
+  for (const std::string suffix : {"", "-wal", "-shm"}) {
+    CAPTURE(suffix);
+    TempDir dir;
+    const auto file = dir.path() / "queue.db";
+    const std::filesystem::path touched = file.string() + suffix;
+    {
+      const Database database(file);
+      CHECK(!database.displaced());
+      std::filesystem::rename(touched, dir.path() / "moved");
+      CHECK(database.displaced() == touched);
+      std::ofstream(touched) << "x";
+      CHECK(database.displaced() == touched);
+    }
+    CHECK(std::filesystem::file_size(touched) == 1); // it is another's: left as it is
+  }
+}
+
+TEST_CASE("what was committed gets into the file although its -wal and -shm were removed") {
   TempDir dir;
   const auto file = dir.path() / "queue.db";
-  Database database(file);
-  CHECK(database.still_in_place());
-  std::ofstream(dir.path() / "new.db") << "x";
-  std::filesystem::rename(dir.path() / "new.db", file);
-  CHECK(!database.still_in_place());
+  {
+    Database database(file);
+    database.write([&] {
+      database.connection().exec("INSERT INTO jobs(file_token, script) VALUES ('f', 's')");
+    });
+    std::filesystem::remove(file.string() + "-wal");
+    std::filesystem::remove(file.string() + "-shm");
+  }
+  User user(file);
+  CHECK(user.number("SELECT count(*) FROM jobs") == 1);
+  CHECK(user.text("PRAGMA integrity_check") == "ok");
 }
 
 TEST_CASE("a suspect database is checked once before it is used") {
