@@ -413,6 +413,20 @@ CREATE TABLE start_counts (
   PRIMARY KEY (app, at)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE app_pauses (
+  -- What keeps an app from sending, in the words of apps.reason: a restart goes on from here. To DELETE
+  -- a row while the daemon is stopped makes it try at once.
+  app          TEXT    NOT NULL,
+  endpoint     TEXT    NOT NULL,   -- submit, status or both
+  since        TEXT    NOT NULL,
+  until        TEXT    NOT NULL,   -- then one request tries it
+  reason       TEXT    NOT NULL,
+  needs_person INTEGER NOT NULL,
+  quota        INTEGER NOT NULL,   -- 1: KDocs says that the day's requests are used up
+  in_a_row     INTEGER NOT NULL,   -- such refusals before, without a word for how long
+  PRIMARY KEY (app, endpoint)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE retention (
   -- Of the jobs that ended up to here the log lines and requests are deleted, so that no job is looked
   -- at twice for it. To DELETE the row only makes the daemon look again.

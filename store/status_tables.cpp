@@ -3,6 +3,9 @@
 #include "store/database.h"
 #include "store/statement.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace kdq {
 namespace {
 
@@ -12,6 +15,13 @@ std::optional<std::string> reason_of(const std::optional<Wait>& wait) {
 std::optional<WallTime> end_of(const std::optional<Wait>& wait) {
   return wait ? wait->until : std::nullopt;
 }
+
+std::string endpoint_word(const AppPause& pause) {
+  return pause.endpoint ? std::string(to_text(*pause.endpoint)) : "both";
+}
+
+/// More than enough for any wait to have grown to its longest.
+constexpr int most_in_a_row = 30;
 
 } // namespace
 
@@ -33,6 +43,12 @@ struct StatusTables::Impl {
           "status_quota = excluded.status_quota, day = excluded.day, "
           "day_begins = excluded.day_begins, day_ends = excluded.day_ends, "
           "reserved_polls = excluded.reserved_polls, running = excluded.running"};
+  Statement app_pauses{db, "SELECT endpoint, since, until, reason, needs_person, quota, in_a_row "
+                           "FROM app_pauses WHERE app = ?1"};
+  Statement add_pause{db,
+                      "INSERT INTO app_pauses(app, endpoint, since, until, reason, needs_person, "
+                      "quota, in_a_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+  Statement no_pauses{db, "DELETE FROM app_pauses WHERE app = ?1"};
   Statement names{db, "SELECT name FROM apps"};
   Statement remove{db, "DELETE FROM apps WHERE name = ?1"};
   Statement started{db, "INSERT OR REPLACE INTO daemon"
@@ -76,6 +92,36 @@ void StatusTables::show(const AppRow& row, WallTime now) {
   impl_->show.run(row.name, row.state, row.reason, now, reason_of(row.starts), end_of(row.starts),
                   reason_of(row.polls), end_of(row.polls), row.submit_quota, row.status_quota,
                   row.day, row.day_begins, row.day_ends, row.reserved_polls, row.running);
+  impl_->no_pauses.run(row.name);
+  for (const AppPause& pause : row.pauses)
+    impl_->add_pause.run(row.name, endpoint_word(pause), pause.since, pause.until, pause.reason,
+                         static_cast<int>(pause.needs_person), static_cast<int>(pause.quota),
+                         pause.in_a_row);
+}
+
+std::vector<AppPause> StatusTables::app_pauses(const std::string& app) {
+  std::vector<AppPause> found;
+  impl_->app_pauses.each(
+      [&](SQLite::Statement& row) {
+        AppPause pause;
+        for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status})
+          if (row.getColumn(0).getString() == to_text(endpoint))
+            pause.endpoint = endpoint;
+        const auto since = parse_time(row.getColumn(1).getString());
+        const auto until = parse_time(row.getColumn(2).getString());
+        if (!since || !until)
+          return true; // somebody has written into it
+        pause.since = *since;
+        pause.until = *until;
+        pause.reason = row.getColumn(3).getString();
+        pause.needs_person = row.getColumn(4).getInt() != 0;
+        pause.quota = row.getColumn(5).getInt() != 0;
+        pause.in_a_row = std::clamp(row.getColumn(6).getInt(), 0, most_in_a_row);
+        found.push_back(std::move(pause));
+        return true;
+      },
+      app);
+  return found;
 }
 
 void StatusTables::keep_only(const std::set<std::string>& apps) {
@@ -85,8 +131,10 @@ void StatusTables::keep_only(const std::set<std::string>& apps) {
       gone.push_back(name);
     return true;
   });
-  for (const std::string& name : gone)
+  for (const std::string& name : gone) {
     impl_->remove.run(name);
+    impl_->no_pauses.run(name);
+  }
 }
 
 void StatusTables::started(const std::string& version, std::size_t max_running,

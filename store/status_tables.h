@@ -2,6 +2,7 @@
 // daemon). The views waiting, quota_today and health are made from these.
 #pragma once
 
+#include "store/app_pause.h"
 #include "store/job.h"
 #include "store/wait.h"
 
@@ -43,6 +44,7 @@ struct AppRow {
   WallTime day_ends;
   std::int64_t reserved_polls = 0; ///< that the running tasks are expected to need today
   std::int64_t running = 0;
+  std::vector<AppPause> pauses; ///< rows of app_pauses
   bool operator==(const AppRow&) const = default;
 };
 
@@ -56,6 +58,8 @@ public:
   Pauses pauses();
   /// Those that have not passed.
   std::vector<Watch> watches(WallTime now);
+  /// What kept an app from sending when it was last shown.
+  std::vector<AppPause> app_pauses(const std::string& app);
 
   // --- inside of Database::write() ------------------------------------------------------------
   void show(const AppRow& row, WallTime now);

@@ -150,6 +150,11 @@ void Engine::recover() {
   Impl& impl = *impl_;
   if (const std::string problem = impl.store.spill.reserve(); !problem.empty())
     impl.events.trouble(problem);
+  const Moment now = impl.clock.now();
+  impl.database.read([&] {
+    for (auto& [name, app] : impl.apps)
+      app.breaker.restore(impl.store.status_tables.app_pauses(name), now);
+  });
   impl.take_up({});
 }
 

@@ -6,6 +6,7 @@
 #include "poller/schedule/price_schedule.h"
 #include "store/database.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <set>
@@ -30,11 +31,17 @@ bool same_wait(const std::optional<Wait>& a, const std::optional<Wait>& b) {
          (!a || (same_but_for_numbers(a->reason, b->reason) && same_end(a->until, b->until)));
 }
 
+bool same_pause(const AppPause& a, const AppPause& b) {
+  return a.endpoint == b.endpoint && a.needs_person == b.needs_person && a.quota == b.quota &&
+         same_end(a.until, b.until);
+}
+
 /// But for the figures.
 bool says_the_same(const AppRow& a, const AppRow& b) {
   return a.state == b.state && same_but_for_numbers(a.reason, b.reason) && a.day == b.day &&
          a.submit_quota == b.submit_quota && a.status_quota == b.status_quota &&
-         same_wait(a.starts, b.starts) && same_wait(a.polls, b.polls);
+         same_wait(a.starts, b.starts) && same_wait(a.polls, b.polls) &&
+         std::equal(a.pauses.begin(), a.pauses.end(), b.pauses.begin(), b.pauses.end(), same_pause);
 }
 
 std::optional<Wait> wait_of_starts(const AppState& app, Moment now) {
@@ -110,6 +117,7 @@ AppRow StatusWriter::row(const AppState& app, Moment now) const {
   row.day = day.name;
   row.day_begins = day.begins;
   row.day_ends = day.ends;
+  row.pauses = breaker.pauses(now);
   row.running = static_cast<std::int64_t>(tasks_.of_app(breaker.name()));
   return row;
 }

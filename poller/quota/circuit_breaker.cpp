@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds longest_pause = 1h;
 // An app that an operator has to unblock is tried again with one request, in case it was done at
 // the vendor's side where nothing tells us.
 constexpr std::chrono::milliseconds blocked_retry = 10min;
+// As long as a Retry-After may be (poller/api).
+constexpr std::chrono::milliseconds longest_restored = 366 * 24h;
 // A missing or refused token is looked at again this often; it costs one stat().
 constexpr std::chrono::milliseconds token_recheck = 5s;
 
@@ -216,6 +218,36 @@ bool CircuitBreaker::accepts_token(const std::string& token) {
 void CircuitBreaker::no_token(const std::string& sentence, SteadyTime now) {
   extend(app_pause_, now, now + token_recheck, sentence);
   app_pause_->needs_person = true;
+}
+
+std::vector<AppPause> CircuitBreaker::pauses(Moment now) const {
+  std::vector<AppPause> found;
+  const auto add = [&](std::optional<Endpoint> endpoint, const std::optional<BreakerPause>& pause,
+                       int in_a_row) {
+    if (pause)
+      found.push_back({endpoint, to_wall(pause->since, now), to_wall(pause->until, now),
+                       pause->reason, pause->needs_person, pause->quota, in_a_row});
+  };
+  add(std::nullopt, app_pause_, failures_);
+  for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status})
+    add(endpoint, state_of(endpoint).pause, state_of(endpoint).pauses);
+  return found;
+}
+
+void CircuitBreaker::restore(const std::vector<AppPause>& pauses, Moment now) {
+  for (const AppPause& saved : pauses) {
+    // A row may say anything, and the clock may have been set since.
+    const SteadyTime since = std::min(to_steady(saved.since, now), now.steady);
+    const SteadyTime until = std::min(to_steady(saved.until, now), now.steady + longest_restored);
+    const BreakerPause pause{since, until, saved.reason, saved.needs_person, saved.quota};
+    if (!saved.endpoint) {
+      app_pause_ = pause;
+      failures_ = saved.in_a_row;
+    } else {
+      state_of(*saved.endpoint).pause = pause;
+      state_of(*saved.endpoint).pauses = saved.in_a_row;
+    }
+  }
 }
 
 std::optional<Wait> CircuitBreaker::wait(Endpoint endpoint, Moment now) const {

@@ -5,12 +5,14 @@
 #include "poller/quota/quota_calendar.h"
 #include "poller/quota/quota_policy.h"
 #include "poller/settings.h"
+#include "store/app_pause.h"
 #include "store/quota_key.h"
 #include "store/wait.h"
 
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kdq {
 
@@ -73,6 +75,10 @@ public:
   bool accepts_token(const std::string& token);
   /// There is no usable token: both endpoints wait a moment, then the file is looked at again.
   void no_token(const std::string& sentence, SteadyTime now);
+
+  /// What keeps it from sending, for the time after a restart; and back.
+  std::vector<AppPause> pauses(Moment now) const;
+  void restore(const std::vector<AppPause>& pauses, Moment now);
 
   /// Why one kind of request is not sent now; nothing: nothing is in the way.
   std::optional<Wait> wait(Endpoint endpoint, Moment now) const;
