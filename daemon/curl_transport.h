@@ -2,6 +2,7 @@
 #pragma once
 
 #include "poller/clock.h"
+#include "poller/requests_under_way.h"
 #include "poller/transport.h"
 
 #include <chrono>
@@ -22,12 +23,11 @@ struct CurlLimits {
   std::size_t max_reply_bytes =
       std::size_t{16} * 1024 * 1024; ///< beyond: unanswered, with what fitted
   /// Requests on the wire at once; further ones wait here, outside of the time limits, GETs before
-  /// POSTs and each in order of send().
-  std::size_t max_connections = 64;
+  /// POSTs and each in order of send(). As many as the engine begins: none waits.
+  std::size_t max_connections = most_polls_under_way + most_starts_under_way;
   /// POSTs on the wire at once. The connections beyond are for GETs: a poll that is due finds one
-  /// even while slow starts hold all of theirs. A poll is answered well within a second, so eight
-  /// carry the polls of hundreds of running scripts.
-  std::size_t max_posts = 56;
+  /// even while slow starts hold all of theirs.
+  std::size_t max_posts = most_starts_under_way;
   /// An idle connection older than this is not used again: servers commonly close theirs after 60 s
   /// or more, and a request on a dying connection would be unanswered.
   std::chrono::seconds max_idle_age{50};

@@ -14,6 +14,12 @@ namespace kdq {
 
 class PriceSchedule;
 
+/// Requests of an app have taken all its places on the wire.
+struct NoPlace {
+  SteadyTime since{};
+  bool held_by_polls = false; ///< so many that starts wait; else starts themselves have taken them
+};
+
 /// What the engine keeps of one app. The engine owns it; its parts have references.
 struct AppState {
   AppState(const std::string& name, const AppSettings& app, std::uint64_t jitter_seed);
@@ -21,6 +27,7 @@ struct AppState {
 
   CircuitBreaker breaker;
   std::unique_ptr<PriceSchedule> schedule;
+  std::optional<NoPlace> no_place;   ///< for another start
   std::optional<Wait> no_polls_left; ///< for another start: what is left is for the running tasks
 };
 

@@ -7,7 +7,7 @@ namespace kdq {
 RequestId InFlightTable::add(InFlight request) {
   const RequestId id{++last_.value};
   request.id = id;
-  ++counts_[index(request.intent.endpoint)];
+  ++counts_[request.paid_from.app][index(request.intent.endpoint)];
   requests_.emplace(id, Entry{std::move(request), false});
   return id;
 }
@@ -24,8 +24,14 @@ void InFlightTable::remove(RequestId id) {
   const auto found = requests_.find(id);
   if (found == requests_.end())
     return;
-  --counts_[index(found->second.request.intent.endpoint)];
+  const InFlight& request = found->second.request;
+  --counts_[request.paid_from.app][index(request.intent.endpoint)];
   requests_.erase(found);
+}
+
+std::size_t InFlightTable::count(Endpoint endpoint, const std::string& app) const {
+  const auto found = counts_.find(app);
+  return found == counts_.end() ? 0 : found->second[index(endpoint)];
 }
 
 void InFlightTable::abandon(RequestId id) {

@@ -43,7 +43,8 @@ public:
   std::vector<InFlight> all() const;
 
   std::size_t size() const { return requests_.size(); }
-  std::size_t count(Endpoint endpoint) const { return counts_[index(endpoint)]; }
+  /// Of one app.
+  std::size_t count(Endpoint endpoint, const std::string& app) const;
 
 private:
   struct Entry {
@@ -53,7 +54,7 @@ private:
   static std::size_t index(Endpoint endpoint) { return endpoint == Endpoint::submit ? 0 : 1; }
 
   std::map<RequestId, Entry> requests_;
-  std::array<std::size_t, 2> counts_{};
+  std::map<std::string, std::array<std::size_t, 2>> counts_; ///< by app
   RequestId last_;
   std::set<RequestId> abandoned_;
 };

@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 
 // Figures that are written along with other things are at most so old.
 constexpr std::chrono::seconds fresh{5};
+// A burst of requests takes all places for a moment.
+constexpr std::chrono::milliseconds worth_a_word = 5s;
 // The two clocks are read one after the other, and the wall clock is slewed: the end of a wait that
 // did not change may come out a little different.
 constexpr std::chrono::milliseconds same_moment = 2s;
@@ -47,6 +49,11 @@ bool says_the_same(const AppRow& a, const AppRow& b) {
 std::optional<Wait> wait_of_starts(const AppState& app, Moment now) {
   if (auto wait = app.breaker.wait(Endpoint::submit, now))
     return wait;
+  if (app.no_place && now.steady - app.no_place->since >= worth_a_word)
+    return Wait{std::string("KDocs leaves ") +
+                    (app.no_place->held_by_polls ? "many status requests" : "many starts") +
+                    " of this app without an answer: no more is started until they have one",
+                std::nullopt};
   return app.no_polls_left;
 }
 

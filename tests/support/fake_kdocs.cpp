@@ -107,7 +107,9 @@ std::string query_parameter(const std::string& url, const std::string& name) {
 
 void FakeKdocs::send(RequestId id, HttpRequest request) {
   const Endpoint endpoint = endpoint_of(request);
-  const Fault fault = faults ? faults(endpoint, sent_[endpoint]) : Fault{};
+  Fault fault = faults ? faults(endpoint, sent_[endpoint]) : Fault{};
+  if (hangs && hangs(endpoint, request.url))
+    fault.delay = 2 * time_limit;
   ++sent_[endpoint];
   const SteadyTime now = clock_.steady();
   const bool connected = fault.kind != Fault::Kind::not_sent;

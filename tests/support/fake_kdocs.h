@@ -100,6 +100,8 @@ public:
   std::int64_t status_quota = 1'000'000;
   /// Asked for each request; `endpoint` and its number from 0.
   std::function<Fault(Endpoint, std::size_t)> faults;
+  /// Requests that the service takes and does not answer before the client gives up.
+  std::function<bool(Endpoint, const std::string& url)> hangs;
   /// Another client of the same app sends requests.
   void spend_elsewhere(Endpoint endpoint, std::int64_t requests,
                        const std::string& base_url = "https://kdocs.test");

@@ -23,11 +23,12 @@ void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
       plan.wake.by(until);
       return;
     }
-    if (plan.polls.size() == plan.poll_room) {
-      if (plan.poll_room == batch_polls) // else an answer wakes us
-        plan.wake.by(now.steady);
+    if (plan.polls.size() == batch_polls) {
+      plan.wake.by(now.steady);
       return;
     }
+    if (plan.poll_places.room(breaker.name()) == 0)
+      return; // an answer wakes us
     if (!tokens_.usable(breaker, now.steady))
       continue; // the breaker knows now: the next round plans the wake-up
     if (const SteadyTime ready = breaker.rate_ready_at(now.steady); ready > now.steady) {
@@ -37,6 +38,7 @@ void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
     if (const auto due = schedule.next_due(now.steady)) {
       breaker.take(Endpoint::status, now.steady);
       plan.polls.push_back(*due);
+      plan.poll_places.take(breaker.name());
     }
   }
 }

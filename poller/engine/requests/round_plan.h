@@ -1,12 +1,14 @@
 // What one transaction is to begin, and what it did begin. Plain values.
 #pragma once
 
+#include "poller/engine/requests/shares.h"
 #include "poller/schedule/open_task.h"
 #include "store/job_queue.h"
 #include "store/quota_key.h"
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,11 @@ struct WakeUp {
 };
 
 struct RoundPlan {
-  std::size_t poll_room = 0; ///< how many polls and starts it may have
-  std::size_t start_room = 0;
+  // --- room, and who has how much of it ---------------------------------------------------------
+  Shares poll_places;              ///< on the wire
+  Shares start_places;             ///< on the wire
+  std::size_t free_to_run = 0;     ///< places of max_running
+  std::set<std::string> held_apps; ///< no starts: their polls come first
 
   std::vector<DuePoll> polls;
   std::vector<QueueScan::Entry> starts;
@@ -35,6 +40,10 @@ struct RoundPlan {
   bool promote = false;
   WakeUp wake;
 
+  /// How many more scripts of an app may be started.
+  std::size_t start_room(const std::string& app) const {
+    return held_apps.contains(app) ? 0 : std::min(start_places.room(app), free_to_run);
+  }
   bool empty() const {
     return polls.empty() && starts.empty() && unstartable.empty() && expired.empty() && !promote &&
            scans.empty();

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -17,8 +18,10 @@ namespace kdq {
 
 void StartChooser::choose(RoundPlan& plan, Moment now) {
   if (queue_.queued() == 0) {
-    for (auto& [name, app] : apps_)
+    for (auto& [name, app] : apps_) {
       app.no_polls_left.reset();
+      app.no_place.reset();
+    }
     return;
   }
   plan.expired = queue_.expired(now.wall);
@@ -26,20 +29,15 @@ void StartChooser::choose(RoundPlan& plan, Moment now) {
     plan.promote = *next <= now.wall;
     plan.wake.by(plan.promote ? now.steady : to_steady(*next, now));
   }
-  const std::size_t free = free_places(plan, now.steady);
-  choose_among(finder_.find(plan, free, now), free, plan, now);
+  count_free(plan, now.steady);
+  choose_among(finder_.find(plan, now), plan, now);
 }
 
-std::size_t StartChooser::free_places(RoundPlan& plan, SteadyTime now) {
-  const std::size_t free =
-      std::min(plan.start_room, max_running_ - std::min(tasks_.size(), max_running_));
-  if (free == 0)
-    return 0;
-  const auto rests_until = pace_.rests_until(now);
-  if (!rests_until)
-    return free;
-  plan.wake.by(*rests_until);
-  return 0;
+void StartChooser::count_free(RoundPlan& plan, SteadyTime now) {
+  if (const auto rests_until = pace_.rests_until(now))
+    plan.wake.by(*rests_until);
+  else
+    plan.free_to_run = max_running_ - std::min(tasks_.size(), max_running_);
 }
 
 /// As far as the app's token, breaker and rate allow a start now; else plans the wake-up.
@@ -58,25 +56,41 @@ bool StartChooser::may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now
   return true;
 }
 
-void StartChooser::choose_among(std::vector<QueueScan::Entry> found, std::size_t free,
-                                RoundPlan& plan, Moment now) {
+void StartChooser::choose_among(std::vector<QueueScan::Entry> found, RoundPlan& plan, Moment now) {
+  // Of the places to run each app that has something to start has a part, before the others have
+  // theirs: else the scripts of one whose service is ill would take them all, one after the other.
+  std::set<std::string> apps;
+  for (const QueueScan::Entry& entry : found)
+    apps.insert(entry.app);
+  const std::size_t part = apps.empty() ? 0 : max_running_ / (2 * apps.size());
+  std::map<std::string, std::size_t> running;
+  for (const std::string& app : apps)
+    running[app] = tasks_.of_app(app);
+  if (apps.size() > 1)
+    std::stable_partition(found.begin(), found.end(), [&](const QueueScan::Entry& entry) {
+      return running[entry.app]++ < part;
+    });
+
   std::map<std::string, std::size_t> chosen_on; // one file may be queued for under two apps
   StartAdmission admission(queue_, tasks_, budgets_, now);
   for (QueueScan::Entry& entry : found) {
-    if (plan.starts.size() == std::min(free, batch_starts))
+    if (plan.starts.size() == batch_starts)
       break;
     std::size_t& chosen = chosen_on[entry.file_token];
-    if (chosen >= slots_.on(entry.file_token) || admission.is_over(entry.app))
+    if (chosen >= slots_.on(entry.file_token) || plan.start_room(entry.app) == 0 ||
+        admission.is_over(entry.app))
       continue;
     AppState& app = apps_.find(entry.app)->second;
     if (!may_send(app.breaker, plan, now) || !admission.admits(app, entry.id, plan.wake))
       continue;
     app.breaker.take(Endpoint::submit, now.steady);
     admission.chosen(entry.app);
+    plan.start_places.take(entry.app);
+    --plan.free_to_run;
     ++chosen;
     plan.starts.push_back(std::move(entry));
   }
-  if (plan.starts.size() == batch_starts && free > batch_starts)
+  if (plan.starts.size() == batch_starts)
     plan.wake.by(now.steady); // there may be more to start
 }
 

@@ -30,9 +30,8 @@ public:
   void choose(RoundPlan& plan, Moment now);
 
 private:
-  std::size_t free_places(RoundPlan& plan, SteadyTime now);
-  void choose_among(std::vector<QueueScan::Entry> found, std::size_t free, RoundPlan& plan,
-                    Moment now);
+  void count_free(RoundPlan& plan, SteadyTime now);
+  void choose_among(std::vector<QueueScan::Entry> found, RoundPlan& plan, Moment now);
   bool may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now);
 
   JobQueue& queue_;

@@ -21,7 +21,7 @@ void take_over(QueueScan scan, std::vector<QueueScan::Entry>& taker, RoundPlan& 
 
 } // namespace
 
-std::vector<QueueScan::Entry> StartFinder::find(RoundPlan& plan, std::size_t free, Moment now) {
+std::vector<QueueScan::Entry> StartFinder::find(RoundPlan& plan, Moment now) {
   std::vector<QueueScan::Entry> found;
   if (pauses_.all)
     return found; // the change of pauses wakes us
@@ -34,7 +34,9 @@ std::vector<QueueScan::Entry> StartFinder::find(RoundPlan& plan, std::size_t fre
       scan_unknown_app(name, plan, now);
       continue;
     }
-    if (free == 0)
+    const std::size_t room = plan.start_room(name);
+    note_room(app->second, plan, now.steady);
+    if (room == 0)
       continue; // a task's end or an answer wakes us
     const SteadyTime until = app->second.breaker.blocked_until(Endpoint::submit, now);
     if (until > now.steady) {
@@ -42,12 +44,22 @@ std::vector<QueueScan::Entry> StartFinder::find(RoundPlan& plan, std::size_t fre
       continue;
     }
     take_over(
-        queue_.scan(name, now.wall, std::min(free, batch_starts), slots_.taken_files(), slots),
+        queue_.scan(name, now.wall, std::min(room, batch_starts), slots_.taken_files(), slots),
         found, plan);
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.order() < b.order(); });
   return found;
+}
+
+/// A burst takes all places on the wire for a moment; that they stay taken is worth a word.
+void StartFinder::note_room(AppState& app, const RoundPlan& plan, SteadyTime now) {
+  const std::string& name = app.breaker.name();
+  const bool held = plan.held_apps.contains(name);
+  if (!held && plan.start_places.room(name) > 0)
+    app.no_place.reset();
+  else if (!app.no_place || app.no_place->held_by_polls != held)
+    app.no_place = NoPlace{now, held};
 }
 
 void StartFinder::scan_unknown_app(const std::string& app, RoundPlan& plan, Moment now) {

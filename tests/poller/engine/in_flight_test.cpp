@@ -10,6 +10,7 @@ InFlight of(Endpoint endpoint, std::int64_t job) {
   InFlight request;
   request.intent.job = JobId{job};
   request.intent.endpoint = endpoint;
+  request.paid_from.app = "a";
   return request;
 }
 
@@ -36,11 +37,25 @@ TEST_CASE("a request is under way until its answer is stored") {
   table.add(of(Endpoint::status, 7));
   table.answered(start);
   CHECK(table.size() == 3);
-  CHECK(table.count(Endpoint::submit) == 1);
+  CHECK(table.count(Endpoint::submit, "a") == 1);
   table.remove(start);
   table.remove(start);
   CHECK(table.size() == 2);
-  CHECK(table.count(Endpoint::submit) == 0);
-  CHECK(table.count(Endpoint::status) == 2);
+  CHECK(table.count(Endpoint::submit, "a") == 0);
+  CHECK(table.count(Endpoint::status, "a") == 2);
   CHECK(table.add(of(Endpoint::submit, 5)) != start); // no number comes twice
+}
+
+TEST_CASE("what comes in answer to a request that was given up is known once as such") {
+  InFlightTable table;
+  const RequestId given_up = table.add(of(Endpoint::status, 6));
+  const RequestId kept = table.add(of(Endpoint::status, 7));
+  table.abandon(given_up);
+  CHECK(table.count(Endpoint::status, "a") == 1);
+  CHECK(!table.answered(given_up));
+  CHECK(table.answers_abandoned(given_up));
+  CHECK(!table.answers_abandoned(given_up));
+  CHECK(!table.answers_abandoned(kept));
+  REQUIRE(table.all().size() == 1);
+  CHECK(table.all().front().id == kept);
 }
