@@ -2,10 +2,17 @@
 
 #include "store/database.h"
 #include "store/statement.h"
+#include "store/store_error.h"
 
 #include <algorithm>
 
 namespace kdq {
+namespace {
+
+// Users may write this table too: no day has so many.
+constexpr std::int64_t most_requests = std::int64_t{1} << 50;
+
+} // namespace
 
 struct QuotaLedger::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
@@ -16,9 +23,10 @@ struct QuotaLedger::Impl {
                      "DO UPDATE SET used = used + excluded.used, allowed = excluded.allowed"};
   Statement give_back{db, "UPDATE quota SET used = max(0, used - ?4) "
                           "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
-  Statement spent_by_others{db, "UPDATE quota SET others = others + max(0, ?4 - used), "
-                                "used = max(used, ?4) "
-                                "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
+  Statement spent_by_others{
+      db, "UPDATE quota SET others = min(max(0, others), used) + max(0, ?4 - used), "
+          "used = max(used, ?4) "
+          "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
   Statement used{db, "SELECT used FROM quota WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
 };
 
@@ -30,7 +38,8 @@ std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::i
   const std::int64_t granted = std::min(wanted, allowed - used(key));
   if (granted <= 0)
     return 0;
-  impl_->take.run(key.app, key.endpoint, key.day, allowed, granted);
+  if (impl_->take.run(key.app, key.endpoint, key.day, allowed, granted) != 1)
+    throw_ignored(impl_->db, "quota", "the app " + key.app);
   return granted;
 }
 
@@ -44,7 +53,8 @@ void QuotaLedger::spent_by_others(const QuotaKey& key, std::int64_t allowed) {
 }
 
 std::int64_t QuotaLedger::used(const QuotaKey& key) {
-  return impl_->used.integer(key.app, key.endpoint, key.day).value_or(0);
+  return std::clamp<std::int64_t>(impl_->used.integer(key.app, key.endpoint, key.day).value_or(0),
+                                  0, most_requests);
 }
 
 } // namespace kdq
