@@ -27,8 +27,8 @@ EngineSettings engine_settings(const Config& config) {
 }
 
 /// Nothing of the old file may be written anywhere: it is not the queue any more.
-struct FileReplaced : std::runtime_error {
-  using std::runtime_error::runtime_error;
+struct FileReplaced : StoreBroken {
+  using StoreBroken::StoreBroken;
 };
 
 } // namespace

@@ -441,6 +441,23 @@ std::string Database::refusal(const std::filesystem::path& file) {
   }
 }
 
+void Database::note_stop(const std::filesystem::path& file, const std::string& reason,
+                         WallTime now) {
+  try {
+    SQLite::Database connection(file.string(), SQLite::OPEN_READWRITE, start_busy_timeout_ms);
+    // Another program may make a checkpoint just now.
+    sqlite3_db_config(connection.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    sqlite3_wal_autocheckpoint(connection.getHandle(), 0);
+    if (!foreign_file(connection, file.string()).empty())
+      return;
+    Statement note(connection, "INSERT INTO daemon(one, stopped_at, stop_reason) VALUES (1, ?1, ?2)"
+                               " ON CONFLICT DO UPDATE SET stopped_at = ?1, stop_reason = ?2");
+    note.run(now, reason);
+  } catch (const SQLite::Exception&) {
+    // The log says it.
+  }
+}
+
 void Database::complete(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file))
     return;

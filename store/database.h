@@ -120,6 +120,10 @@ public:
   /// open. Throws as the constructor does.
   static void complete(const std::filesystem::path& file);
 
+  /// Says in a sound file of ours why the daemon had to stop, as far as it can be written. Nobody
+  /// of ours may have it open.
+  static void note_stop(const std::filesystem::path& file, const std::string& reason, WallTime now);
+
   /// Leaves a mark beside the file, so that the next start checks it as a whole before it is used:
   /// for the end after a StoreBroken. A check of every start would take seconds a gigabyte.
   static void suspect(const std::filesystem::path& file);
