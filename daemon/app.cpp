@@ -31,10 +31,10 @@ EngineSettings engine_settings(const Config& config) {
 constexpr std::chrono::seconds file_check{5};
 
 /// A name of the queue leads elsewhere: what is written now is seen by nobody.
-struct FilesChanged : std::runtime_error {
+struct FilesChanged : StoreBroken {
   FilesChanged(const std::string& what, bool database)
-      : std::runtime_error(what + " while it was in use; nothing more is sent, and the next start "
-                                  "uses what stands there then"),
+      : StoreBroken(what + " while it was in use; nothing more is sent, and the next start uses "
+                           "what stands there then"),
         is_database(database) {}
   bool is_database; ///< it is not the queue any more: nothing of it may be written anywhere
 };

@@ -37,6 +37,8 @@ constexpr std::int64_t job_timeout_max_s = std::int64_t{7} * 24 * 3600;
 constexpr double days_max = 36'500;
 /// So is one of bytes that an empty database nearly reaches: it would delete all that has ended.
 constexpr std::int64_t max_bytes_min = std::int64_t{1} << 20;
+/// With what else a job's row has it stays below what the store takes (store/database.h).
+constexpr std::int64_t script_bytes_max = std::int64_t{64} << 20;
 
 /// Where relative paths of a setting begin.
 struct Folders {
@@ -229,6 +231,8 @@ Config read_file(const fs::path& file, const Folders& folders, Drafts& apps) {
            [&](auto& v) {
              engine.job_timeout = std::chrono::seconds(v.integer(1, job_timeout_max_s));
            }},
+          {"max_script_bytes",
+           [&](auto& v) { engine.max_script_bytes = v.integer(1, script_bytes_max); }},
           {"keep_raw", [&](auto& v) { engine.keep_raw = v.yes_or_no(); }},
           {"retention", [&](auto& v) { read_retention(v, engine.retention); }},
           {"apps", read_apps},

@@ -3,6 +3,8 @@
 #include "daemon/app.h"
 #include "daemon/check.h"
 #include "daemon/options.h"
+#include "daemon/system_clock.h"
+#include "store/base/descriptors.h"
 #include "store/base/file_io.h"
 #include "store/base/unique_fd.h"
 #include "store/database.h"
@@ -36,8 +38,34 @@ void keep_secrets_in_memory() {
   unsetenv("SSLKEYLOGFILE");
 }
 
+/// For those who look into the database.
+void leave_word(const Config& config, const std::string& reason) {
+  try {
+    const InstanceLock lock(config.database);
+    Database::note_stop(config.database, reason, SystemClock().wall());
+  } catch (const LockError&) {
+    // Another one works on it by now.
+  }
+}
+
+void work(const Config& config, const std::filesystem::path& credentials, Log& log) {
+  try {
+    App(config, credentials, log).run();
+  } catch (const LockError&) {
+    throw; // the database is another one's
+  } catch (const StoreBroken&) {
+    throw;
+  } catch (const StoreUnavailable&) {
+    throw;
+  } catch (const std::exception& error) {
+    leave_word(config, error.what());
+    throw;
+  }
+}
+
 int init(const Config& config) {
   const InstanceLock lock(config.database);
+  Database::complete(config.database);
   const Database database(config.database);
   std::cout << "The database " << config.database.string() << " is ready.\n";
   return exit_stopped;
@@ -52,7 +80,7 @@ int execute(const Options& options) {
   if (options.command == Command::check)
     return check(config, credentials, std::cout) ? exit_stopped : exit_cannot_start;
   Log log(detect_log_style(STDERR_FILENO), config.log_level);
-  App(config, credentials, log).run();
+  work(config, credentials, log);
   return exit_stopped;
 }
 
@@ -69,6 +97,7 @@ void print_error(const Options& options, const std::string& sentence) {
 
 int run_program(int argc, const char* const* argv) {
   keep_secrets_in_memory();
+  raise_descriptor_limit();
   const auto parsed = parse_options(argc, argv);
   if (const auto* early = std::get_if<EarlyExit>(&parsed)) {
     (early->code == exit_stopped ? std::cout : std::cerr) << early->text;

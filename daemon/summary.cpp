@@ -83,6 +83,8 @@ std::vector<std::string> summary(const Config& config) {
                   " scripts run at a time, " + per_file +
                   "; a script without timeout_s is given up after " +
                   grouped(engine.job_timeout.count()) + " s");
+  lines.push_back("a script may have " + grouped(engine.max_script_bytes) +
+                  " bytes, with its argv");
   lines.push_back(retention_sentence(engine));
   return lines;
 }

@@ -3,15 +3,15 @@
 #include "store/base/file_names.h"
 #include "store/base/sibling_file.h"
 #include "store/schema.h"
+#include "store/schema_objects.h"
 #include "store/statement.h"
+#include "store/store_error.h"
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -30,9 +30,18 @@ namespace kdq {
 namespace {
 
 // A trigger that a user planted and that never ends would hold the write lock for ever: a
-// transaction of ours is interrupted after this many of SQLite's instructions (some seconds).
-constexpr int instructions_per_check = 1'000'000;
-constexpr int checks_per_transaction = 200;
+// transaction is given up after so long. Each row that is asked for may take its part.
+constexpr std::chrono::milliseconds longest_write = std::chrono::seconds(1);
+constexpr std::chrono::microseconds longest_write_of_row{100};
+// Some of SQLite's instructions copy megabytes: the clock is read often.
+constexpr int instructions_per_check = 1000;
+// The same without a clock, or with one that stands still; instructions are counted in checks.
+constexpr int checks_per_write = 20'000;
+constexpr int checks_per_row = 10;
+constexpr int checks_per_read = 200'000; // it holds no lock
+// All of SQLite's memory: the longest row that is legal (see longest_value_bytes), read, written
+// anew, and once more as what a statement with triggers can undo.
+constexpr std::int64_t most_memory_bytes = std::int64_t{512} << 20;
 constexpr std::array log_suffixes{"-wal", "-shm"};
 constexpr int write_attempts = 3;
 constexpr int start_busy_timeout_ms = 5000;
@@ -52,61 +61,6 @@ constexpr std::array<long, 7> network_file_systems = {
     0xfe534d42, 0x00c36400, 0x5346414f, // smb2, ceph, afs
     0x01021997};                        // 9p
 
-std::string owner_of(const struct stat& info) {
-  const passwd* user = getpwuid(info.st_uid);
-  const group* grp = getgrgid(info.st_gid);
-  return (user ? user->pw_name : std::to_string(info.st_uid)) + ":" +
-         (grp ? grp->gr_name : std::to_string(info.st_gid));
-}
-
-std::string mode_of(const struct stat& info) {
-  char text[8];
-  std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(info.st_mode & 07777));
-  return text;
-}
-
-/// Who may write what, and the command that repairs it.
-std::string permission_sentence(const std::filesystem::path& file) {
-  const passwd* self = getpwuid(geteuid());
-  const std::string me = self ? self->pw_name : std::to_string(geteuid());
-  const std::string folder = file.parent_path().string();
-  struct stat info {};
-  std::string text = "cannot write " + file.string() + " as user " + me;
-  if (stat(file.c_str(), &info) == 0)
-    text += ": the file is owned by " + owner_of(info) + " with mode " + mode_of(info);
-  if (stat(folder.c_str(), &info) == 0)
-    text += "; its folder by " + owner_of(info) + " with mode " + mode_of(info);
-  return text + ". Repair: chown " + me + ": " + folder + " " + file.string() + "* && chmod 2770 " +
-         folder + " && chmod 0660 " + file.string() + "*";
-}
-
-/// SQLite's code as one of our two kinds of trouble.
-[[noreturn]] void rethrow(const SQLite::Exception& error, const std::filesystem::path& file) {
-  const std::string name = file.string();
-  const std::string detail = std::string(": ") + error.what();
-  switch (error.getErrorCode() & 0xff) {
-  case SQLITE_BUSY:
-  case SQLITE_LOCKED:
-    throw StoreUnavailable(name + " is locked by another program" + detail);
-  case SQLITE_FULL:
-    throw StoreUnavailable("the disk of " + name + " is full" + detail);
-  case SQLITE_READONLY:
-  case SQLITE_CANTOPEN:
-  case SQLITE_PERM:
-    // The command stands last, to be copied.
-    throw StoreUnavailable(std::string(error.what()) + ": " + permission_sentence(file));
-  case SQLITE_INTERRUPT:
-    throw StoreUnavailable("a trigger in " + name + " that is not ours does not come to an end");
-  case SQLITE_CORRUPT:
-  case SQLITE_NOTADB:
-    throw StoreBroken(name + " is damaged or no SQLite database" + detail +
-                      ". Restore a backup, or move it away to start with an empty queue");
-  default:
-    throw StoreBroken(name + detail + " (code " + std::to_string(error.getExtendedErrorCode()) +
-                      ")");
-  }
-}
-
 /// Creates the file before SQLite does: SQLite would give it 0644 less the umask, and then members
 /// of the group could not INSERT. The -wal and -shm files take the mode of this one.
 void create_if_missing(const std::filesystem::path& file) {
@@ -119,8 +73,8 @@ void create_if_missing(const std::filesystem::path& file) {
     if (!std::filesystem::is_directory(folder))
       throw StoreBroken("cannot create " + file.string() + ": the folder " + folder.string() +
                         " does not exist. Repair: mkdir -m 2770 -p " + folder.string());
-    throw StoreBroken("cannot create " + file.string() + ": " + reason + "; " +
-                      permission_sentence(file));
+    throw StoreUnavailable("cannot create " + file.string() + ": " + reason + "; " +
+                           permission_sentence(file));
   }
   fchmod(fd, 0660); // whatever the umask is
   fsync(fd);
@@ -154,6 +108,18 @@ std::uint32_t header_number(const std::string& header, std::size_t at) {
   return number;
 }
 
+/// The path as a URI may have it.
+std::string in_uri(const std::string& path) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  std::string text;
+  for (const char c : path)
+    if (c == '%' || c == '?' || c == '#')
+      ((text += '%') += hex[c >> 4]) += hex[c & 15];
+    else
+      text += c;
+  return text;
+}
+
 /// Stands beside a database that failed its last user.
 std::filesystem::path mark_of(std::filesystem::path file) {
   return file += ".suspect";
@@ -164,10 +130,10 @@ std::filesystem::path mark_of(std::filesystem::path file) {
 void configure_sqlite() {
   static std::once_flag once;
   std::call_once(once, [] {
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     // The undo log of a statement with triggers is allocated anew for each, by default 64 KiB of
     // it.
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+    sqlite3_hard_heap_limit64(most_memory_bytes);
   });
 }
 
@@ -194,14 +160,20 @@ struct Database::Impl {
     std::function<void()> undone;
   };
   std::map<const void*, Part> parts; ///< by owner
-  int checks_left = 0;
+  std::function<SteadyTime()> now;
+  SteadyTime give_up_at = SteadyTime::max();
+  int checks_left = checks_per_read;
   bool undurable = false;    ///< something was committed since the last sync
   std::uint64_t commits = 0; ///< of ours that changed something
   int log_pages = 0;         ///< of the log at our last commit; 0: checkpointed since
   int became_long_at = 0;    ///< log_pages when a checkpoint became due; 0: it is not
   int lock_tries = 0;        ///< of one attempt at a transaction
 
-  static int on_progress(void* self) { return --static_cast<Impl*>(self)->checks_left < 0 ? 1 : 0; }
+  static int on_progress(void* self) {
+    auto& impl = *static_cast<Impl*>(self);
+    const bool is_timed = impl.give_up_at != SteadyTime::max();
+    return --impl.checks_left < 0 || (is_timed && impl.now() >= impl.give_up_at) ? 1 : 0;
+  }
 
   static int on_busy(void* self, int tries) {
     if (tries >= static_cast<Impl*>(self)->lock_tries)
@@ -223,7 +195,9 @@ struct Database::Impl {
   void open(std::chrono::milliseconds busy_timeout);
   void open_pin();
   void check_if_suspect();
-  bool try_write(const std::function<void()>& change);
+  void bound_write(std::size_t rows);
+  void bound_read();
+  bool try_write(const std::function<void()>& change, std::size_t rows);
   void roll_back();
 };
 
@@ -246,11 +220,13 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
           "PRAGMA secure_delete = FAST;"
           "PRAGMA mmap_size = 0;");
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, static_cast<int>(longest_value_bytes));
   require_schema(db, file.string());
   check_if_suspect();
+  if (const std::string missing = incomplete_sentence(db, file); !missing.empty())
+    throw StoreIncomplete(missing);
   // Not earlier: a check may take its time.
   sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
-  checks_left = checks_per_transaction;
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
   schema_version = std::make_unique<Statement>(db, "PRAGMA schema_version");
   accepted_schema = schema_version->integer();
@@ -300,7 +276,7 @@ Database::Database(const std::filesystem::path& file, std::chrono::milliseconds 
     for (const char* suffix : log_suffixes)
       impl_->names.remember(impl_->file.string() + suffix);
   } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file);
+    rethrow(error, impl_->file, impl_->connection.get());
   }
 }
 
@@ -328,12 +304,28 @@ void Database::Impl::roll_back() {
     connection->tryExec("ROLLBACK");
 }
 
+void Database::Impl::bound_write(std::size_t rows) {
+  const auto asked = static_cast<std::int64_t>(rows);
+  checks_left = checks_per_write +
+                static_cast<int>(std::min<std::int64_t>(asked * checks_per_row, checks_per_read));
+  if (now)
+    give_up_at =
+        now() + longest_write +
+        std::chrono::duration_cast<std::chrono::milliseconds>(longest_write_of_row * asked);
+}
+
+void Database::Impl::bound_read() {
+  checks_left = checks_per_read;
+  give_up_at = SteadyTime::max();
+}
+
 /// False: another program has the lock and nothing was done.
-bool Database::Impl::try_write(const std::function<void()>& change) {
+bool Database::Impl::try_write(const std::function<void()>& change, std::size_t rows) {
   try {
-    checks_left = checks_per_transaction;
     yield_to_writers();
+    bound_read(); // as long as others have the lock, nobody waits for ours
     begin->run();
+    bound_write(rows);
     if (schema_version->integer() != accepted_schema)
       throw SchemaChanged(file.string() + " was restored or its schema changed just now");
     change();
@@ -341,8 +333,10 @@ bool Database::Impl::try_write(const std::function<void()>& change) {
       part.last();
     commit->run();
     undurable = true;
+    bound_read();
     return true;
   } catch (...) {
+    bound_read();
     roll_back();
     for (auto& [owner, part] : parts)
       part.undone();
@@ -351,16 +345,20 @@ bool Database::Impl::try_write(const std::function<void()>& change) {
     } catch (const SQLite::Exception& error) {
       if ((error.getErrorCode() & 0xff) == SQLITE_BUSY)
         return false;
-      rethrow(error, file);
+      rethrow(error, file, connection.get());
     }
   }
 }
 
-void Database::write(const std::function<void()>& change) {
+void Database::write(const std::function<void()>& change, std::size_t rows) {
   for (int attempt = 0; attempt < write_attempts; ++attempt)
-    if (impl_->try_write(change))
+    if (impl_->try_write(change, rows))
       return;
   throw StoreUnavailable(impl_->file.string() + " is locked by another program");
+}
+
+void Database::bound_time(std::function<SteadyTime()> now) {
+  impl_->now = std::move(now);
 }
 
 void Database::before_write(std::function<void()> yield_to_writers) {
@@ -377,16 +375,17 @@ void Database::at_commit(const void* owner, std::function<void()> last,
 
 void Database::read(const std::function<void()>& look) {
   try {
-    impl_->checks_left = checks_per_transaction;
+    impl_->bound_read();
     impl_->look->run();
     look();
     impl_->commit->run();
   } catch (...) {
+    impl_->bound_read();
     impl_->roll_back();
     try {
       throw;
     } catch (const SQLite::Exception& error) {
-      rethrow(error, impl_->file);
+      rethrow(error, impl_->file, impl_->connection.get());
     }
   }
 }
@@ -439,7 +438,7 @@ bool Database::foreign_change() {
     impl_->seen_version = version;
     return changed;
   } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file);
+    rethrow(error, impl_->file, impl_->connection.get());
   }
 }
 
@@ -475,8 +474,45 @@ std::string Database::refusal(const std::filesystem::path& file) {
     return {}; // the header may be older than the database
   if (header_number(header, 28) <= 1)
     return {}; // one page: no tables yet
-  return foreign_file(file.string(), static_cast<int>(header_number(header, 68)),
-                      static_cast<int>(header_number(header, 60)));
+  try {
+    // Immutable: without locks, and without files beside it.
+    SQLite::Database database("file:" + in_uri(file.string()) + "?immutable=1",
+                              SQLite::OPEN_READONLY | SQLite::OPEN_URI);
+    return foreign_file(database, file.string());
+  } catch (const SQLite::Exception& error) {
+    return file.string() + " is damaged or no SQLite database: " + error.what();
+  }
+}
+
+void Database::note_stop(const std::filesystem::path& file, const std::string& reason,
+                         WallTime now) {
+  try {
+    SQLite::Database connection(file.string(), SQLite::OPEN_READWRITE, start_busy_timeout_ms);
+    // Another program may make a checkpoint just now.
+    sqlite3_db_config(connection.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    sqlite3_wal_autocheckpoint(connection.getHandle(), 0);
+    if (!foreign_file(connection, file.string()).empty())
+      return;
+    Statement note(connection, "INSERT INTO daemon(one, stopped_at, stop_reason) VALUES (1, ?1, ?2)"
+                               " ON CONFLICT DO UPDATE SET stopped_at = ?1, stop_reason = ?2");
+    note.run(now, reason);
+  } catch (const SQLite::Exception&) {
+    // The log says it.
+  }
+}
+
+void Database::complete(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file))
+    return;
+  std::unique_ptr<SQLite::Database> connection;
+  try {
+    connection = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE,
+                                                    start_busy_timeout_ms);
+    require_schema(*connection, file.string());
+    make_missing(*connection);
+  } catch (const SQLite::Exception& error) {
+    rethrow(error, file, connection.get());
+  }
 }
 
 std::uintmax_t Database::log_bytes() const {

@@ -1,7 +1,10 @@
 // One SQLite file under the rules of the design: WAL, short immediate transactions, explicit sync.
 #pragma once
 
+#include "store/base/time.h"
+
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -17,10 +20,17 @@ class Database;
 
 namespace kdq {
 
-/// The database cannot be written just now (locked, disk full, read-only): nothing was changed, and
-/// the same call may succeed later.
+/// The database cannot be written just now: nothing was changed, and the same call may succeed
+/// later.
 struct StoreUnavailable : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  enum class Cause {
+    outside, ///< locked, disk full, read-only
+    refused, ///< by what a user has put into it, such as a trigger: other changes may be possible
+    too_long ///< the same, and the write lock was held until it was given up
+  };
+  explicit StoreUnavailable(const std::string& sentence, Cause why = Cause::outside)
+      : std::runtime_error(sentence), cause(why) {}
+  Cause cause;
 };
 
 /// The schema is not the one that was accepted (Database::accept_schema()): nothing was changed.
@@ -28,10 +38,20 @@ struct SchemaChanged : StoreUnavailable {
   using StoreUnavailable::StoreUnavailable;
 };
 
-/// The database cannot be used: damaged, replaced, newer than the program, I/O error. Stop.
+/// The database cannot be used: damaged, replaced, newer than the program, I/O error. Stop, and
+/// write nothing more.
 struct StoreBroken : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// The database is sound, but something of ours is not there any more. Stop.
+struct StoreIncomplete : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Of a text, a BLOB or a row: more than a job with the longest script that can be allowed, its
+/// result and its error have. What is longer is StoreUnavailable.
+inline constexpr std::int64_t longest_value_bytes = std::int64_t{128} << 20;
 
 /// The daemon's only connection that writes and checkpoints. Single-threaded.
 class Database {
@@ -49,9 +69,13 @@ public:
   Database& operator=(const Database&) = delete;
 
   /// Runs `change` in one IMMEDIATE transaction; on a lock it is run again, at most three times, so
-  /// it must assign afresh whatever it hands out. Throws StoreUnavailable or StoreBroken, and then
-  /// nothing was changed.
-  void write(const std::function<void()>& change);
+  /// it must assign afresh whatever it hands out. `rows`: how many it writes, if they may be
+  /// thousands: it is given up (Cause::too_long) when it takes much longer than that needs. Throws
+  /// StoreUnavailable, StoreBroken or StoreIncomplete, and then nothing was changed.
+  void write(const std::function<void()>& change, std::size_t rows = 0);
+
+  /// The clock by which a change takes too long; without one SQLite's steps are counted.
+  void bound_time(std::function<SteadyTime()> now);
 
   /// How many commits of write() have changed something: one more than before a failure shows that
   /// the database can be written again.
@@ -110,6 +134,14 @@ public:
   /// show; empty: nothing speaks against it. Not for a process that has it open (SQLite's locks
   /// would go).
   static std::string refusal(const std::filesystem::path& file);
+
+  /// Makes what an existing file of ours lacks, and leaves the rest as it is. Nobody may have it
+  /// open. Throws as the constructor does.
+  static void complete(const std::filesystem::path& file);
+
+  /// Says in a sound file of ours why the daemon had to stop, as far as it can be written. Nobody
+  /// of ours may have it open.
+  static void note_stop(const std::filesystem::path& file, const std::string& reason, WallTime now);
 
   /// Leaves a mark beside the file, so that the next start checks it as a whole before it is used:
   /// for the end after a StoreBroken. A check of every start would take seconds a gigabyte.

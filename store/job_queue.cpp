@@ -1,9 +1,11 @@
 #include "store/job_queue.h"
 
 #include "store/database.h"
+#include "store/job_row_columns.h"
 #include "store/row_padding.h"
 #include "store/script_digest.h"
 #include "store/statement.h"
+#include "store/store_error.h"
 
 #include <algorithm>
 #include <array>
@@ -30,35 +32,9 @@ constexpr char of_unfinished[] = " FROM jobs INDEXED BY jobs_open WHERE (state =
                                  "state = 'running' OR state = 'unconfirmed') "
                                  "AND state <> 'unconfirmed' ORDER BY id";
 
-/// The columns of JobRow, as read_row() wants them.
-constexpr char row_columns[] = "state, attempt, task_id, remote_status, result, error, polls, "
-                               "log_gaps, submitted_at, reported_at, finished_at, rev";
-constexpr int row_column_count = 12;
-
 std::string digest_of(const SQLite::Column& script) {
   return script_digest(
       {static_cast<const char*>(script.getBlob()), static_cast<std::size_t>(script.getBytes())});
-}
-
-std::optional<WallTime> read_time(const SQLite::Column& column) {
-  return column.isNull() ? std::nullopt : parse_time(column.getString());
-}
-
-JobRow read_row(SQLite::Statement& from) {
-  JobRow row;
-  row.state = job_state(from.getColumn(0).getString()).value_or(JobState::queued);
-  row.attempt = from.getColumn(1).getInt();
-  row.task_id = from.getColumn(2).getString();
-  row.remote_status = from.getColumn(3).getString();
-  row.result = from.getColumn(4).getString();
-  row.error = from.getColumn(5).getString();
-  row.polls = from.getColumn(6).getInt64();
-  row.log_gaps = from.getColumn(7).getInt64();
-  row.submitted_at = read_time(from.getColumn(8));
-  row.reported_at = read_time(from.getColumn(9));
-  row.finished_at = read_time(from.getColumn(10));
-  row.rev = from.getColumn(11).getInt64();
-  return row;
 }
 
 std::optional<std::chrono::seconds> read_timeout(const SQLite::Column& column) {
@@ -89,6 +65,10 @@ std::optional<Counter> counter_of(JobState state) {
   }
 }
 
+std::string name_of(JobId job) {
+  return "job " + std::to_string(job.value);
+}
+
 bool is_end(JobState state) {
   return !counter_of(state).has_value();
 }
@@ -116,6 +96,7 @@ struct JobQueue::Impl {
   Statement expired{db, "SELECT job_id FROM queue WHERE expires_at IS NOT NULL "
                         "AND expires_at <= ?1 ORDER BY expires_at LIMIT 100"};
   Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
+  Statement overdue{db, "SELECT 1 FROM queue WHERE lane = 'future' AND due <= ?1"};
   Statement next_expiry{db, "SELECT min(expires_at) FROM queue WHERE expires_at IS NOT NULL"};
   Statement waiting{db, "SELECT count(*) FROM (SELECT timed, due FROM queue WHERE app = ?1 "
                         "LIMIT ?3) WHERE timed = 0 OR due < ?2"};
@@ -185,7 +166,12 @@ struct JobQueue::Impl {
   Statement set_stuck{db, "UPDATE queue SET stuck = (SELECT state IN ('failed', 'timed_out', "
                           "'cancelled') FROM jobs WHERE id = ?1) "
                           "WHERE lane = 'dependent' AND depends_on = ?1"};
-  Statement add_count{db, "UPDATE job_counts SET jobs = jobs + ?2 WHERE state = ?1"};
+  Statement add_count{db, "UPDATE job_counts SET jobs = min(jobs, 1000000000000) + ?2 "
+                          "WHERE state = ?1"};
+  // Asked after a change that has changed nothing: why.
+  Statement still{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = ?2 AND attempt = ?3 "
+                      "AND rev = ?4"};
+  Statement has_place{db, "SELECT 1 FROM queue_places WHERE job_id = ?1"};
   Statement wrong_counts{db,
                          "SELECT count(*) FROM job_counts WHERE jobs <> " + std::string(counted)};
   Statement recount{db, "UPDATE job_counts SET jobs = " + std::string(counted)};
@@ -205,6 +191,7 @@ struct JobQueue::Impl {
   void write_counts();
   std::optional<ClaimedJob> claim_job(JobId job);
   bool write_row(JobId job, const JobRow& before, const JobRow& after);
+  void enqueue_job(JobId job);
   void follow_up(JobId job, JobState before, JobState after);
 };
 
@@ -363,7 +350,10 @@ void JobQueue::set_aside(const QueueScan& scan) {
 }
 
 int JobQueue::promote(WallTime now) {
-  return impl_->promote.run(now, static_cast<int>(max_moved_rows));
+  const int moved = impl_->promote.run(now, static_cast<int>(max_moved_rows));
+  if (moved == 0 && impl_->overdue.integer(now))
+    throw_ignored(impl_->db, "queue", "jobs whose run_at has come");
+  return moved;
 }
 
 void JobQueue::Impl::write_counts() {
@@ -381,6 +371,8 @@ void JobQueue::recount() {
 
 std::optional<ClaimedJob> JobQueue::claim(const QueueScan::Entry& entry, WallTime now) {
   if (impl_->take.run(entry.id, entry.app, entry.file_token, now) == 0) {
+    if (still_startable(entry, now) && impl_->has_place.integer(entry.id))
+      throw_ignored(impl_->db, "queue", name_of(entry.id));
     impl_->drop_orphan.run(entry.id); // left behind by INSERT OR REPLACE, which fires no trigger
     return std::nullopt;
   }
@@ -419,8 +411,7 @@ std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
   found->row.attempt = before.attempt + 1;
   found->row.rev = before.rev + 1;
   if (!write_row(job, before, found->row))
-    throw StoreUnavailable("a trigger that is not ours does not let job " +
-                           std::to_string(job.value) + " be started: drop it");
+    return std::nullopt;
   return found;
 }
 
@@ -440,8 +431,10 @@ bool JobQueue::save_for_later(JobId job, const JobRow& before, const JobRow& aft
   // A user's trigger may have done something else with the failed job.
   if (!impl_->write_row(job, failed, queued))
     return true;
-  impl_->set_run_at.run(job, at); // the user's column: the row may become longer
-  impl_->enqueue.run(job);
+  // The user's column: the row may become longer.
+  if (impl_->set_run_at.run(job, at) == 0 && impl_->has_place.integer(job))
+    throw_ignored(impl_->db, "jobs", name_of(job));
+  impl_->enqueue_job(job);
   return true;
 }
 
@@ -450,16 +443,28 @@ bool JobQueue::Impl::write_row(JobId job, const JobRow& before, const JobRow& af
   const std::int64_t padding = padding_bytes(after);
   const std::string* status = or_null(after.remote_status);
   const std::string* error = or_null(after.error);
-  if (before.state == after.state)
-    return same_state.run(job, before.state, attempt, before.rev, status, error, after.polls,
-                          after.log_gaps, after.reported_at, after.rev, padding) == 1;
-  if (change_state.run(job, before.state, attempt, before.rev, after.state, after.attempt,
-                       or_null(after.task_id), status, or_null(after.result), error, after.polls,
-                       after.log_gaps, after.submitted_at, after.reported_at, after.finished_at,
-                       after.rev, padding) != 1)
+  const bool same = before.state == after.state;
+  const int changed =
+      same ? same_state.run(job, before.state, attempt, before.rev, status, error, after.polls,
+                            after.log_gaps, after.reported_at, after.rev, padding)
+           : change_state.run(job, before.state, attempt, before.rev, after.state, after.attempt,
+                              or_null(after.task_id), status, or_null(after.result), error,
+                              after.polls, after.log_gaps, after.submitted_at, after.reported_at,
+                              after.finished_at, after.rev, padding);
+  if (changed != 1) {
+    if (still.integer(job, before.state, attempt, before.rev))
+      throw_ignored(db, "jobs", name_of(job));
     return false;
-  follow_up(job, before.state, after.state);
+  }
+  if (!same)
+    follow_up(job, before.state, after.state);
   return true;
+}
+
+/// A user's trigger may have moved it out of the queue again; else it has a place there.
+void JobQueue::Impl::enqueue_job(JobId job) {
+  if (enqueue.run(job) == 0 && has_place.integer(job))
+    throw_ignored(db, "queue", name_of(job));
 }
 
 /// What a change of state means for others; of a user's changes the trigger jobs_changed says it.
@@ -467,7 +472,7 @@ void JobQueue::Impl::follow_up(JobId job, JobState before, JobState after) {
   add(before, -1);
   add(after, +1);
   if (after == JobState::queued)
-    enqueue.run(job);
+    enqueue_job(job);
   if ((is_end(after) || is_end(before)) && has_dependents.integer(job)) {
     if (after == JobState::succeeded)
       release.run(job);

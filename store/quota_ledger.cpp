@@ -2,6 +2,7 @@
 
 #include "store/database.h"
 #include "store/statement.h"
+#include "store/store_error.h"
 
 #include <algorithm>
 #include <map>
@@ -9,6 +10,12 @@
 #include <utility>
 
 namespace kdq {
+namespace {
+
+// Users may write this table too: no day has so many.
+constexpr std::int64_t most_requests = std::int64_t{1} << 50;
+
+} // namespace
 
 struct QuotaLedger::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
@@ -27,9 +34,10 @@ struct QuotaLedger::Impl {
                      "DO UPDATE SET used = used + excluded.used, allowed = excluded.allowed"};
   Statement give_back{db, "UPDATE quota SET used = max(0, used - ?4) "
                           "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
-  Statement spent_by_others{db, "UPDATE quota SET others = others + max(0, ?4 - used), "
-                                "used = max(used, ?4) "
-                                "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
+  Statement spent_by_others{
+      db, "UPDATE quota SET others = min(max(0, others), used) + max(0, ?4 - used), "
+          "used = max(used, ?4) "
+          "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
   Statement keep_spent{db, "INSERT INTO quota(app, endpoint, day, allowed, used) "
                            "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
                            "DO UPDATE SET used = max(used, excluded.used)"};
@@ -45,7 +53,8 @@ std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::i
   const std::int64_t granted = std::min(wanted, allowed - before);
   if (granted <= 0)
     return 0;
-  impl_->take.run(key.app, key.endpoint, key.day, allowed, granted);
+  if (impl_->take.run(key.app, key.endpoint, key.day, allowed, granted) != 1)
+    throw_ignored(impl_->db, "quota", "the app " + key.app);
   impl_->spent.insert_or_assign({key.app, key.endpoint},
                                 Impl::Spent{key, allowed, before + granted});
   return granted;
@@ -67,7 +76,8 @@ void QuotaLedger::spent_by_others(const QuotaKey& key, std::int64_t allowed) {
 }
 
 std::int64_t QuotaLedger::used(const QuotaKey& key) {
-  return impl_->used.integer(key.app, key.endpoint, key.day).value_or(0);
+  return std::clamp<std::int64_t>(impl_->used.integer(key.app, key.endpoint, key.day).value_or(0),
+                                  0, most_requests);
 }
 
 } // namespace kdq

@@ -2,6 +2,7 @@
 
 #include "store/database.h"
 #include "store/statement.h"
+#include "store/store_error.h"
 
 #include <cassert>
 
@@ -30,6 +31,14 @@ std::string_view to_text(RequestOutcome outcome) {
   return "";
 }
 
+namespace {
+
+std::string name_of(const Intent& intent) {
+  return "job " + std::to_string(intent.job.value);
+}
+
+} // namespace
+
 struct RequestLog::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
 
@@ -39,6 +48,8 @@ struct RequestLog::Impl {
                       "VALUES (?1, ?2, ?3, ?4, ?5)"};
   Statement end{db, "DELETE FROM in_flight WHERE job_id = ?1 AND attempt = ?2 AND endpoint = ?3 "
                     "AND sent_at = ?4 AND rev = ?5"};
+  Statement is_open{db, "SELECT 1 FROM in_flight WHERE job_id = ?1 AND attempt = ?2 "
+                        "AND endpoint = ?3 AND sent_at = ?4 AND rev = ?5"};
   Statement record{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at, answered_at, "
                        "http_status, outcome, body) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, 0), ?7, nullif(?8, x''))"};
@@ -59,19 +70,24 @@ RequestLog::~RequestLog() = default;
 void RequestLog::begin(const Intent& intent) {
   if (impl_->begin.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) !=
       1)
-    throw StoreUnavailable("a trigger that is not ours does not let requests of job " +
-                           std::to_string(intent.job.value) + " be noted in in_flight: drop it");
+    throw_ignored(impl_->db, "in_flight", name_of(intent));
 }
 
 bool RequestLog::end(const Intent& intent) {
-  return impl_->end.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) ==
-         1;
+  if (impl_->end.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) == 1)
+    return true;
+  if (impl_->is_open.integer(intent.job, intent.attempt, intent.endpoint, intent.sent_at,
+                             intent.rev))
+    throw_ignored(impl_->db, "in_flight", name_of(intent));
+  return false;
 }
 
 void RequestLog::record(const RequestRecord& record) {
   const Intent& intent = record.intent;
-  impl_->record.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, record.answered_at,
-                    record.http_status, record.outcome, Bytes{record.body});
+  if (impl_->record.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at,
+                        record.answered_at, record.http_status, record.outcome,
+                        Bytes{record.body}) != 1)
+    throw_ignored(impl_->db, "requests", name_of(intent));
 }
 
 std::vector<OpenRequest> RequestLog::in_flight() {

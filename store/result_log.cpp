@@ -2,8 +2,18 @@
 
 #include "store/database.h"
 #include "store/statement.h"
+#include "store/store_error.h"
+
+#include <algorithm>
 
 namespace kdq {
+namespace {
+
+// Users may write this table too: what stands from here on is none of ours, and is not counted on
+// from.
+constexpr std::int64_t highest_seq = std::int64_t{1} << 62;
+
+} // namespace
 
 struct ResultLog::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
@@ -20,8 +30,38 @@ struct ResultLog::Impl {
                       "WHERE job_id = ?1 AND attempt = ?2 ORDER BY seq DESC LIMIT 1) IS NOT ?4)"};
   Statement gaps{db, "SELECT 1 FROM logs WHERE job_id = ?1 AND attempt = ?2 AND level = 'gap'"};
 
-  std::int64_t next_seq(JobId job, int attempt) {
-    return last_seq.integer(job, attempt).value_or(0) + 1;
+  Statement last_below{db, "SELECT max(seq) FROM logs WHERE job_id = ?1 AND attempt = ?2 "
+                           "AND seq < ?3"};
+  Statement taken{db, "SELECT 1 FROM logs WHERE job_id = ?1 AND attempt = ?2 AND seq = ?3"};
+
+  /// Hands out the places behind an attempt's rows.
+  class Places {
+  public:
+    Places(Impl& impl, JobId job, int attempt) : impl_(impl), job_(job), attempt_(attempt) {
+      std::int64_t last = impl.last_seq.integer(job, attempt).value_or(0);
+      is_crowded_ = last >= highest_seq;
+      if (is_crowded_)
+        last = impl.last_below.integer(job, attempt, highest_seq).value_or(0);
+      last_ = std::max<std::int64_t>(0, last);
+    }
+    std::int64_t next() {
+      ++last_;
+      while (is_crowded_ && impl_.taken.integer(job_, attempt_, last_))
+        ++last_;
+      return last_;
+    }
+
+  private:
+    Impl& impl_;
+    JobId job_;
+    int attempt_;
+    std::int64_t last_ = 0;
+    bool is_crowded_ = false; ///< there are rows beyond those that count
+  };
+
+  void require(int rows, JobId job) {
+    if (rows != 1)
+      throw_ignored(db, "logs", "job " + std::to_string(job.value));
   }
 };
 
@@ -31,17 +71,19 @@ ResultLog::~ResultLog() = default;
 void ResultLog::append(JobId job, int attempt, const std::vector<LogLine>& lines, WallTime now) {
   if (lines.empty())
     return;
-  std::int64_t seq = impl_->next_seq(job, attempt);
+  Impl::Places places(*impl_, job, attempt);
   for (const LogLine& line : lines)
-    impl_->append.run(job, attempt, seq++, line.level, line.filename, line.unix_time,
-                      line.timestamp, line.args, line.message, now);
+    impl_->require(impl_->append.run(job, attempt, places.next(), line.level, line.filename,
+                                     line.unix_time, line.timestamp, line.args, line.message, now),
+                   job);
 }
 
 void ResultLog::gap(JobId job, int attempt, const LogGap& gap, WallTime now) {
   const std::string message = "lines written between " + to_text(gap.from) + " and " +
                               to_text(gap.to) + " UTC may be missing: " + gap.reason;
-  impl_->gap.run(job, attempt, impl_->next_seq(job, attempt), gap.reason, gap.from, gap.to, message,
-                 now);
+  impl_->require(impl_->gap.run(job, attempt, Impl::Places(*impl_, job, attempt).next(), gap.reason,
+                                gap.from, gap.to, message, now),
+                 job);
 }
 
 bool ResultLog::lacks_frame(JobId job, int attempt, const std::string& opening,

@@ -58,7 +58,8 @@ struct RunTimes::Impl {
   Statement remove{db, "DELETE FROM run_times WHERE app = ?1 AND seq = ?2 AND key = ?3"};
   Statement starts{db, "SELECT at, starts FROM start_counts WHERE app = ?1 ORDER BY at"};
   Statement count_starts{db, "INSERT INTO start_counts(app, at, starts) VALUES (?1, ?2, ?3) "
-                             "ON CONFLICT DO UPDATE SET starts = starts + excluded.starts"};
+                             "ON CONFLICT DO UPDATE SET "
+                             "starts = min(starts, 100000) + excluded.starts"};
   Statement forget_starts{db, "DELETE FROM start_counts WHERE app = ?1 AND at < ?2"};
 
   Statement seqs_of_app{db, "SELECT key, seq FROM run_times WHERE app = ?1 ORDER BY seq"};

@@ -1,6 +1,7 @@
 #include "store/schema.h"
 
 #include "store/database.h"
+#include "store/schema_objects.h"
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Transaction.h>
@@ -27,6 +28,15 @@ std::string old_layout(const std::string& path) {
          "on_unconfirmed, script FROM old.jobs WHERE state = 'queued' ORDER BY id\"";
 }
 
+/// `.dump` writes everything but the two numbers of the header.
+std::string unmarked_sentence(const std::string& path) {
+  return path +
+         " has all tables of a queue, but not the two numbers that mark it as one (the dot-command "
+         ".dump leaves them out). If it is to be the queue: sqlite3 " +
+         path + " \"PRAGMA application_id = " + std::to_string(application_id) +
+         "; PRAGMA user_version = " + std::to_string(schema_version) + "\"";
+}
+
 } // namespace
 
 std::string foreign_file(const std::string& path, int owner, int version) {
@@ -41,6 +51,13 @@ std::string foreign_file(const std::string& path, int owner, int version) {
   return {};
 }
 
+std::string foreign_file(SQLite::Database& database, const std::string& path) {
+  const int owner = read_int(database, "PRAGMA application_id");
+  if (owner == 0 && has_our_tables(database))
+    return unmarked_sentence(path);
+  return foreign_file(path, owner, read_int(database, "PRAGMA user_version"));
+}
+
 void require_schema(SQLite::Database& database, const std::string& path) {
   // Looked at first without the write lock: the usual start changes nothing and waits for nobody.
   const auto owner = [&] { return read_int(database, "PRAGMA application_id"); };
@@ -51,7 +68,7 @@ void require_schema(SQLite::Database& database, const std::string& path) {
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   const int tables = read_int(database, "SELECT count(*) FROM sqlite_schema");
   if (tables != 0 || owner() != 0 || version() != 0) {
-    if (const std::string refusal = foreign_file(path, owner(), version()); !refusal.empty())
+    if (const std::string refusal = foreign_file(database, path); !refusal.empty())
       throw StoreBroken(refusal);
     return; // another process has made it meanwhile
   }

@@ -23,6 +23,9 @@ inline constexpr int schema_version = 1;
 /// empty: it is.
 std::string foreign_file(const std::string& path, int owner, int version);
 
+/// The same of a file that is open: it may be ours without saying so.
+std::string foreign_file(SQLite::Database& database, const std::string& path);
+
 /// Makes the tables in an empty file, all of them or nothing. Throws StoreBroken if the file
 /// belongs to another program or to another version of this one; SQLite::Exception if SQLite
 /// refuses.

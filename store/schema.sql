@@ -47,7 +47,11 @@ CREATE TABLE jobs (
                                        -- row that keeps its size keeps its script's pages untouched
 
   -- last, so that reading the columns above does not read a long script ---------------------------
-  script         ANY                   -- what to run: text, or a BLOB of UTF-8 (readfile('a.js'))
+  script         ANY,                  -- what to run: text, or a BLOB of UTF-8 (readfile('a.js'));
+                                       -- with argv at most daemon.max_script_bytes
+  CONSTRAINT "attempt, polls, log_gaps and rev are counted by the daemon: do not write them"
+    CHECK (attempt BETWEEN 0 AND 1000000000 AND
+      min(polls, log_gaps, rev) >= 0 AND max(polls, log_gaps, rev) <= 4611686018427387904)
 ) STRICT;
 
 CREATE TABLE logs (
@@ -282,8 +286,11 @@ SELECT 'daemon' AS subject, NULL AS since,
   'the daemon has not run with this database yet: start kdocs-queued' AS message
 WHERE NOT EXISTS (SELECT 1 FROM daemon WHERE started_at IS NOT NULL)
 UNION ALL
-SELECT 'daemon', stopped_at, 'the daemon is stopped: start kdocs-queued'
+SELECT 'daemon', stopped_at,
+  coalesce('the daemon had to stop: ' || stop_reason, 'the daemon is stopped: start kdocs-queued')
 FROM daemon WHERE stopped_at IS NOT NULL
+UNION ALL
+SELECT 'database', trouble_since, trouble FROM daemon WHERE trouble IS NOT NULL AND stopped_at IS NULL
 UNION ALL
 SELECT 'database', NULL,
   'the file that ends in -wal has grown to ' || log_mb || ' MB, because some program has had one read transaction open for a long time: it shrinks when that one is closed (lsof on the database shows who has it open)'
@@ -326,8 +333,12 @@ CREATE TABLE daemon (
   version              TEXT,
   started_at           TEXT,
   stopped_at           TEXT,       -- NULL: it runs (or was killed)
+  stop_reason          TEXT,       -- why it had to stop; NULL: it was asked to
+  trouble              TEXT,       -- why it cannot write, where it can write this; NULL: it can
+  trouble_since        TEXT,
   max_running          INTEGER,    -- settings: how many at once in all,
   max_running_per_file INTEGER,    -- and of one file
+  max_script_bytes     INTEGER,    -- of a script and its argv together; NULL: 16777216
   log_mb               INTEGER     -- if the file beside the database that ends in -wal does not stop
                                    -- growing: its size; NULL: it does
 ) STRICT;
@@ -382,7 +393,7 @@ CREATE VIEW job_inputs AS
   -- What a user writes into a job; nothing is ever in it. A trigger refuses here what is not
   -- understood: what a CHECK refuses an INSERT OR IGNORE would drop without a word.
   SELECT id, file_token, script, argv, app, priority, run_at, expires_at, depends_on, unique_key,
-    max_attempts, timeout_s, on_unconfirmed, created_at
+    max_attempts, timeout_s, on_unconfirmed, created_at, 1 AS is_new_text
   FROM jobs WHERE 0;
 
 CREATE TABLE job_counts (
@@ -533,6 +544,9 @@ BEGIN
       RAISE(ABORT, 'file_token must be the file''s open_id, not its browser address or the share id in it (https://www.kdocs.cn/l/... or /l/...): the service does not know share ids')
     WHEN typeof(NEW.script) NOT IN ('text', 'blob') THEN RAISE(ABORT, 'script must be given as text, or as a BLOB of UTF-8 text (readfile)')
     WHEN length(CAST(NEW.script AS BLOB)) = 0 THEN RAISE(ABORT, 'script must not be empty')
+    WHEN NEW.is_new_text AND length(CAST(NEW.script AS BLOB)) + length(CAST(coalesce(NEW.argv, '') AS BLOB)) >
+      coalesce((SELECT max_script_bytes FROM daemon), 16777216) THEN
+      RAISE(ABORT, 'script is too long: with argv it may have 16777216 bytes (16 MiB), or what SELECT max_script_bytes FROM daemon says (the setting of that name)')
     WHEN NEW.argv IS NOT NULL AND NOT (typeof(NEW.argv) IN ('text', 'blob') AND
       CASE WHEN json_valid(CAST(NEW.argv AS TEXT)) THEN json_type(CAST(NEW.argv AS TEXT)) = 'object' ELSE 0 END) THEN
       RAISE(ABORT, 'argv must be a JSON object, such as {"name": "value"}')
@@ -594,7 +608,7 @@ END;
 CREATE TRIGGER jobs_insert BEFORE INSERT ON jobs
 BEGIN
   INSERT INTO job_inputs VALUES (NEW.id, NEW.file_token, NEW.script, NEW.argv, NEW.app, NEW.priority, NEW.run_at,
-    NEW.expires_at, NEW.depends_on, NEW.unique_key, NEW.max_attempts, NEW.timeout_s, NEW.on_unconfirmed, NEW.created_at);
+    NEW.expires_at, NEW.depends_on, NEW.unique_key, NEW.max_attempts, NEW.timeout_s, NEW.on_unconfirmed, NEW.created_at, 1);
   SELECT CASE
     WHEN NEW.state IS NOT 'queued' OR NEW.attempt IS NOT 0 OR NEW.polls IS NOT 0 OR NEW.log_gaps IS NOT 0
       OR NEW.rev IS NOT 0 OR coalesce(NEW.task_id, NEW.remote_status, NEW.result, NEW.error,
@@ -617,7 +631,8 @@ CREATE TRIGGER jobs_inputs BEFORE UPDATE OF id, file_token, script, argv, app, p
   depends_on, unique_key, max_attempts, timeout_s, on_unconfirmed, created_at ON jobs
 BEGIN
   INSERT INTO job_inputs VALUES (NEW.id, NEW.file_token, NEW.script, NEW.argv, NEW.app, NEW.priority, NEW.run_at,
-    NEW.expires_at, NEW.depends_on, NEW.unique_key, NEW.max_attempts, NEW.timeout_s, NEW.on_unconfirmed, NEW.created_at);
+    NEW.expires_at, NEW.depends_on, NEW.unique_key, NEW.max_attempts, NEW.timeout_s, NEW.on_unconfirmed, NEW.created_at,
+    NEW.script IS NOT OLD.script OR NEW.argv IS NOT OLD.argv);
 END;
 
 CREATE TRIGGER jobs_keep_what_runs BEFORE UPDATE OF app, file_token, script, script_name, argv ON jobs

@@ -52,9 +52,11 @@ struct StatusTables::Impl {
   Statement names{db, "SELECT name FROM apps"};
   Statement remove{db, "DELETE FROM apps WHERE name = ?1"};
   Statement started{db, "INSERT OR REPLACE INTO daemon"
-                        "(one, version, started_at, stopped_at, max_running, max_running_per_file) "
-                        "VALUES (1, ?1, ?2, NULL, ?3, ?4)"};
+                        "(one, version, started_at, max_running, max_running_per_file, "
+                        "max_script_bytes) VALUES (1, ?1, ?2, ?3, ?4, ?5)"};
   Statement stopped{db, "UPDATE daemon SET stopped_at = ?1"};
+  Statement trouble{db, "UPDATE daemon SET trouble = nullif(?1, ''), "
+                        "trouble_since = iif(?1 = '', NULL, coalesce(trouble_since, ?2))"};
   Statement log_grew{db, "UPDATE daemon SET log_mb = ?1"};
 };
 
@@ -137,10 +139,13 @@ void StatusTables::keep_only(const std::set<std::string>& apps) {
   }
 }
 
-void StatusTables::started(const std::string& version, std::size_t max_running,
-                           std::size_t max_running_per_file, WallTime now) {
-  impl_->started.run(version, now, static_cast<std::int64_t>(max_running),
-                     static_cast<std::int64_t>(max_running_per_file));
+void StatusTables::started(const DaemonRow& row, WallTime now) {
+  impl_->started.run(row.version, now, row.max_running, row.max_running_per_file,
+                     row.max_script_bytes);
+}
+
+void StatusTables::trouble(const std::string& sentence, WallTime now) {
+  impl_->trouble.run(sentence, now);
 }
 
 void StatusTables::log_grew(std::optional<std::int64_t> megabytes) {

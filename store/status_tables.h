@@ -48,6 +48,14 @@ struct AppRow {
   bool operator==(const AppRow&) const = default;
 };
 
+/// What the daemon says of itself in the table `daemon`.
+struct DaemonRow {
+  std::string version;
+  std::int64_t max_running = 0;
+  std::int64_t max_running_per_file = 0;
+  std::int64_t max_script_bytes = 0;
+};
+
 /// Single-threaded; must not outlive the Database.
 class StatusTables {
 public:
@@ -65,9 +73,10 @@ public:
   void show(const AppRow& row, WallTime now);
   /// Removes the rows of apps that are not configured any more.
   void keep_only(const std::set<std::string>& apps);
-  void started(const std::string& version, std::size_t max_running,
-               std::size_t max_running_per_file, WallTime now);
+  void started(const DaemonRow& row, WallTime now);
   void stopped(WallTime now);
+  /// Why other changes are not possible; empty: they are.
+  void trouble(const std::string& sentence, WallTime now);
   /// The size of a write-ahead log that somebody keeps from being begun anew; nothing: it is usual.
   void log_grew(std::optional<std::int64_t> megabytes);
 

@@ -75,7 +75,12 @@ struct Engine::Impl {
   Impl(EngineSettings wanted, Database& db, Transport& wire, Clock& time, Tokens& token_source,
        Events& listener)
       : settings(std::move(wanted)), database(db), transport(wire), clock(time), events(listener),
-        apps(make_apps(settings)), app_tokens(token_source) {}
+        apps(make_apps(settings)), app_tokens(token_source) {
+    database.bound_time([this] { return clock.steady(); });
+  }
+  ~Impl() { database.bound_time(nullptr); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   bool may_checkpoint() const;
   void take_up(const std::string& gap);
@@ -123,7 +128,8 @@ struct Engine::Impl {
                              budgets,     app_tokens, finder,
                              slots,       pace,       settings.max_running};
   RoundPlanner planner{apps, in_flight, poll_chooser, start_chooser};
-  IntentWriter intents{store.queue, store.requests, store.ledger, task_table, apps};
+  IntentWriter intents{store.queue, store.requests, store.ledger,
+                       task_table,  apps,           settings.max_script_bytes};
   Sender sender{database, transport};
   BegunMemory begun_memory{tasks,  apps,    in_flight, app_tokens,
                            sender, replies, events,    settings.job_timeout};
@@ -131,8 +137,8 @@ struct Engine::Impl {
                              settings.long_log_mb};
   Dispatcher dispatcher{database,     clock,  app_tokens, planner,      intents,
                         begun_memory, sender, pace,       status_writer};
-  Housekeeping housekeeping{settings.retention, database, clock};
-  StoreTrouble store_trouble{database, clock, events};
+  Housekeeping housekeeping{settings.retention, database, clock, events};
+  StoreTrouble store_trouble{database, store.status_tables, clock, events};
 
   bool stopping = false;
   bool schema_changed = false; ///< and was not looked at yet
@@ -177,6 +183,8 @@ SteadyTime Engine::tick() {
   if (impl.may_checkpoint())
     impl.database.checkpoint();
   impl.collect();
+  if (const SteadyTime rest = impl.store_trouble.rests_until(); impl.clock.steady() < rest)
+    return rest;
   try {
     impl.work();
     impl.show_changes();

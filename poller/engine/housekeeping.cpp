@@ -1,9 +1,12 @@
 #include "poller/engine/housekeeping.h"
 
 #include "poller/clock.h"
+#include "poller/events.h"
+#include "poller/quota/quota_policy.h"
 #include "store/database.h"
 
 #include <algorithm>
+#include <string>
 
 namespace kdq {
 namespace {
@@ -18,6 +21,7 @@ constexpr std::chrono::milliseconds look_if_awake = 10s;
 constexpr std::chrono::milliseconds look_anyway = 10min;
 // After a write that another program's lock or a full disk prevented.
 constexpr std::chrono::milliseconds store_retry = 10s;
+constexpr std::chrono::milliseconds longest_store_retry = 1h;
 
 WallTime before(WallTime now, Days span) {
   return now - std::chrono::duration_cast<std::chrono::milliseconds>(span);
@@ -25,8 +29,9 @@ WallTime before(WallTime now, Days span) {
 
 } // namespace
 
-Housekeeping::Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock)
-    : wanted_(wanted), database_(database), clock_(clock), retention_(database) {
+Housekeeping::Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock,
+                           Events& events)
+    : wanted_(wanted), database_(database), clock_(clock), events_(events), retention_(database) {
   if (wanted.days_ended.count() > 0)
     searches_.push_back(Search::ended);
   if (wanted.days_logs.count() > 0)
@@ -43,9 +48,19 @@ void Housekeeping::work() {
     return;
   try {
     search(now);
-  } catch (const StoreUnavailable&) {
-    ready_ = wake_ = now.steady + store_retry; // whoever must write says what is wrong
+    failures_ = 0;
+  } catch (const StoreUnavailable& error) {
+    failed(error, now.steady);
   }
+}
+
+void Housekeeping::failed(const StoreUnavailable& error, SteadyTime now) {
+  // Of what everybody meets whoever must write says what is wrong.
+  const bool is_general = error.cause == StoreUnavailable::Cause::outside;
+  if (!is_general && failures_++ == 0)
+    events_.trouble("what has ended cannot be deleted: " + std::string(error.what()));
+  ready_ = wake_ =
+      now + (is_general ? store_retry : backoff(store_retry, failures_, longest_store_retry));
 }
 
 void Housekeeping::search(Moment now) {

@@ -10,11 +10,13 @@ namespace kdq {
 
 class Clock;
 class Database;
+class Events;
+struct StoreUnavailable;
 
 /// For the engine, which calls it in its ticks while no reply waits to be stored.
 class Housekeeping {
 public:
-  Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock);
+  Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock, Events& events);
 
   /// Looks whether something is to be deleted, if it is time for that; at most one short
   /// transaction. What cannot be written now is tried later: this throws StoreBroken only.
@@ -31,6 +33,7 @@ private:
     bool more = false; ///< the search has not come to its end
   };
   void search(Moment now);
+  void failed(const StoreUnavailable& error, SteadyTime now);
   Step step(Search what, Moment now);
   Step remove_until(WallTime ended);
   Step clear_until(WallTime ended);
@@ -38,6 +41,8 @@ private:
   RetentionSettings wanted_;
   Database& database_;
   Clock& clock_;
+  Events& events_;
+  int failures_ = 0; ///< in a row
   Retention retention_;
   std::vector<Search> searches_;
   std::size_t current_ = 0;

@@ -136,7 +136,10 @@ void StatusWriter::begin(const EngineSettings& settings, Moment now) {
   for (const auto& [name, app] : apps_)
     names.insert(name);
   tables_.keep_only(names);
-  tables_.started(settings.version, settings.max_running, settings.max_running_per_file, now.wall);
+  tables_.started({settings.version, static_cast<std::int64_t>(settings.max_running),
+                   static_cast<std::int64_t>(settings.max_running_per_file),
+                   settings.max_script_bytes},
+                  now.wall);
   write(now);
 }
 

@@ -43,6 +43,7 @@ TEST_CASE(
       "go to https://developer.kdocs.cn: 500 starts and 10 000 polls a day (tier test; the "
       "day begins at 00:00 Asia/Shanghai)"));
   CHECK(checked.says("at most 100 scripts run at a time, at most 1 on one file"));
+  CHECK(checked.says("a script may have 16 777 216 bytes, with its argv"));
   CHECK_FALSE(checked.says("SECRET"));
   CHECK_FALSE(std::filesystem::exists(dir / "queue.db"));
   CHECK_FALSE(std::filesystem::exists(dir / "queue.db.lock"));

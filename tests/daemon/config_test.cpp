@@ -92,7 +92,7 @@ TEST_CASE("every key of the file is taken, comments included") {
   const Config config = load_config(dir.file("c.json", R"(// first line
 { /* all of it */
   "database": "queue.db", "log_level": "debug", "max_running": 7, "max_running_per_file": 0,
-  "job_timeout_s": 60, "keep_raw": true,
+  "job_timeout_s": 60, "max_script_bytes": 1000, "keep_raw": true,
   "retention": { "days_ended": 90, "days_logs": 0.5, "max_bytes": 5000000000 },
   "apps": { "a.b-c_1": { "tier": "production", "base_url": "https://x.example/",
     "status_path": "/s", "token_file": "tok", "ca_file": "ca.pem",
@@ -104,6 +104,7 @@ TEST_CASE("every key of the file is taken, comments included") {
   CHECK(config.engine.max_running == 7);
   CHECK(config.engine.max_running_per_file == 0);
   CHECK(config.engine.job_timeout == 60s);
+  CHECK(config.engine.max_script_bytes == 1000);
   CHECK(config.engine.keep_raw);
   CHECK(config.engine.retention.days_ended == Days(90));
   CHECK(config.engine.retention.days_logs == 12h);
@@ -159,6 +160,8 @@ TEST_CASE("each mistake in the file is refused with a sentence that names the ke
       {R"({"max_running_per_file": -1})",
        "max_running_per_file: must be a whole number from 0 to "},
       {R"({"job_timeout_s": 0})", "job_timeout_s: must be a whole number from 1 to "},
+      {R"({"max_script_bytes": 67108865})",
+       "max_script_bytes: must be a whole number from 1 to 67108864, not 67108865"},
       {R"({"keep_raw": 1})", "keep_raw: must be true or false, not 1"},
       {R"({"retention": 30})", "retention: must be an object in braces, not 30"},
       {R"({"retention": {"day_logs": 30}})",
@@ -276,6 +279,7 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(example.engine.max_running == defaults.engine.max_running);
   CHECK(example.engine.max_running_per_file == defaults.engine.max_running_per_file);
   CHECK(example.engine.job_timeout == defaults.engine.job_timeout);
+  CHECK(example.engine.max_script_bytes == defaults.engine.max_script_bytes);
   CHECK(example.engine.keep_raw == defaults.engine.keep_raw);
   CHECK(example.engine.retention.days_ended == defaults.engine.retention.days_ended);
   CHECK(example.engine.retention.days_logs == defaults.engine.retention.days_logs);
@@ -293,7 +297,7 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(a.quota_timezone == b.quota_timezone);
 
   const auto json = nlohmann::json::parse(text.str(), nullptr, true, true);
-  CHECK(json.size() == 8);
+  CHECK(json.size() == 9);
   CHECK(json.at("retention").size() == 3);
   CHECK(json.at("apps").at("default").size() == 9);
 }

@@ -5,8 +5,11 @@
 #include "tests/daemon/scoped_env.h"
 #include "tests/support/temp_dir.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 #include <vector>
@@ -115,4 +118,31 @@ TEST_CASE("what keeps it from working is one sentence and exit code 1") {
   CHECK(init.code == exit_cannot_start);
   CHECK(init.err.starts_with("kdocs-queued: another kdocs-queued works on "));
   CHECK(init.out.empty());
+}
+
+TEST_CASE("why it had to stop stands in the database, and init repairs what was dropped") {
+  const TempDir dir;
+  const std::string database = dir / "queue.db";
+  const std::string token = dir.file("token", "abc");
+  REQUIRE(run({"init", "--database", database}).code == exit_stopped);
+  SQLite::Database user(database, SQLite::OPEN_READWRITE);
+  user.exec("DROP TABLE logs");
+  const Run stopped = run({"run", "--database", database, "--token-file", token});
+  CHECK(stopped.code == exit_cannot_start);
+  const std::string told = user.execAndGet("SELECT stop_reason FROM daemon").getString();
+  CHECK(mentions(told, "lacks the table logs"));
+  REQUIRE(run({"init", "--database", database}).code == exit_stopped);
+  CHECK(user.execAndGet("SELECT count(*) FROM logs").getInt() == 0);
+}
+
+TEST_CASE("it takes as many descriptors as it may have") {
+  rlimit old{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &old) == 0);
+  const rlimit few{100, old.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  run({"--version"});
+  rlimit now{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &now) == 0);
+  CHECK(now.rlim_cur == std::min<rlim_t>(old.rlim_max, 65'536));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &old) == 0);
 }

@@ -1,4 +1,5 @@
 // The view health: a row for each thing a person should know, and none if all is well.
+#include "store/status_tables.h"
 #include "tests/store/sql_fixture.h"
 
 #include <doctest/doctest.h>
@@ -38,6 +39,27 @@ TEST_CASE_FIXTURE(Fixture, "a stopped daemon is told, with the time") {
   user.exec("UPDATE daemon SET stopped_at = '2026-01-02 00:00:00.000'");
   CHECK(health() == Rows{"daemon: the daemon is stopped: start kdocs-queued"});
   CHECK(user.text("SELECT since FROM health") == "2026-01-02 00:00:00.000");
+}
+
+TEST_CASE_FIXTURE(Fixture, "why a daemon had to stop is told until the next one runs") {
+  Database::note_stop(file, "no more memory", *parse_time("2026-01-02 00:00:00"));
+  CHECK(health() == Rows{"daemon: the daemon had to stop: no more memory"});
+  CHECK(user.text("SELECT since FROM health") == "2026-01-02 00:00:00.000");
+  database.write([&] { StatusTables(database).started({"1", 100, 1, 1000}, WallTime{}); });
+  CHECK(health().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what keeps the daemon from writing is told, since when") {
+  StatusTables tables(database);
+  const auto tell = [&](const std::string& sentence, const char* at) {
+    database.write([&] { tables.trouble(sentence, *parse_time(at)); });
+  };
+  tell("no", "2026-01-02 00:00:00");
+  tell("not at all", "2026-01-03 00:00:00");
+  CHECK(health() == Rows{"database: not at all"});
+  CHECK(user.text("SELECT since FROM health") == "2026-01-02 00:00:00.000");
+  tell("", "2026-01-04 00:00:00");
+  CHECK(health().empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "an app that is not ready is told once, with its reason") {

@@ -54,10 +54,13 @@ void ReplyStore::save(SteadyTime until) {
     const std::size_t count = next_batch();
     decide_batch(count, now);
     std::vector<const Effects*> batch;
-    for (std::size_t i = 0; i < count; ++i)
+    std::size_t lines = 0;
+    for (std::size_t i = 0; i < count; ++i) {
       batch.push_back(&std::get<Effects>(unsaved_[i]));
+      lines += batch.back()->lines.size();
+    }
     std::vector<bool> ours;
-    database_.write([&] { ours = writer_.save(batch); });
+    database_.write([&] { ours = writer_.save(batch); }, lines);
     for (std::size_t i = 0; i < count; ++i)
       memory_.remember(*batch[i], ours[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));

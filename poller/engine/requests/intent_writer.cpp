@@ -11,6 +11,17 @@
 #include <utility>
 
 namespace kdq {
+namespace {
+
+// Of the scripts that one transaction reads, more or less: from a disk it takes its time, under the
+// write lock.
+constexpr std::int64_t most_bytes_at_once = std::int64_t{16} << 20;
+
+std::int64_t text_bytes(const ClaimedJob& job) {
+  return static_cast<std::int64_t>(job.script.size() + job.argv.size());
+}
+
+} // namespace
 
 Begun IntentWriter::write(const RoundPlan& plan, WallTime now) {
   Begun begun;
@@ -59,7 +70,12 @@ void IntentWriter::begin_starts(const RoundPlan& plan, Begun& begun, WallTime no
     grant.want(breaker.quota_key(Endpoint::submit, now), breaker.allowed(Endpoint::submit));
   }
   grant.fill();
+  std::int64_t bytes = 0;
   for (const QueueScan::Entry& entry : plan.starts) {
+    if (bytes >= most_bytes_at_once) {
+      begun.missed = true;
+      break;
+    }
     if (!grant.pay(entry.app)) {
       begun.spent.push_back(grant.key(entry.app));
       continue;
@@ -68,6 +84,12 @@ void IntentWriter::begin_starts(const RoundPlan& plan, Begun& begun, WallTime no
     if (!job) {
       begun.missed = true;
       grant.unpay(entry.app); // cancelled since the scan
+      continue;
+    }
+    bytes += text_bytes(*job);
+    if (text_bytes(*job) > max_script_bytes_) {
+      grant.unpay(entry.app);
+      end_claimed(*job, JobState::failed, too_long_sentence(text_bytes(*job)), begun, now);
       continue;
     }
     const Intent intent{job->id, job->row.attempt, Endpoint::submit, now, job->row.rev};
@@ -92,6 +114,11 @@ void IntentWriter::end_claimed(const ClaimedJob& job, JobState end, const std::s
                                Begun& begun, WallTime now) {
   if (queue_.save(job.id, job.row, ended_unsent(job.row, end, error, now)))
     begun.refused.push_back({job.id, end, error});
+}
+
+std::string IntentWriter::too_long_sentence(std::int64_t bytes) const {
+  return "script is too long: with argv it has " + std::to_string(bytes) +
+         " bytes, the setting max_script_bytes allows " + std::to_string(max_script_bytes_);
 }
 
 std::string IntentWriter::unknown_app_sentence(const std::string& app) const {

@@ -4,6 +4,7 @@
 #include "poller/engine/app_states.h"
 #include "poller/engine/requests/round_plan.h"
 
+#include <cstdint>
 #include <string>
 
 namespace kdq {
@@ -17,8 +18,9 @@ class TaskTable;
 class IntentWriter {
 public:
   IntentWriter(JobQueue& queue, RequestLog& requests, QuotaLedger& ledger, const TaskTable& tasks,
-               const AppStates& apps)
-      : queue_(queue), requests_(requests), ledger_(ledger), tasks_(tasks), apps_(apps) {}
+               const AppStates& apps, std::int64_t max_script_bytes)
+      : queue_(queue), requests_(requests), ledger_(ledger), tasks_(tasks), apps_(apps),
+        max_script_bytes_(max_script_bytes) {}
 
   /// Inside of Database::write(); may be run again from the start.
   Begun write(const RoundPlan& plan, WallTime now);
@@ -30,12 +32,14 @@ private:
   void begin_polls(const RoundPlan& plan, Begun& begun, WallTime now);
   void begin_starts(const RoundPlan& plan, Begun& begun, WallTime now);
   std::string unknown_app_sentence(const std::string& app) const;
+  std::string too_long_sentence(std::int64_t bytes) const;
 
   JobQueue& queue_;
   RequestLog& requests_;
   QuotaLedger& ledger_;
   const TaskTable& tasks_;
   const AppStates& apps_;
+  std::int64_t max_script_bytes_;
 };
 
 } // namespace kdq

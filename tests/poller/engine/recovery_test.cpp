@@ -39,7 +39,7 @@ struct Asked : EngineWorld {
     engine = std::make_unique<Engine>(settings, *database, kdocs, clock, tokens, events);
     const std::string logs = user->text("SELECT sql FROM sqlite_schema WHERE name = 'logs'");
     user->exec("CREATE TABLE kept AS SELECT * FROM logs; DROP TABLE logs");
-    CHECK_THROWS_AS(engine->recover(), StoreBroken);
+    CHECK_THROWS_AS(engine->recover(), StoreIncomplete);
     engine->spill();
     kill();
     user->exec(logs);
