@@ -229,7 +229,6 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
   schema_version = std::make_unique<Statement>(db, "PRAGMA schema_version");
-  accepted_schema = schema_version->integer();
   look = std::make_unique<Statement>(db, "BEGIN");
   begin = std::make_unique<Statement>(db, "BEGIN IMMEDIATE");
   commit = std::make_unique<Statement>(db, "COMMIT");
@@ -326,7 +325,7 @@ bool Database::Impl::try_write(const std::function<void()>& change, std::size_t 
     bound_read(); // as long as others have the lock, nobody waits for ours
     begin->run();
     bound_write(rows);
-    if (schema_version->integer() != accepted_schema)
+    if (accepted_schema && schema_version->integer() != accepted_schema)
       throw SchemaChanged(file.string() + " was restored or its schema changed just now");
     change();
     for (auto& [owner, part] : parts)
@@ -444,9 +443,9 @@ bool Database::foreign_change() {
 
 bool Database::schema_changed() {
   try {
-    return impl_->schema_version->integer() != impl_->accepted_schema;
+    return impl_->accepted_schema && impl_->schema_version->integer() != impl_->accepted_schema;
   } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file);
+    rethrow(error, impl_->file, impl_->connection.get());
   }
 }
 
@@ -454,7 +453,7 @@ void Database::accept_schema() {
   try {
     impl_->accepted_schema = impl_->schema_version->integer();
   } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file);
+    rethrow(error, impl_->file, impl_->connection.get());
   }
 }
 
