@@ -95,6 +95,7 @@ struct JobQueue::Impl {
   Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
   Statement expired{db, "SELECT job_id FROM queue WHERE expires_at IS NOT NULL "
                         "AND expires_at <= ?1 ORDER BY expires_at LIMIT 100"};
+  Statement any_ready{db, "SELECT 1 FROM queue WHERE lane = 'ready' LIMIT 1"};
   Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
   Statement overdue{db, "SELECT 1 FROM queue WHERE lane = 'future' AND due <= ?1"};
   Statement next_expiry{db, "SELECT min(expires_at) FROM queue WHERE expires_at IS NOT NULL"};
@@ -265,6 +266,10 @@ std::size_t JobQueue::queued() {
 
 std::size_t JobQueue::busy() {
   return impl_->number(Counter::running);
+}
+
+bool JobQueue::has_ready() {
+  return impl_->any_ready.integer().has_value();
 }
 
 std::int64_t JobQueue::waiting(const std::string& app, WallTime until, std::int64_t at_most) {

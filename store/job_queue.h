@@ -53,6 +53,8 @@ public:
   /// How many jobs are queued, and how many are being started or running; kept counters.
   std::size_t queued();
   std::size_t busy();
+  /// Whether a job could be started, if nothing were in the way.
+  bool has_ready();
   /// How many of an app's jobs may be started before `until`, looking at no more than `at_most`.
   std::int64_t waiting(const std::string& app, WallTime until, std::int64_t at_most);
   ScriptIdentity identity(JobId job);

@@ -178,6 +178,8 @@ SELECT job_id, app, file_token, script_name, priority,
     WHEN 'never ran' THEN 'the daemon has not run with this database yet: start kdocs-queued'
     WHEN 'stopped' THEN
       'the daemon is stopped since ' || substr(stopped_at, 1, 19) || ' UTC: start kdocs-queued'
+    WHEN 'gone' THEN
+      'the daemon does not run (last seen ' || substr(seen_at, 1, 19) || ' UTC): start kdocs-queued'
     WHEN 'attempt' THEN
       'attempt ' || (attempt + 1) || iif(attempt < max_attempts, ' of ' || max_attempts, '')
         || ' starts at ' || substr(due, 1, 19) || ' UTC; the last one failed: ' || error
@@ -218,6 +220,8 @@ FROM (
     WHEN timed AND due > strftime('%Y-%m-%d %H:%M:%f', 'now') THEN
       iif(attempt > 0 AND error IS NOT NULL, 'attempt', 'early')
     WHEN waits_for IS NOT NULL THEN 'depends'
+    WHEN seen_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-150 seconds')
+      AND due < strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 seconds') THEN 'gone'
     WHEN EXISTS (SELECT 1 FROM pauses WHERE scope = 'all' AND key = '') THEN 'all paused'
     WHEN EXISTS (SELECT 1 FROM pauses WHERE scope = 'app' AND key = app) THEN 'app paused'
     WHEN EXISTS (SELECT 1 FROM pauses WHERE scope = 'file' AND key = file_token) THEN 'file paused'
@@ -233,7 +237,7 @@ FROM (
     SELECT q.job_id, q.app, q.file_token, q.priority, q.due, q.timed, q.depends_on AS waits_for,
       j.script_name, j.attempt, j.max_attempts, j.error,
       a.state AS app_state, a.reason AS app_reason, a.start_wait, a.start_at,
-      d.started_at, d.stopped_at, d.max_running,
+      d.started_at, d.stopped_at, d.seen_at, d.max_running,
       -- The job that takes the last place of its file: with one place, the oldest one that runs.
       iif(d.max_running_per_file > 0, (
         SELECT id FROM jobs
@@ -290,6 +294,13 @@ SELECT 'daemon', stopped_at,
   coalesce('the daemon had to stop: ' || stop_reason, 'the daemon is stopped: start kdocs-queued')
 FROM daemon WHERE stopped_at IS NOT NULL
 UNION ALL
+SELECT 'daemon', seen_at,
+  'the daemon does not run (last seen ' || substr(seen_at, 1, 19) || ' UTC): start kdocs-queued'
+FROM daemon WHERE stopped_at IS NULL AND seen_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-150 seconds')
+  AND (EXISTS (SELECT 1 FROM queue WHERE lane = 'ready'
+                 AND due < strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 seconds'))
+       OR EXISTS (SELECT 1 FROM job_counts WHERE state = 'running' AND jobs > 0))
+UNION ALL
 SELECT 'database', trouble_since, trouble FROM daemon WHERE trouble IS NOT NULL AND stopped_at IS NULL
 UNION ALL
 SELECT 'database', NULL,
@@ -332,6 +343,7 @@ CREATE TABLE daemon (
   one                  INTEGER PRIMARY KEY CHECK (one = 1),
   version              TEXT,
   started_at           TEXT,
+  seen_at              TEXT,       -- written once a minute while a job runs or could be started
   stopped_at           TEXT,       -- NULL: it runs (or was killed)
   stop_reason          TEXT,       -- why it had to stop; NULL: it was asked to
   trouble              TEXT,       -- why it cannot write, where it can write this; NULL: it can

@@ -54,6 +54,7 @@ struct StatusTables::Impl {
   Statement started{db, "INSERT OR REPLACE INTO daemon"
                         "(one, version, started_at, max_running, max_running_per_file, "
                         "max_script_bytes) VALUES (1, ?1, ?2, ?3, ?4, ?5)"};
+  Statement seen{db, "UPDATE daemon SET seen_at = ?1"};
   Statement stopped{db, "UPDATE daemon SET stopped_at = ?1"};
   Statement trouble{db, "UPDATE daemon SET trouble = nullif(?1, ''), "
                         "trouble_since = iif(?1 = '', NULL, coalesce(trouble_since, ?2))"};
@@ -150,6 +151,10 @@ void StatusTables::trouble(const std::string& sentence, WallTime now) {
 
 void StatusTables::log_grew(std::optional<std::int64_t> megabytes) {
   impl_->log_grew.run(megabytes);
+}
+
+void StatusTables::seen(WallTime now) {
+  impl_->seen.run(now);
 }
 
 void StatusTables::stopped(WallTime now) {

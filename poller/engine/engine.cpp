@@ -252,7 +252,12 @@ void Engine::Impl::work() {
 /// Says in the database what has changed.
 void Engine::Impl::show_changes() {
   const Moment now = clock.now();
-  if (stopping || !status_writer.is_stale(now))
+  if (stopping)
+    return;
+  bool is_due = status_writer.is_stale(now);
+  if (!is_due && status_writer.is_unseen(now.steady)) // an idle daemon need not be seen
+    database.read([&] { is_due = task_table.size() > 0 || store.queue.has_ready(); });
+  if (!is_due)
     return;
   database.write([&] { status_writer.write(now); });
   status_writer.committed();

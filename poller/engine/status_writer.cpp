@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 
 // Figures that are written along with other things are at most so old.
 constexpr std::chrono::seconds fresh{5};
+// The views waiting and health believe after two and a half times of this that the daemon is gone.
+constexpr std::chrono::seconds seen_at_least_every{60};
 // A burst of requests takes all places for a moment.
 constexpr std::chrono::milliseconds worth_a_word = 5s;
 // The two clocks are read one after the other, and the wall clock is slewed: the end of a wait that
@@ -151,6 +153,10 @@ std::optional<std::int64_t> StatusWriter::long_log() const {
   return static_cast<std::int64_t>(std::bit_floor(megabytes));
 }
 
+bool StatusWriter::is_unseen(SteadyTime now) const {
+  return now - shown_at_ >= seen_at_least_every;
+}
+
 bool StatusWriter::is_stale(Moment now) const {
   if (long_log() != shown_log_)
     return true;
@@ -164,6 +170,7 @@ bool StatusWriter::is_stale(Moment now) const {
 
 void StatusWriter::write(Moment now) {
   next_.clear(); // the transaction may be run again
+  tables_.seen(now.wall);
   next_log_ = long_log();
   if (next_log_ != shown_log_)
     tables_.log_grew(next_log_);

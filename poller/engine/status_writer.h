@@ -33,6 +33,8 @@ public:
   /// At the start: the daemon's own row, all apps, none that is not configured any more. Inside of
   /// Database::write().
   void begin(const EngineSettings& settings, Moment now);
+  /// Whether it was long ago that the tables were told that the daemon runs.
+  bool is_unseen(SteadyTime now) const;
   /// A person should know of a change: write() is to be called.
   bool is_stale(Moment now) const;
   /// Inside of Database::write().
@@ -62,7 +64,7 @@ private:
   std::map<std::string, std::string> told_; ///< by app: the trouble that Events knows of
   std::optional<std::int64_t> shown_log_;   ///< MB
   std::optional<std::int64_t> next_log_;
-  SteadyTime shown_at_{};
+  SteadyTime shown_at_{}; ///< when the last write() was committed
   SteadyTime next_at_{};
 };
 

@@ -145,9 +145,12 @@ SteadyTime PriceSchedule::due_at(const Task& task) {
     if (watched < *task.watched_until)
       due = std::min(due, watched);
   }
-  if (task.deadline && task.last_poll < *task.deadline)
+  SteadyTime not_before = task.not_before;
+  if (task.deadline && task.last_poll < *task.deadline) {
     due = std::min(due, *task.deadline);
-  return std::max(due, task.not_before);
+    not_before = std::min(not_before, *task.deadline); // whatever it is waited for, time is over
+  }
+  return std::max(due, not_before);
 }
 
 void PriceSchedule::push(JobId job, Task& task) {

@@ -211,3 +211,18 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK_MESSAGE((!step.starts_with("SCAN f") && !step.starts_with("SCAN queue")), step);
   }
 }
+
+TEST_CASE_FIXTURE(Fixture, "a daemon that was killed is said not to run, once a job waits for it") {
+  user.exec("UPDATE daemon SET seen_at = '2026-01-02 03:04:05.678'");
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 's')");
+  CHECK(reason() == "it is next in line"); // it may be looking just now
+  CHECK(user.number("SELECT count(*) FROM health") == 0);
+  user.exec("INSERT INTO jobs(file_token, script, created_at) "
+            "VALUES ('g', 's', '2026-01-02 03:04:05')");
+  CHECK(reason(2) ==
+        "the daemon does not run (last seen 2026-01-02 03:04:05 UTC): start kdocs-queued");
+  CHECK(user.text("SELECT message FROM health WHERE subject = 'daemon'") == reason(2));
+  user.exec("UPDATE daemon SET seen_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-2 minutes')");
+  CHECK(reason(2) == "it is next in line");
+  CHECK(user.number("SELECT count(*) FROM health") == 0);
+}

@@ -294,3 +294,17 @@ TEST_CASE("an idle daemon writes nothing, with tasks that are to be asked later 
   }));
   CHECK(world.user->number("PRAGMA data_version") == before);
 }
+
+TEST_CASE("the tables say each minute that the daemon runs, while a job needs it") {
+  EngineWorld world;
+  const std::string seen = "SELECT seen_at FROM daemon";
+  const std::string started = world.user->text(seen);
+  world.run_for(10min);
+  CHECK(world.user->text(seen) == started); // idle: nothing is written
+  world.user->exec("INSERT INTO pauses(scope) VALUES ('all')");
+  world.user->enqueue("f", two_seconds, "n");
+  for (int i = 0; i < 5; ++i) {
+    world.run_for(2min);
+    CHECK(world.clock.wall() - *parse_time(world.user->text(seen)) <= 70s);
+  }
+}

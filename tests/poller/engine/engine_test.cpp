@@ -167,6 +167,26 @@ TEST_CASE("timeout_s ends a job that is still running, with one last question at
   CHECK(world.state(2) == "succeeded");
 }
 
+TEST_CASE("a timeout is kept to the second, also while the job is asked about slowly") {
+  for (const bool gone : {false, true}) {
+    EngineWorld world;
+    world.kdocs.style.running_word = "paused"; // no word of the API
+    if (gone)
+      world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
+        Fault fault;
+        if (endpoint == Endpoint::status && n == 0) {
+          fault.kind = Fault::Kind::code;
+          fault.number = 10001;
+        }
+        return fault;
+      };
+    world.user->exec("INSERT INTO jobs(file_token, script, timeout_s) VALUES "
+                     "('a', '{\"ms\": 3600000}', 5)");
+    world.run_for(6s);
+    CHECK(world.state(1) == "timed_out");
+  }
+}
+
 TEST_CASE("an unknown app fails the job with a sentence that names the configured ones") {
   EngineWorld world;
   world.user->exec("INSERT INTO jobs(file_token, script, app) VALUES ('a', 'x', 'nope')");
