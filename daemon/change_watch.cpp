@@ -1,6 +1,7 @@
 #include "daemon/change_watch.h"
 
 #include "daemon/inotify_events.h"
+#include "store/base/descriptors.h"
 
 #include <sys/inotify.h>
 #include <sys/timerfd.h>
@@ -45,9 +46,10 @@ ChangeWatch::ChangeWatch(const std::filesystem::path& database)
   const auto folder = database.has_parent_path() ? database.parent_path() : ".";
   inotify_ = UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify_ || ::inotify_add_watch(inotify_.get(), folder.c_str(), watched) < 0) {
-    trouble_ = std::string("new jobs are looked for twice a second only, because inotify cannot be "
-                           "used: ") +
-               std::strerror(errno) + " (the limits are in /proc/sys/fs/inotify)";
+    const std::string reason = std::strerror(errno);
+    const std::string shortage = descriptor_shortage();
+    trouble_ = "new jobs are looked for twice a second only, because inotify cannot be used: " +
+               (shortage.empty() ? reason + " (the limits are in /proc/sys/fs/inotify)" : shortage);
     inotify_ = UniqueFd();
   }
 }

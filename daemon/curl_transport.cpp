@@ -4,6 +4,7 @@
 #include "daemon/version.h"
 #include "daemon/wait_set.h"
 #include "poller/api/kdocs_api.h"
+#include "store/base/descriptors.h"
 
 #include <curl/curl.h>
 #include <sys/epoll.h>
@@ -146,6 +147,9 @@ std::string reason_of(const Transfer& transfer, CURLcode code) {
     return "the reply is longer than " + std::to_string(transfer.max_reply_bytes) + " bytes";
   if (transfer.attempts > 1)
     return "the server closed the connection without a reply";
+  if (transfer.attempts == 0)
+    if (std::string shortage = descriptor_shortage(); !shortage.empty())
+      return shortage;
   const char* detail =
       transfer.error.front() != '\0' ? transfer.error.data() : curl_easy_strerror(code);
   return kdocs_api::redacted(kdocs_api::without_logins(detail));

@@ -1,5 +1,6 @@
 #include "daemon/instance_lock.h"
 
+#include "store/base/descriptors.h"
 #include "store/base/sibling_file.h"
 
 #include <fcntl.h>
@@ -56,9 +57,14 @@ InstanceLock::InstanceLock(const std::filesystem::path& database) {
   const std::string path = lock_path(database);
   // A group member must be able to take the lock after somebody else created the file.
   fd_ = open_sibling(path, O_RDWR | O_CREAT, MadeBy::anybody);
-  if (!fd_)
-    throw LockError("the lock file " + path + " cannot be opened: " + std::strerror(errno) +
-                    "; its folder must exist and be writable for this user");
+  if (!fd_) {
+    const std::string reason = std::strerror(errno);
+    const std::string shortage = descriptor_shortage();
+    throw LockError("the lock file " + path + " cannot be opened: " +
+                    (shortage.empty()
+                         ? reason + "; its folder must exist and be writable for this user"
+                         : shortage));
+  }
   if (!lock_patiently(fd_.get())) {
     if (errno != EWOULDBLOCK)
       throw LockError("the lock file " + path + " cannot be locked: " + std::strerror(errno));

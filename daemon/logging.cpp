@@ -1,6 +1,7 @@
 #include "daemon/logging.h"
 
 #include "store/base/time.h"
+#include "store/base/utf8.h"
 
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
@@ -101,6 +102,9 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+/// Of a text that a script may have written; the job's row has all of it.
+constexpr std::size_t most_error_bytes = 1000;
+
 std::string job_name(JobId job) {
   return "job " + std::to_string(job.value);
 }
@@ -184,13 +188,14 @@ void LogEvents::settled(JobId job, JobState state, std::string_view error) {
     return;
   std::string text = job_name(job) + " " + std::string(to_text(state));
   if (!error.empty())
-    text += ": " + std::string(error);
+    text += ": " + shortened(error, most_error_bytes);
   log_.write(bad ? LogLevel::warn : LogLevel::info, text);
 }
 
 void LogEvents::gap(JobId job, int attempt, std::string_view reason) {
-  log_.write(LogLevel::warn, job_name(job) + ", attempt " + std::to_string(attempt) +
-                                 ": log lines may be missing: " + std::string(reason));
+  log_.write(LogLevel::warn,
+             job_name(job) + ", attempt " + std::to_string(attempt) +
+                 ": log lines may be missing: " + shortened(reason, most_error_bytes));
 }
 
 void LogEvents::trouble(std::string_view sentence) {

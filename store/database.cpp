@@ -2,8 +2,9 @@
 
 #include "store/base/file_names.h"
 #include "store/base/sibling_file.h"
+#include "store/memory_limit.h"
+#include "store/network_file.h"
 #include "store/schema.h"
-#include "store/schema_objects.h"
 #include "store/statement.h"
 #include "store/store_error.h"
 
@@ -13,14 +14,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -55,12 +53,6 @@ constexpr int long_log_pages = 600;
 // By which a long log may grow before it cannot wait any more; still below those 1000.
 constexpr int patience_pages = 250;
 
-// linux/magic.h: file systems on which the locks or the shared memory of WAL do not work.
-constexpr std::array<long, 7> network_file_systems = {
-    0x6969,     0x517b,     0xff534d42, // nfs, smb, cifs
-    0xfe534d42, 0x00c36400, 0x5346414f, // smb2, ceph, afs
-    0x01021997};                        // 9p
-
 /// Creates the file before SQLite does: SQLite would give it 0644 less the umask, and then members
 /// of the group could not INSERT. The -wal and -shm files take the mode of this one.
 void create_if_missing(const std::filesystem::path& file) {
@@ -86,54 +78,21 @@ void create_if_missing(const std::filesystem::path& file) {
   }
 }
 
-bool on_network_file_system(const std::filesystem::path& file) {
-  struct statfs info {};
-  if (statfs(file.c_str(), &info) != 0)
-    return false;
-  return std::any_of(network_file_systems.begin(), network_file_systems.end(), [&](long magic) {
-    return static_cast<unsigned long>(info.f_type) == static_cast<unsigned long>(magic);
-  });
-}
-
-std::string network_sentence(const std::filesystem::path& file) {
-  return file.string() + " is on a network file system, where SQLite's locks do not work: put the "
-                         "database on a local disk";
-}
-
-/// A number of the database header (sqlite.org/fileformat.html, big-endian).
-std::uint32_t header_number(const std::string& header, std::size_t at) {
-  std::uint32_t number = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    number = number << 8 | static_cast<unsigned char>(header[at + i]);
-  return number;
-}
-
-/// The path as a URI may have it.
-std::string in_uri(const std::string& path) {
-  constexpr char hex[] = "0123456789ABCDEF";
-  std::string text;
-  for (const char c : path)
-    if (c == '%' || c == '?' || c == '#')
-      ((text += '%') += hex[c >> 4]) += hex[c & 15];
-    else
-      text += c;
-  return text;
-}
-
 /// Stands beside a database that failed its last user.
 std::filesystem::path mark_of(std::filesystem::path file) {
   return file += ".suspect";
 }
 
 /// Settings of the library, to be made before its first use; later they are refused, which only
-/// costs time.
+/// costs time, and the bound of its memory.
 void configure_sqlite() {
   static std::once_flag once;
   std::call_once(once, [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     // The undo log of a statement with triggers is allocated anew for each, by default 64 KiB of
     // it.
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
-    sqlite3_hard_heap_limit64(most_memory_bytes);
+    limit_sqlite_memory(most_memory_bytes);
   });
 }
 
@@ -267,8 +226,8 @@ Database::Database(const std::filesystem::path& file, std::chrono::milliseconds 
   configure_sqlite();
   impl_->file = std::filesystem::absolute(file);
   create_if_missing(impl_->file);
-  if (on_network_file_system(impl_->file))
-    throw StoreBroken(network_sentence(impl_->file));
+  if (const std::string refusal = network_refusal(impl_->file); !refusal.empty())
+    throw StoreBroken(refusal);
   impl_->names.remember(impl_->file);
   try {
     impl_->open(busy_timeout);
@@ -454,63 +413,6 @@ void Database::accept_schema() {
     impl_->accepted_schema = impl_->schema_version->integer();
   } catch (const SQLite::Exception& error) {
     rethrow(error, impl_->file, impl_->connection.get());
-  }
-}
-
-std::string Database::refusal(const std::filesystem::path& file) {
-  if (on_network_file_system(file))
-    return network_sentence(file);
-  constexpr std::size_t header_bytes = 100;
-  std::string header(header_bytes, '\0');
-  std::ifstream in(file, std::ios::binary);
-  in.read(header.data(), static_cast<std::streamsize>(header.size()));
-  if (in.gcount() == 0)
-    return {}; // created and not used yet, or all of it is in the -wal file
-  if (header.compare(0, 15, "SQLite format 3") != 0)
-    return file.string() + " is damaged or no SQLite database";
-  std::error_code ignored;
-  if (std::filesystem::exists(file.string() + "-wal", ignored))
-    return {}; // the header may be older than the database
-  if (header_number(header, 28) <= 1)
-    return {}; // one page: no tables yet
-  try {
-    // Immutable: without locks, and without files beside it.
-    SQLite::Database database("file:" + in_uri(file.string()) + "?immutable=1",
-                              SQLite::OPEN_READONLY | SQLite::OPEN_URI);
-    return foreign_file(database, file.string());
-  } catch (const SQLite::Exception& error) {
-    return file.string() + " is damaged or no SQLite database: " + error.what();
-  }
-}
-
-void Database::note_stop(const std::filesystem::path& file, const std::string& reason,
-                         WallTime now) {
-  try {
-    SQLite::Database connection(file.string(), SQLite::OPEN_READWRITE, start_busy_timeout_ms);
-    // Another program may make a checkpoint just now.
-    sqlite3_db_config(connection.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-    sqlite3_wal_autocheckpoint(connection.getHandle(), 0);
-    if (!foreign_file(connection, file.string()).empty())
-      return;
-    Statement note(connection, "INSERT INTO daemon(one, stopped_at, stop_reason) VALUES (1, ?1, ?2)"
-                               " ON CONFLICT DO UPDATE SET stopped_at = ?1, stop_reason = ?2");
-    note.run(now, reason);
-  } catch (const SQLite::Exception&) {
-    // The log says it.
-  }
-}
-
-void Database::complete(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file))
-    return;
-  std::unique_ptr<SQLite::Database> connection;
-  try {
-    connection = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE,
-                                                    start_busy_timeout_ms);
-    require_schema(*connection, file.string());
-    make_missing(*connection);
-  } catch (const SQLite::Exception& error) {
-    rethrow(error, file, connection.get());
   }
 }
 

@@ -65,7 +65,7 @@ CREATE TABLE logs (
   unix_time  ANY,                  -- as received (seconds, or milliseconds)
   timestamp  TEXT,                 -- as received: Beijing wall time, no date
   args       TEXT    NOT NULL,     -- as received: a JSON array
-  message    TEXT    NOT NULL,     -- args as plain text
+  message    TEXT    NOT NULL,     -- args as plain text; control characters as \u0000
   fetched_at TEXT    NOT NULL,     -- when the daemon received it
   PRIMARY KEY (job_id, attempt, seq)
 ) STRICT, WITHOUT ROWID;

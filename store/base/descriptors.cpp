@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace kdq {
@@ -13,12 +14,18 @@ namespace {
 
 // Some programs close all that they might have, one after the other: not a million.
 constexpr rlim_t most_descriptors = 65'536;
+// What failed may have given some back: to look up a name takes two pipes' ends and a socket.
+constexpr std::size_t a_few = 4;
 
 } // namespace
 
 std::string descriptor_shortage() {
-  const UniqueFd probe(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (probe)
+  std::array<UniqueFd, a_few> probes;
+  const auto opens = [](UniqueFd& fd) {
+    fd = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    return static_cast<bool>(fd);
+  };
+  if (std::all_of(probes.begin(), probes.end(), opens))
     return {};
   if (errno == ENFILE)
     return "too many open files on this machine: the limit is in /proc/sys/fs/file-max";

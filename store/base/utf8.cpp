@@ -17,6 +17,16 @@ std::size_t ascii_words(std::string_view text) {
   return at;
 }
 
+/// A carriage return is one as part of a line break only.
+bool is_control(std::string_view text, std::size_t at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (byte == 0xC2)
+    return at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xA0;
+  if (byte == '\r')
+    return at + 1 == text.size() || text[at + 1] != '\n';
+  return (byte < ' ' && byte != '\t' && byte != '\n') || byte == 0x7F;
+}
+
 bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
 }
@@ -52,6 +62,29 @@ std::optional<std::size_t> invalid_utf8_at(std::string_view text) {
       at += ascii_words(text.substr(at));
   }
   return std::nullopt;
+}
+
+std::string visible(std::string text) {
+  std::size_t at = 0;
+  while (at < text.size() && !is_control(text, at))
+    ++at;
+  if (at == text.size())
+    return text;
+  constexpr char hex[] = "0123456789abcdef";
+  std::string shown = text.substr(0, at);
+  for (; at < text.size(); ++at) {
+    if (!is_control(text, at)) {
+      shown += text[at];
+      continue;
+    }
+    if (text[at] == '\xC2')
+      ++at; // the second byte has the character's number
+    const auto number = static_cast<unsigned char>(text[at]);
+    shown += "\\u00";
+    shown += hex[number >> 4U];
+    shown += hex[number & 15U];
+  }
+  return shown;
 }
 
 std::string shortened(std::string_view text, std::size_t max_bytes) {

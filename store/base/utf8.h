@@ -15,4 +15,8 @@ std::optional<std::size_t> invalid_utf8_at(std::string_view text);
 /// if something had to go, an ellipsis stands in its place (beyond max_bytes).
 std::string shortened(std::string_view text, std::size_t max_bytes);
 
+/// Valid UTF-8 with each control character (C0 but for tabs and line breaks, DEL, C1) as `\u001b`:
+/// SQLite's shell shows a text up to its first NUL only, and a terminal obeys the others.
+std::string visible(std::string text);
+
 } // namespace kdq

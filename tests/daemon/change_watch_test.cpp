@@ -1,6 +1,7 @@
 #include "daemon/change_watch.h"
 
 #include "daemon/system_clock.h"
+#include "tests/support/no_descriptors.h"
 #include "tests/support/temp_dir.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -180,4 +181,13 @@ TEST_CASE(
   CHECK(noticed == commits);
   ::close(seen[1]);
   ::waitpid(writer, nullptr, 0);
+}
+
+TEST_CASE("a watch without a descriptor for inotify says why") {
+  const TempDir dir;
+  const int spare = ::dup(0);
+  const NoDescriptors none;
+  ::close(spare); // one for the timer
+  const ChangeWatch watch(dir / "queue.db");
+  CHECK(watch.trouble().find("too many open files: this process may have ") != std::string::npos);
 }

@@ -2,6 +2,7 @@
 
 #include "tests/daemon/curl_client.h"
 #include "tests/daemon/scoped_env.h"
+#include "tests/support/no_descriptors.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -295,4 +296,16 @@ TEST_CASE("a transport that goes while requests are under way ends them") {
       client.transport.wait_until(client.clock.steady() + 5ms);
   }
   CHECK(server.requests().size() == 2);
+}
+
+TEST_CASE("a request that cannot be sent for want of descriptors says so") {
+  RawServer server(answer_all);
+  Client client;
+  for (const std::string& url : {server.url("/x"), std::string("https://a.name.invalid/")}) {
+    const NoDescriptors none;
+    const auto failed = std::get<NotSent>(client.exchange(get(url)));
+    CAPTURE(failed.reason);
+    CHECK(failed.reason.starts_with("too many open files: this process may have "));
+  }
+  CHECK(std::holds_alternative<Answered>(client.exchange(get(server.url("/x")))));
 }

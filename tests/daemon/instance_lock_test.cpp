@@ -1,5 +1,6 @@
 #include "daemon/instance_lock.h"
 
+#include "tests/support/no_descriptors.h"
 #include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
@@ -105,4 +106,18 @@ TEST_CASE("nonsense in the lock file is not repeated as a pid") {
 TEST_CASE("a folder that does not exist is a sentence") {
   CHECK_THROWS_WITH_AS(InstanceLock{"/nowhere/queue.db"},
                        doctest::Contains("/nowhere/queue.db.lock"), LockError);
+}
+
+TEST_CASE("a lock that cannot be taken for want of descriptors says so") {
+  const TempDir dir;
+  const auto database = dir / "queue.db";
+  std::string told;
+  try {
+    const NoDescriptors none;
+    const InstanceLock lock(database);
+  } catch (const LockError& error) {
+    told = error.what();
+  }
+  CHECK(told.find("cannot be opened: too many open files: this process") != std::string::npos);
+  CHECK(told.find("writable") == std::string::npos);
 }

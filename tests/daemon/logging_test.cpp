@@ -67,6 +67,16 @@ TEST_CASE("a text with line breaks and control characters stays one line") {
   CHECK(text == "<6>a\\x0a<0>b\\x1b[31m\\x00\\x7f 执行完毕\n");
 }
 
+TEST_CASE("a long error of a script is cut off in the log") {
+  const std::string text = logged(LogStyle::journal, LogLevel::info, [](Log& log) {
+    LogEvents events(log);
+    events.settled(JobId{8}, JobState::failed, std::string(1001, 'x'));
+    events.gap(JobId{9}, 1, std::string(1'000'000, 'y'));
+  });
+  CHECK(text.find("<4>job 8 failed: " + std::string(1000, 'x') + "…\n") != std::string::npos);
+  CHECK(text.size() < 2200);
+}
+
 TEST_CASE("lines wait for each other until a warning, or until they are asked for") {
   const std::unique_ptr<std::FILE, CloseFile> file(std::tmpfile());
   const auto written = [&] {

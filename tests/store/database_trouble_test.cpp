@@ -4,6 +4,7 @@
 #include "store/request_log.h"
 #include "store/result_log.h"
 #include "tests/store/sql_fixture.h"
+#include "tests/support/no_descriptors.h"
 
 #include <doctest/doctest.h>
 
@@ -432,4 +433,21 @@ TEST_CASE("a queue that .dump has written says how it is marked as one") {
   const auto begin = sentence.find("\"PRAGMA") + 1;
   User(file).exec(sentence.substr(begin, sentence.rfind('"') - begin));
   Database database(file);
+}
+
+TEST_CASE(
+    "a file that cannot be opened for want of descriptors says so, and nothing of permissions") {
+  TempDir dir;
+  const auto file = dir.path() / "queue.db";
+  const auto refusal = [&] {
+    const NoDescriptors none;
+    return sentence_of([&] { Database{file}; });
+  };
+  const auto check = [](const std::string& sentence) {
+    CHECK(contains(sentence, "too many open files: this process may have"));
+    CHECK(!contains(sentence, "Repair: "));
+  };
+  check(refusal()); // it is to be made
+  { Database database(file); }
+  check(refusal());
 }

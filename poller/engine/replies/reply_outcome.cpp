@@ -1,6 +1,7 @@
 #include "poller/engine/replies/reply_outcome.h"
 
 #include "store/base/time.h"
+#include "store/base/utf8.h"
 #include "store/spill_file.h"
 
 #include <utility>
@@ -37,14 +38,21 @@ void clean_content(const InFlight& request, std::string& text) {
 
 void clean_content(ReplyOutcome& outcome) {
   const InFlight& request = outcome.end.request;
-  for (LogLine& line : outcome.lines)
+  for (LogLine& line : outcome.lines) {
     for (std::string* text :
          {&line.level, &line.filename, &line.timestamp, &line.args, &line.message})
       clean_content(request, *text);
-  if (auto* reported = std::get_if<Reported>(&outcome.meaning))
+    // For people; args has it as received.
+    for (std::string* text : {&line.level, &line.filename, &line.timestamp, &line.message})
+      *text = visible(std::move(*text));
+  }
+  if (auto* reported = std::get_if<Reported>(&outcome.meaning)) {
     for (std::string* text :
          {&reported->report.status, &reported->report.error, &reported->report.result})
       clean_content(request, *text);
+    for (std::string* text : {&reported->report.status, &reported->report.error})
+      *text = visible(std::move(*text));
+  }
   // It may be cut off inside of the token. Of a start it keeps the task id: it may be all that is
   // left of it.
   std::string& body = outcome.end.body;

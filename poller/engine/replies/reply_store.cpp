@@ -30,6 +30,13 @@ const RequestEnd* request_of(const Effects& effects) {
   return effects.request ? &*effects.request : nullptr;
 }
 
+std::size_t lines_of(const std::vector<const Effects*>& batch) {
+  std::size_t lines = 0;
+  for (const Effects* effects : batch)
+    lines += effects->lines.size();
+  return lines;
+}
+
 } // namespace
 
 ReplyStore::ReplyStore(Database& database, Clock& clock, FactReader& facts, EffectWriter& writer,
@@ -54,13 +61,10 @@ void ReplyStore::save(SteadyTime until) {
     const std::size_t count = next_batch();
     decide_batch(count, now);
     std::vector<const Effects*> batch;
-    std::size_t lines = 0;
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < count; ++i)
       batch.push_back(&std::get<Effects>(unsaved_[i]));
-      lines += batch.back()->lines.size();
-    }
     std::vector<bool> ours;
-    database_.write([&] { ours = writer_.save(batch); }, lines);
+    database_.write([&] { ours = writer_.save(batch); }, lines_of(batch));
     for (std::size_t i = 0; i < count; ++i)
       memory_.remember(*batch[i], ours[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));

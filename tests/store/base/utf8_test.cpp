@@ -37,6 +37,18 @@ TEST_CASE("the first byte that is no part of a character is found, wherever it s
     }
 }
 
+TEST_CASE("visible() shows control characters, and leaves all else as it is") {
+  using namespace std::string_literals;
+  const std::string plain = "a\tb\nc\r\n执行\xC2\xA0\xC3\x80";
+  CHECK(visible(plain) == plain);
+  CHECK(visible("a\0b"s) == "a\\u0000b");
+  CHECK(visible("\x1b[31m\x7f") == "\\u001b[31m\\u007f");
+  CHECK(visible("a\xC2\x9B"
+                "b") == "a\\u009bb");
+  CHECK(visible("forged\rline\r") == "forged\\u000dline\\u000d");
+  CHECK(visible("").empty());
+}
+
 TEST_CASE("shortened() keeps whole characters and marks what is gone") {
   CHECK(shortened("abc", 3) == "abc");
   CHECK(shortened("abcd", 3) == "abc…");

@@ -99,3 +99,19 @@ TEST_CASE("what the last process lost is a gap of a task's log, or a start that 
   CHECK(start.gap.empty());
   CHECK(start.end.sent());
 }
+
+TEST_CASE("control characters of lines and errors are shown, args are as received") {
+  const std::string args = R"(["a\u0000b\u001b[31m\n"])";
+  const ReplyOutcome outcome = judge(
+      request_to(Endpoint::status),
+      Answered{200,
+               R"({"error":"at\u0000once","status":"finish","data":{"logs":[{"level":"info\u0000",)"
+               R"("filename":"","unix_time":1,"timestamp":"","args":)" +
+                   args + R"(}],"result":"1"}})",
+               {}});
+  REQUIRE(outcome.lines.size() == 1);
+  CHECK(outcome.lines[0].message == "a\\u0000b\\u001b[31m\n");
+  CHECK(outcome.lines[0].level == "info\\u0000");
+  CHECK(outcome.lines[0].args == args);
+  CHECK(std::get<Reported>(outcome.meaning).report.error == "at\\u0000once");
+}
