@@ -100,6 +100,8 @@ public:
   std::int64_t status_quota = 1'000'000;
   /// Asked for each request; `endpoint` and its number from 0.
   std::function<Fault(Endpoint, std::size_t)> faults;
+  /// Called with the body of each reply; may put another in its place.
+  std::function<void(Endpoint, std::string&)> edit;
   /// Another client of the same app sends requests.
   void spend_elsewhere(Endpoint endpoint, std::int64_t requests,
                        const std::string& base_url = "https://kdocs.test");

@@ -3,6 +3,7 @@
 #include "store/base/time.h"
 #include "store/spill_file.h"
 
+#include <string_view>
 #include <utility>
 
 namespace kdq {
@@ -10,6 +11,14 @@ namespace {
 
 using kdocs_api::ErrorClass;
 using kdocs_api::ServiceError;
+
+constexpr const char* is_left_over =
+    "the reply has something like log lines or a result where none "
+    "is known: see requests.body";
+constexpr const char* is_unread =
+    "a part of the reply cannot be read, or not exactly: see requests.body";
+constexpr const char* lines_are_unread =
+    "log lines of the reply cannot be read, or not exactly: see requests.body";
 
 template <class... Functions>
 struct Overloaded : Functions... {
@@ -35,15 +44,21 @@ void clean_content(const InFlight& request, std::string& text) {
   text = kdocs_api::without_secret(std::move(text), request.task.value, SecretPart::whole);
 }
 
+kdocs_api::StatusReport* report_in(ReplyOutcome& outcome) {
+  if (auto* reported = std::get_if<Reported>(&outcome.meaning))
+    return &reported->report;
+  auto* missing = std::get_if<NoReport>(&outcome.meaning);
+  return missing && missing->end ? &*missing->end : nullptr;
+}
+
 void clean_content(ReplyOutcome& outcome) {
   const InFlight& request = outcome.end.request;
   for (LogLine& line : outcome.lines)
     for (std::string* text :
          {&line.level, &line.filename, &line.timestamp, &line.args, &line.message})
       clean_content(request, *text);
-  if (auto* reported = std::get_if<Reported>(&outcome.meaning))
-    for (std::string* text :
-         {&reported->report.status, &reported->report.error, &reported->report.result})
+  if (kdocs_api::StatusReport* const report = report_in(outcome))
+    for (std::string* text : {&report->status, &report->error, &report->result})
       clean_content(request, *text);
   // It may be cut off inside of the token. Of a start it keeps the task id: it may be all that is
   // left of it.
@@ -51,6 +66,14 @@ void clean_content(ReplyOutcome& outcome) {
   body = kdocs_api::without_secret(std::move(body), request.token);
   body =
       kdocs_api::without_secret(std::move(body), request.task.value, kdocs_api::SecretPart::whole);
+}
+
+/// Takes the lines; of entries that are in no line, or not exactly, a gap tells.
+void read_log(ReplyOutcome& outcome, std::string_view body, kdocs_api::LogEntries entries) {
+  kdocs_api::LogPiece piece = kdocs_api::read_lines(body, entries);
+  outcome.lines = std::move(piece.lines);
+  if (piece.unread > 0 && outcome.gap.empty())
+    outcome.gap = lines_are_unread;
 }
 
 void read(ReplyOutcome& outcome, NotSent&& failure) {
@@ -69,9 +92,10 @@ void read(ReplyOutcome& outcome, Unanswered&& failure) {
   if (is_submit(outcome)) {
     outcome.meaning = NotConfirmed{std::move(failure.reason)};
   } else {
-    outcome.lines = kdocs_api::salvage(failure.partial_body);
+    kdocs_api::Salvaged saved = kdocs_api::salvage(failure.partial_body, failure.http_status);
     outcome.gap = failure.reason;
-    outcome.meaning = NoReport{ErrorClass::retry, std::move(failure.reason)};
+    read_log(outcome, failure.partial_body, saved.logs);
+    outcome.meaning = NoReport{ErrorClass::retry, std::move(failure.reason), std::move(saved.end)};
   }
   outcome.end.body = std::move(failure.partial_body);
 }
@@ -119,24 +143,31 @@ void refuse_report(ReplyOutcome& outcome, ServiceError&& error) {
   outcome.refusal = std::move(error);
 }
 
+void take_report(ReplyOutcome& outcome, kdocs_api::StatusReport&& report, std::string_view body) {
+  outcome.end.outcome = RequestOutcome::report;
+  if (report.left_over)
+    outcome.gap = is_left_over;
+  else if (report.unread)
+    outcome.gap = is_unread;
+  read_log(outcome, body, report.logs);
+  outcome.meaning = Reported{std::move(report)};
+}
+
+void take_damaged(ReplyOutcome& outcome, kdocs_api::Damaged&& damaged, std::string_view body) {
+  outcome.end.outcome = RequestOutcome::damaged;
+  damaged.reason = clean(outcome, std::move(damaged.reason));
+  outcome.gap = damaged.reason;
+  read_log(outcome, body, damaged.logs);
+  outcome.meaning = NoReport{ErrorClass::retry, std::move(damaged.reason), std::move(damaged.end)};
+}
+
 void read_report(ReplyOutcome& outcome, const Answered& reply) {
-  std::visit(Overloaded{[&](kdocs_api::StatusReport&& report) {
-                          outcome.end.outcome = RequestOutcome::report;
-                          outcome.lines = std::move(report.logs);
-                          if (report.left_over)
-                            outcome.gap = "the reply has something like log lines or a result "
-                                          "where none is known: see requests.body";
-                          outcome.meaning = Reported{std::move(report)};
-                        },
-                        [&](ServiceError&& error) { refuse_report(outcome, std::move(error)); },
-                        [&](kdocs_api::Damaged&& damaged) {
-                          outcome.end.outcome = RequestOutcome::damaged;
-                          outcome.lines = std::move(damaged.logs);
-                          damaged.reason = clean(outcome, std::move(damaged.reason));
-                          outcome.gap = damaged.reason;
-                          outcome.meaning = NoReport{ErrorClass::retry, std::move(damaged.reason)};
-                        }},
-             kdocs_api::read_status(reply));
+  std::visit(
+      Overloaded{
+          [&](kdocs_api::StatusReport&& it) { take_report(outcome, std::move(it), reply.body); },
+          [&](ServiceError&& error) { refuse_report(outcome, std::move(error)); },
+          [&](kdocs_api::Damaged&& it) { take_damaged(outcome, std::move(it), reply.body); }},
+      kdocs_api::read_status(reply));
 }
 
 void read(ReplyOutcome& outcome, Answered&& reply) {

@@ -51,6 +51,8 @@ struct Reported {
 struct NoReport {
   kdocs_api::ErrorClass error_class = kdocs_api::ErrorClass::retry;
   std::string reason; ///< empty: nobody is left to tell it
+  /// What a reply that is damaged, or was cut off, said before: that the script has ended.
+  std::optional<kdocs_api::StatusReport> end = std::nullopt;
 };
 
 using Meaning = std::variant<Started, PutBack, NotConfirmed, StartFailed, Reported, NoReport>;
