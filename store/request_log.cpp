@@ -39,6 +39,14 @@ struct RequestLog::Impl {
                       "VALUES (?1, ?2, ?3, ?4, ?5)"};
   Statement end{db, "DELETE FROM in_flight WHERE job_id = ?1 AND attempt = ?2 AND endpoint = ?3 "
                     "AND sent_at = ?4 AND rev = ?5"};
+  Statement end_parts{db, "DELETE FROM reply_parts WHERE job_id = ?1 AND attempt = ?2"};
+  Statement advance{db,
+                    "INSERT INTO reply_parts(job_id, attempt, sent_at, entries) "
+                    "SELECT job_id, attempt, sent_at, ?6 FROM in_flight "
+                    "WHERE job_id = ?1 AND attempt = ?2 AND endpoint = ?3 AND sent_at = ?4 "
+                    "  AND rev = ?5 "
+                    "ON CONFLICT (job_id, attempt) DO UPDATE SET entries = excluded.entries + "
+                    "  iif(sent_at = excluded.sent_at, entries, 0), sent_at = excluded.sent_at"};
   Statement record{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at, answered_at, "
                        "http_status, outcome, body) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, 0), ?7, nullif(?8, x''))"};
@@ -47,8 +55,10 @@ struct RequestLog::Impl {
                           "coalesce(j.submitted_at, (SELECT max(r.sent_at) FROM requests AS r "
                           "  WHERE r.job_id = f.job_id AND r.attempt = f.attempt "
                           "    AND r.endpoint = 'submit' AND r.outcome = 'accepted')), "
-                          "j.reported_at "
+                          "j.reported_at, coalesce(p.entries, 0) "
                           "FROM in_flight AS f "
+                          "LEFT JOIN reply_parts AS p ON p.job_id = f.job_id "
+                          "  AND p.attempt = f.attempt AND p.sent_at = f.sent_at "
                           "LEFT JOIN jobs AS j ON j.id = f.job_id AND j.attempt = f.attempt "
                           "ORDER BY f.sent_at, f.job_id"};
 };
@@ -64,8 +74,15 @@ void RequestLog::begin(const Intent& intent) {
 }
 
 bool RequestLog::end(const Intent& intent) {
-  return impl_->end.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) ==
-         1;
+  if (impl_->end.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) != 1)
+    return false;
+  impl_->end_parts.run(intent.job, intent.attempt);
+  return true;
+}
+
+bool RequestLog::advance(const Intent& intent, std::size_t entries) {
+  return impl_->advance.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev,
+                            static_cast<std::int64_t>(entries)) == 1;
 }
 
 void RequestLog::record(const RequestRecord& record) {
@@ -88,6 +105,7 @@ std::vector<OpenRequest> RequestLog::in_flight() {
     request.log_begins = parse_time(row.getColumn(5).getString()).value_or(intent.sent_at);
     request.log_complete_until =
         parse_time(row.getColumn(6).getString()).value_or(request.log_begins);
+    request.entries_stored = static_cast<std::size_t>(row.getColumn(7).getInt64());
     return true;
   });
   return requests;

@@ -30,6 +30,14 @@ std::vector<bool> EffectWriter::save(const std::vector<const Effects*>& batch) {
   return ours;
 }
 
+bool EffectWriter::save_piece(const ReplyOutcome& reply, WallTime now) {
+  const Intent& intent = reply.end.request.intent;
+  if (!requests_.advance(intent, reply.entries))
+    return false;
+  log_.append(intent.job, intent.attempt, reply.lines, now);
+  return true;
+}
+
 EffectWriter::Saved EffectWriter::save(const Effects& effects) {
   save_quota(effects);
   save_learnt(effects);

@@ -3,6 +3,7 @@
 #include "store/base/time.h"
 #include "store/spill_file.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,9 @@ namespace {
 
 using kdocs_api::ErrorClass;
 using kdocs_api::ServiceError;
+
+// Of a long reply so much is stored by one transaction, which holds the write lock meanwhile.
+constexpr kdocs_api::PieceLimit one_piece{1000, 100'000};
 
 constexpr const char* is_left_over =
     "the reply has something like log lines or a result where none "
@@ -51,12 +55,16 @@ kdocs_api::StatusReport* report_in(ReplyOutcome& outcome) {
   return missing && missing->end ? &*missing->end : nullptr;
 }
 
-void clean_content(ReplyOutcome& outcome) {
-  const InFlight& request = outcome.end.request;
+void clean_lines(ReplyOutcome& outcome) {
   for (LogLine& line : outcome.lines)
     for (std::string* text :
          {&line.level, &line.filename, &line.timestamp, &line.args, &line.message})
-      clean_content(request, *text);
+      clean_content(outcome.end.request, *text);
+}
+
+void clean_content(ReplyOutcome& outcome) {
+  const InFlight& request = outcome.end.request;
+  clean_lines(outcome);
   if (kdocs_api::StatusReport* const report = report_in(outcome))
     for (std::string* text : {&report->status, &report->error, &report->result})
       clean_content(request, *text);
@@ -68,12 +76,24 @@ void clean_content(ReplyOutcome& outcome) {
       kdocs_api::without_secret(std::move(body), request.task.value, kdocs_api::SecretPart::whole);
 }
 
-/// Takes the lines; of entries that are in no line, or not exactly, a gap tells.
-void read_log(ReplyOutcome& outcome, std::string_view body, kdocs_api::LogEntries entries) {
-  kdocs_api::LogPiece piece = kdocs_api::read_lines(body, entries);
+/// Takes the next lines; of entries that are in no line, or not exactly, a gap tells.
+void take_piece(ReplyOutcome& outcome, std::string_view body, kdocs_api::LogEntries& entries,
+                const kdocs_api::PieceLimit& limit) {
+  kdocs_api::LogPiece piece = kdocs_api::read_lines(body, entries, limit);
   outcome.lines = std::move(piece.lines);
+  outcome.entries = piece.entries;
   if (piece.unread > 0 && outcome.gap.empty())
     outcome.gap = lines_are_unread;
+}
+
+void read_log(ReplyOutcome& outcome, std::string_view body, kdocs_api::LogEntries entries) {
+  // What is stored already is read once more, for what its gap is to tell.
+  for (std::size_t stored = outcome.end.request.entries_stored; stored > 0 && !entries.empty();
+       stored -= outcome.entries)
+    take_piece(outcome, body, entries, {std::min(stored, one_piece.entries), one_piece.bytes});
+  take_piece(outcome, body, entries, one_piece);
+  if (!entries.empty())
+    outcome.rest = LogRest{std::string(body), entries};
 }
 
 void read(ReplyOutcome& outcome, NotSent&& failure) {
@@ -188,6 +208,20 @@ ReplyOutcome judge(InFlight request, Delivery delivery) {
              std::move(delivery));
   clean_content(outcome); // an echoed secret has no place on the disk
   return outcome;
+}
+
+void next_piece(ReplyOutcome& outcome) {
+  take_piece(outcome, outcome.rest->body, outcome.rest->entries, one_piece);
+  clean_lines(outcome);
+  if (outcome.rest->entries.empty())
+    outcome.rest.reset();
+}
+
+void drop_lines(ReplyOutcome& outcome) {
+  outcome.lines.clear();
+  outcome.rest.reset();
+  if (outcome.gap.empty())
+    outcome.gap = "the row of the request in in_flight was deleted while its lines were stored";
 }
 
 ReplyOutcome judge_lost(InFlight request) {
