@@ -95,6 +95,9 @@ void EffectWriter::record(const Effects& effects, bool ours) {
   RequestRecord record{end.request.intent, effects.at.wall, end.http_status, end.outcome, {}};
   if (keep == KeepRequest::all)
     record.body = end.body;
+  if (ours && end.outcome == RequestOutcome::accepted) // the job's row has it, and nothing else
+    record.body = kdocs_api::without_secret(std::move(record.body), effects.row->after.task_id,
+                                            kdocs_api::SecretPart::whole);
   requests_.record(record);
 }
 

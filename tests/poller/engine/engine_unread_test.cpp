@@ -122,3 +122,26 @@ TEST_CASE("an end in replies that are cut off each time is believed after some")
   CHECK(count(world, "logs WHERE level <> 'gap'") == 5);
   CHECK(count(world, "requests WHERE outcome = 'unanswered' AND length(body) > 0") >= 5);
 }
+
+TEST_CASE("a task id stands in its job's row and nowhere else") {
+  EngineSettings settings = one_app();
+  settings.keep_raw = true;
+  EngineWorld world(settings);
+  const auto shown = [&] {
+    return count(world, "requests, jobs WHERE jobs.id = job_id AND "
+                        "instr(body, CAST('T' || job_id || '%2Fx' AS BLOB)) > 0");
+  };
+  world.user->enqueue("f", script, "n");
+  REQUIRE(world.run_until_idle(5min));
+  CHECK(world.user->text("SELECT task_id FROM jobs") == "T1%2Fx%3D%3D");
+  CHECK(count(world, "requests WHERE endpoint = 'submit' AND instr(body, CAST('***' AS BLOB))") ==
+        1);
+  CHECK(shown() == 0);
+  // Of a job that takes no task id any more the reply has all that is left of it.
+  world.kdocs.latency = 1s;
+  world.user->enqueue("f", script, "m");
+  REQUIRE(world.run_until([&] { return world.kdocs.received(Endpoint::submit) == 2; }));
+  world.user->exec("UPDATE jobs SET state = 'cancelled' WHERE id = 2");
+  world.run_for(10s);
+  CHECK(shown() == 1);
+}
