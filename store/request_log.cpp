@@ -4,6 +4,7 @@
 #include "store/statement.h"
 #include "store/store_error.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace kdq {
@@ -43,6 +44,7 @@ struct RequestLog::Impl {
   explicit Impl(SQLite::Database& connection) : db(connection) {}
 
   SQLite::Database& db;
+  bool any_parts = false; ///< may be in reply_parts: long replies are rare, and a DELETE costs
   // A row that somebody else has put there is none of ours.
   Statement begin{db, "INSERT OR REPLACE INTO in_flight(job_id, attempt, endpoint, sent_at, rev) "
                       "VALUES (?1, ?2, ?3, ?4, ?5)"};
@@ -50,6 +52,14 @@ struct RequestLog::Impl {
                     "AND sent_at = ?4 AND rev = ?5"};
   Statement is_open{db, "SELECT 1 FROM in_flight WHERE job_id = ?1 AND attempt = ?2 "
                         "AND endpoint = ?3 AND sent_at = ?4 AND rev = ?5"};
+  Statement end_parts{db, "DELETE FROM reply_parts WHERE job_id = ?1 AND attempt = ?2"};
+  Statement advance{db,
+                    "INSERT INTO reply_parts(job_id, attempt, sent_at, entries) "
+                    "SELECT job_id, attempt, sent_at, ?6 FROM in_flight "
+                    "WHERE job_id = ?1 AND attempt = ?2 AND endpoint = ?3 AND sent_at = ?4 "
+                    "  AND rev = ?5 "
+                    "ON CONFLICT (job_id, attempt) DO UPDATE SET entries = excluded.entries + "
+                    "  iif(sent_at = excluded.sent_at, entries, 0), sent_at = excluded.sent_at"};
   Statement record{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at, answered_at, "
                        "http_status, outcome, body) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, 0), ?7, nullif(?8, x''))"};
@@ -58,8 +68,10 @@ struct RequestLog::Impl {
                           "coalesce(j.submitted_at, (SELECT max(r.sent_at) FROM requests AS r "
                           "  WHERE r.job_id = f.job_id AND r.attempt = f.attempt "
                           "    AND r.endpoint = 'submit' AND r.outcome = 'accepted')), "
-                          "j.reported_at "
+                          "j.reported_at, coalesce(p.entries, 0) "
                           "FROM in_flight AS f "
+                          "LEFT JOIN reply_parts AS p ON p.job_id = f.job_id "
+                          "  AND p.attempt = f.attempt AND p.sent_at = f.sent_at "
                           "LEFT JOIN jobs AS j ON j.id = f.job_id AND j.attempt = f.attempt "
                           "ORDER BY f.sent_at, f.job_id"};
 };
@@ -74,12 +86,22 @@ void RequestLog::begin(const Intent& intent) {
 }
 
 bool RequestLog::end(const Intent& intent) {
-  if (impl_->end.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) == 1)
+  if (impl_->end.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev) ==
+      1) {
+    if (impl_->any_parts)
+      impl_->end_parts.run(intent.job, intent.attempt);
     return true;
+  }
   if (impl_->is_open.integer(intent.job, intent.attempt, intent.endpoint, intent.sent_at,
                              intent.rev))
     throw_ignored(impl_->db, "in_flight", name_of(intent));
   return false;
+}
+
+bool RequestLog::advance(const Intent& intent, std::size_t entries) {
+  impl_->any_parts = true;
+  return impl_->advance.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev,
+                            static_cast<std::int64_t>(entries)) == 1;
 }
 
 void RequestLog::record(const RequestRecord& record) {
@@ -104,6 +126,9 @@ std::vector<OpenRequest> RequestLog::in_flight() {
     request.log_begins = parse_time(row.getColumn(5).getString()).value_or(intent.sent_at);
     request.log_complete_until =
         parse_time(row.getColumn(6).getString()).value_or(request.log_begins);
+    request.entries_stored =
+        static_cast<std::size_t>(std::max<std::int64_t>(0, row.getColumn(7).getInt64()));
+    impl_->any_parts = impl_->any_parts || request.entries_stored > 0;
     return true;
   });
   return requests;

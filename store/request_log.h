@@ -3,6 +3,7 @@
 
 #include "store/job.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -37,8 +38,9 @@ struct RequestRecord {
 /// A request without a stored answer, and what it may have taken of its task's log.
 struct OpenRequest {
   Intent intent;
-  WallTime log_begins;         ///< when the attempt was started, as far as the tables tell
-  WallTime log_complete_until; ///< what was written until then is stored
+  WallTime log_begins;            ///< when the attempt was started, as far as the tables tell
+  WallTime log_complete_until;    ///< what was written until then is stored
+  std::size_t entries_stored = 0; ///< log entries of its reply that are in the log already
 };
 
 /// Single-threaded; must not outlive the Database.
@@ -55,6 +57,9 @@ public:
   /// intent of an unchanged job). False if this very intent is not there: the user deleted the job,
   /// or the file was restored.
   bool end(const Intent& intent);
+  /// So many more log entries of the answer are stored in this transaction, and others are to come.
+  /// False as for end(); then nothing is noted.
+  bool advance(const Intent& intent, std::size_t entries);
   void record(const RequestRecord& record);
 
   // --- inside of Database::read() -------------------------------------------------------------

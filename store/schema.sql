@@ -96,6 +96,16 @@ CREATE TABLE in_flight (
   PRIMARY KEY (job_id, attempt)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE reply_parts (
+  -- A reply with very many log lines is stored in parts. This says how much of it is stored already; it
+  -- goes with the row in in_flight.
+  job_id   INTEGER NOT NULL,
+  attempt  INTEGER NOT NULL,
+  sent_at  TEXT    NOT NULL,       -- of the request, as in in_flight
+  entries  INTEGER NOT NULL,       -- of its log, from the first on
+  PRIMARY KEY (job_id, attempt)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE quota (
   -- Requests spent per app, endpoint and quota day.
   app      TEXT    NOT NULL,
@@ -613,6 +623,7 @@ BEGIN
   DELETE FROM logs WHERE job_id = OLD.id;
   DELETE FROM requests WHERE job_id = OLD.id;
   DELETE FROM in_flight WHERE job_id = OLD.id;
+  DELETE FROM reply_parts WHERE job_id = OLD.id;
   DELETE FROM watches WHERE job_id = OLD.id;
   UPDATE job_counts SET jobs = jobs - 1 WHERE state = OLD.state;
 END;

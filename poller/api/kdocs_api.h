@@ -6,7 +6,9 @@
 #include "store/job.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -92,21 +94,51 @@ struct Accepted {
 
 using SubmitOutcome = std::variant<Accepted, ServiceError>;
 
-/// What one status reply says.
+/// Complete entries that stand one behind the other in the body of a reply.
+struct LogEntries {
+  std::size_t at = 0;   ///< where the next one is, in bytes of the body
+  std::size_t left = 0; ///< how many there are from there on
+
+  bool empty() const { return left == 0; }
+};
+
+/// Of how much of a body a piece is made, at most; one entry in any case.
+struct PieceLimit {
+  std::size_t entries = std::numeric_limits<std::size_t>::max();
+  std::size_t bytes = std::numeric_limits<std::size_t>::max();
+};
+
+/// Lines of a reply, in order.
+struct LogPiece {
+  std::vector<LogLine> lines;
+  std::size_t entries = 0; ///< of which they were made
+  /// How many of these have something that is in no line: an entry that is no JSON has no line at
+  /// all; bytes that are no UTF-8 are U+FFFD in its line; a key that stands twice counts once.
+  std::size_t unread = 0;
+};
+
+/// Reads the next entries, and `entries` is what is left of them. `body` is the one in which they
+/// were found.
+LogPiece read_lines(std::string_view body, LogEntries& entries, const PieceLimit& limit = {});
+
+/// What one status reply says. Its entries are to be read with read_lines().
 struct StatusReport {
-  std::string status;        ///< the raw word: `running`, `finish`, `finished`, or one not known
-  bool ended = false;        ///< the word is one that means the end
-  std::string error;         ///< ended and empty: success
-  std::vector<LogLine> logs; ///< in order of arrival
-  std::string result;        ///< JSON text, `null` if there was none; final only if ended
-  bool left_over = false;    ///< something else in it looks like lines or a result
+  std::string status; ///< the raw word: `running`, `finish`, `finished`, or one not known
+  bool ended = false; ///< the word is one that means the end
+  std::string error;  ///< ended and empty: success
+  LogEntries logs;    ///< in order of arrival
+  /// JSON text, `null` if there was none, empty if it cannot be read; final only if ended.
+  std::string result;
+  bool left_over = false; ///< something else in it looks like lines or a result
+  bool unread = false;    ///< a part of it cannot be read, or not exactly; log entries aside
 };
 
 /// A reply that cannot be read whole, or not as a report: lines may be lost. Those that stand
-/// complete in it were saved.
+/// complete in it are to be saved.
 struct Damaged {
   std::string reason;
-  std::vector<LogLine> logs;
+  LogEntries logs;
+  std::optional<StatusReport> end; ///< what it says before the damage, if that is an end
 };
 
 using StatusOutcome = std::variant<StatusReport, ServiceError, Damaged>;
@@ -115,11 +147,16 @@ using StatusOutcome = std::variant<StatusReport, ServiceError, Damaged>;
 /// it unknown whether the script ran.
 SubmitOutcome read_submit(const Answered& reply);
 
-/// As above. Whatever carries log lines keeps them: if it is no report, it is Damaged, never a
-/// ServiceError.
+/// As above. Each part is read by itself: what is no JSON in one, or has no character for its
+/// bytes, spoils no other. Whatever carries log lines keeps them: if it is no report, it is
+/// Damaged, never a ServiceError.
 StatusOutcome read_status(const Answered& reply);
 
-/// The complete log entries at the head of a body that was cut off.
-std::vector<LogLine> salvage(std::string_view body);
+/// What stands at the head of a body that was cut off.
+struct Salvaged {
+  LogEntries logs;                 ///< the complete ones
+  std::optional<StatusReport> end; ///< as in Damaged
+};
+Salvaged salvage(std::string_view body, int http_status);
 
 } // namespace kdq::kdocs_api

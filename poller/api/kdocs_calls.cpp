@@ -1,7 +1,7 @@
 // The calls. Replies are read in kdocs_replies.cpp, errors are judged in kdocs_errors.cpp.
 #include "poller/api/kdocs_api.h"
 
-#include "poller/api/json_outline.h"
+#include "poller/api/json_text.h"
 #include "store/base/utf8.h"
 
 #include <array>
@@ -40,10 +40,10 @@ std::optional<Unsendable> unsendable(const ClaimedJob& job) {
     return problem;
   if (job.argv.empty())
     return std::nullopt;
-  const JsonOutline argv(job.argv);
-  if (argv.problem())
-    return Unsendable{"argv is not valid JSON: " + *argv.problem()};
-  if (argv.root().kind() != JsonKind::object)
+  const JsonText argv = read_json(job.argv);
+  if (argv.problem)
+    return Unsendable{"argv is not valid JSON: " + *argv.problem};
+  if (!argv.text.starts_with('{'))
     return Unsendable{"argv is no JSON object"};
   return std::nullopt;
 }

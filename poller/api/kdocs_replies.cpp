@@ -1,11 +1,12 @@
 // The replies: both shapes of a status report, the places of a task id, error envelopes, and what
 // can be saved from a body that is damaged.
 #include "poller/api/ascii.h"
-#include "poller/api/json_outline.h"
+#include "poller/api/json_text.h"
 #include "poller/api/kdocs_errors.h"
+#include "poller/api/number_in.h"
+#include "poller/api/reply_envelope.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -39,154 +40,73 @@ bool means_end_with(std::string_view status, bool has_result, bool has_error) {
   return has_error && is_one_of({"fail", "failed", "failure", "error"});
 }
 
-/// The number in `text`, all of it.
-template <typename Number>
-std::optional<Number> number_in(std::string_view text) {
-  Number value{};
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, value);
-  if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != end)
-    return std::nullopt;
-  return value;
-}
-
-/// A string as it is, all else as JSON text.
-std::string_view content(JsonValue value) {
-  return value.string().value_or(value.text());
-}
-
-/// As content(), but nothing for null or a missing value.
-std::string_view plain(JsonValue value) {
-  return value.kind() == JsonKind::null ? std::string_view{} : content(value);
-}
-
-/// What is looked into; of all else the text is enough.
-JsonOutline outline_reply(std::string_view body) {
-  return JsonOutline(body, {"data", "logs", "args"});
-}
-
-// --- log lines ------------------------------------------------------------------------------
-
-/// Sets `args` and `message` as console.log prints: strings bare, a blank in between.
-void read_args(JsonValue args, LogLine& line) {
-  if (!args || args.kind() == JsonKind::null) {
-    line.args = "[]";
-    return;
-  }
-  if (args.kind() != JsonKind::array) {
-    line.args.append("[").append(args.text()).append("]");
-    line.message = content(args);
-    return;
-  }
-  line.args = args.text();
-  line.message.reserve(line.args.size());
-  for (JsonValue arg = args.first(); arg; arg = arg.next()) {
-    line.message += content(arg);
-    if (arg.next())
-      line.message += ' ';
-  }
-}
-
-/// Kept as received: the unit (seconds or milliseconds) and a fraction are not touched.
-decltype(LogLine::unix_time) read_unix_time(JsonValue value) {
-  const std::string_view text = plain(value);
-  if (const auto whole = number_in<std::int64_t>(text))
-    return *whole;
-  if (const auto real = number_in<double>(text))
-    return *real;
-  return std::monostate{};
-}
-
-LogLine read_line(JsonValue entry) {
-  LogLine line;
-  if (entry.kind() != JsonKind::object) {
-    read_args(entry, line); // not what the API promises, but better a bare line than a lost one
-    return line;
-  }
-  line.level = plain(entry.find("level"));
-  line.filename = plain(entry.find("filename"));
-  line.unix_time = read_unix_time(entry.find("unix_time"));
-  line.timestamp = plain(entry.find("timestamp"));
-  read_args(entry.find("args"), line);
-  return line;
-}
-
-std::vector<LogLine> read_lines(JsonValue logs) {
-  std::vector<LogLine> lines;
-  if (logs.kind() == JsonKind::array) {
-    for (JsonValue entry = logs.first(); entry; entry = entry.next())
-      if (entry.complete())
-        lines.push_back(read_line(entry));
-  } else if (logs.complete() && !plain(logs).empty()) {
-    lines.push_back(read_line(logs));
-  }
-  return lines;
-}
-
 // --- envelopes ------------------------------------------------------------------------------
 
 /// The parts of a status reply, wherever its shape has them. From a damaged body: as far as it
 /// goes.
 struct Unwrapped {
   std::optional<std::string> status; ///< none: this is no status report
+  bool has_error = false;            ///< be it empty
   std::string error;
-  std::vector<LogLine> logs;
-  std::string result = "null";
-  bool left_over = false; ///< there is more that looks like lines or a result
+  LogEntries logs;
+  bool has_result = false;
+  std::string result = "null"; ///< empty: it cannot be read
+  bool left_over = false;      ///< there is more that looks like lines or a result
+  bool unread = false;         ///< a part of it is not, or not exactly, what was received
 };
 
-std::optional<std::string> status_in(JsonValue envelope) {
-  const std::optional<std::string_view> status = envelope.find("status").string();
-  return status ? std::optional<std::string>(*status) : std::nullopt;
-}
-
-/// Whether the value with which a compact text begins says nothing: missing, null, or empty.
-bool is_empty(std::string_view json) {
-  return json.empty() || json.starts_with("null") || json.starts_with(R"("")") ||
-         json.starts_with("[]") || json.starts_with("{}");
-}
-
-JsonValue first_with_content(JsonValue usual, JsonValue other) {
+JsonSpan first_with_content(const ReplyEnvelope& body, const JsonSpan& usual,
+                            const JsonSpan& other) {
   const bool cut_off = usual && !usual.complete();
-  return cut_off || !is_empty(usual.text()) || !other ? usual : other;
+  return cut_off || !body.is_empty(usual) || !other ? usual : other;
 }
 
-/// Whether a complete text has, outside of what was taken, a member that by its name holds lines or
-/// a result. (The outline is compact, and a quote inside of a string has a backslash before it.)
-bool has_left_over(JsonValue root, std::initializer_list<JsonValue> taken) {
-  const std::string_view text = root.text();
-  for (const std::string_view name : {R"("logs":)", R"("log":)", R"("result":)", R"("output":)"})
-    for (std::size_t at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
-      const std::string_view value = text.substr(at + name.size());
-      const auto holds_it = [&](JsonValue one) {
-        return one && one.text().data() <= value.data() &&
-               value.data() < one.text().data() + one.text().size();
-      };
-      if (!is_empty(value) && std::none_of(taken.begin(), taken.end(), holds_it))
-        return true;
-    }
-  return false;
+/// What is no list is taken for one entry.
+LogEntries entries_in(const ReplyEnvelope& body, const EnvelopeObject& object) {
+  const JsonSpan& logs = object[Member::logs];
+  if (object.log_entries > 0)
+    return {logs.begin + 1, object.log_entries};
+  return body.is_empty(logs) ? LogEntries{} : LogEntries{logs.begin, 1};
 }
 
-Unwrapped unwrap(JsonValue root) {
-  const JsonValue outer = root.find_head("data");
+void read_result(const ReplyEnvelope& body, const JsonSpan& span, Unwrapped& reply) {
+  if (!span) {
+    if (!body.whole())
+      reply.result.clear(); // it may stand where the text breaks off
+    return;
+  }
+  JsonText json = read_json(body.text(span), JsonRules::mend);
+  reply.has_result = !body.is_empty(span);
+  reply.unread = reply.unread || !json.exact();
+  reply.result = json.exact() ? std::move(json.text) : std::string{};
+}
+
+Unwrapped unwrap(const ReplyEnvelope& body) {
+  const EnvelopeObject& root = body.root();
+  const EnvelopeObject& outer = body.data();
   Unwrapped reply;
-  reply.status = status_in(root);
-  const bool bare = reply.status || (!status_in(outer) && !outer.find_head("data"));
-  if (!bare)
-    reply.status = status_in(outer);
-  reply.error = plain((bare ? root : outer).find("error"));
+  const Words here = body.words(root[Member::status]);
+  const Words there = body.words(outer[Member::status]);
+  const bool bare = here.is_string || (!there.is_string && !outer[Member::data]);
+  const Words& status = bare ? here : there;
+  if (status.is_string)
+    reply.status = status.text;
   // Imitations of the service leave out the inner object: then its parts stand beside `status`.
-  const JsonValue envelope = bare ? root : outer;
-  const JsonValue data = bare ? outer : outer.find_head("data");
-  const JsonValue logs = first_with_content(data.find_head("logs"), envelope.find_head("logs"));
-  const JsonValue result = first_with_content(data.find("result"), envelope.find("result"));
-  reply.logs = read_lines(logs);
-  if (result)
-    reply.result = result.text();
+  const EnvelopeObject& envelope = bare ? root : outer;
+  const EnvelopeObject& data = bare ? outer : body.inner_data();
+  Words error = body.words(envelope[Member::error]);
+  reply.has_error = bool(envelope[Member::error]);
+  reply.error = std::move(error.text);
+  const JsonSpan logs = first_with_content(body, data[Member::logs], envelope[Member::logs]);
+  const bool beside = logs.begin == envelope[Member::logs].begin;
+  reply.logs = entries_in(body, beside ? envelope : data);
+  reply.unread = !status.exact || !error.exact || envelope.twice;
+  const JsonSpan result = first_with_content(body, data[Member::result], envelope[Member::result]);
+  read_result(body, result, reply);
   // An envelope names the code of its error there.
-  const JsonValue name = bare ? JsonValue{} : root.find("result");
-  reply.left_over = has_left_over(root, {logs, result, name.string() ? name : JsonValue{}});
+  const JsonSpan name = bare ? JsonSpan{} : root[Member::result];
+  const bool is_name = body.text(name).starts_with('"');
+  reply.left_over = body.whole() && body.has_left_over({logs, result, is_name ? name : JsonSpan{}});
   return reply;
 }
 
@@ -200,46 +120,72 @@ std::optional<std::int64_t> code_in(std::string_view text) {
   return static_cast<std::int64_t>(*real);
 }
 
-Failure read_failure(const JsonOutline& body, const Answered& reply, Endpoint endpoint) {
+Failure read_failure(const ReplyEnvelope& body, const Answered& reply, Endpoint endpoint) {
   Failure failure;
   failure.endpoint = endpoint;
   failure.http_status = reply.http_status;
   if (reply.retry_after)
     failure.retry_after = std::clamp(*reply.retry_after, shortest_wait, longest_wait);
-  if (body.problem())
+  if (!body.whole())
     return failure;
-  const JsonValue root = body.root();
-  const std::string_view code = plain(root.find("code"));
+  const EnvelopeObject& root = body.root();
+  const std::string code = body.words(root[Member::code]).text;
   failure.code = code_in(code);
   failure.coded = !code.empty() && failure.code != 0;
-  failure.name = plain(root.find("result"));
-  failure.message = plain(root.find("msg"));
+  failure.name = body.words(root[Member::result]).text;
+  failure.message = body.words(root[Member::msg]).text;
   if (failure.message.empty())
-    failure.message = plain(root.find("message"));
+    failure.message = body.words(root[Member::message]).text;
   return failure;
 }
 
 /// The first usable one of the places where the id has been seen.
-std::optional<TaskId> task_id_in(JsonValue root) {
-  const JsonValue data = root.find("data");
-  for (const JsonValue place :
-       {data.find("task_id"), root.find("task_id"), data.find("taskId"), root.find("taskId")}) {
-    const std::optional<std::string_view> id = place.string();
-    if (id && !id->empty() && id->size() <= max_task_id_bytes)
-      return TaskId{std::string(*id)};
+std::optional<TaskId> task_id_in(const ReplyEnvelope& body) {
+  const EnvelopeObject& root = body.root();
+  const EnvelopeObject& data = body.data();
+  for (const JsonSpan& place :
+       {data[Member::task_id], root[Member::task_id], data[Member::taskId], root[Member::taskId]}) {
+    Words id = body.words(place);
+    if (id.is_string && id.exact && !id.text.empty() && id.text.size() <= max_task_id_bytes)
+      return TaskId{std::move(id.text)};
   }
   return std::nullopt;
+}
+
+bool is_end(const Unwrapped& parts) {
+  return parts.status && (means_end(*parts.status) ||
+                          means_end_with(*parts.status, parts.has_result, !parts.error.empty()));
+}
+
+StatusReport report_of(Unwrapped&& parts) {
+  const bool ended = is_end(parts);
+  return {*std::move(parts.status),
+          ended,
+          std::move(parts.error),
+          parts.logs,
+          std::move(parts.result),
+          parts.left_over,
+          parts.unread};
+}
+
+/// The end that stands in the head of a body, if nothing in it speaks against it.
+std::optional<StatusReport> end_in_head(const ReplyEnvelope& body, Unwrapped&& parts,
+                                        int http_status) {
+  const std::optional<std::int64_t> code = code_in(body.words(body.root()[Member::code]).text);
+  if (is_http_error(http_status) || code.value_or(0) != 0 || !parts.has_error || !is_end(parts))
+    return std::nullopt;
+  return report_of(std::move(parts));
 }
 
 } // namespace
 
 SubmitOutcome read_submit(const Answered& reply) {
-  const JsonOutline body = outline_reply(reply.body);
+  const ReplyEnvelope body(reply.body);
   const Failure failure = read_failure(body, reply, Endpoint::submit);
   if (failure.coded)
     return judge(failure);
   if (!body.problem())
-    if (std::optional<TaskId> id = task_id_in(body.root()))
+    if (std::optional<TaskId> id = task_id_in(body))
       return Accepted{*std::move(id)};
   if (is_http_error(reply.http_status))
     return judge(failure);
@@ -248,35 +194,37 @@ SubmitOutcome read_submit(const Answered& reply) {
 }
 
 StatusOutcome read_status(const Answered& reply) {
-  const JsonOutline body = outline_reply(reply.body);
+  const ReplyEnvelope body(reply.body);
   const Failure failure = read_failure(body, reply, Endpoint::status);
   const bool http_error = is_http_error(reply.http_status);
-  Unwrapped parts = unwrap(body.root());
+  Unwrapped parts = unwrap(body);
+  const LogEntries logs = parts.logs;
 
-  if (parts.logs.empty() && (failure.coded || (http_error && body.problem())))
+  if (logs.empty() && (failure.coded || (http_error && !body.whole())))
     return judge(failure);
-  if (body.problem())
-    return Damaged{"the reply is no valid JSON: " + *body.problem(), std::move(parts.logs)};
+  const auto no_json = [&body] { return "the reply is no valid JSON: " + *body.problem(); };
+  if (!body.whole())
+    return Damaged{no_json(), logs, end_in_head(body, std::move(parts), reply.http_status)};
   if (failure.coded)
-    return Damaged{"log lines came with an error: " + judge(failure).sentence,
-                   std::move(parts.logs)};
+    return Damaged{"log lines came with an error: " + judge(failure).sentence, logs, {}};
   // Gateways put a word of their own into `status` of their error bodies.
-  const bool credible = !http_error || !parts.logs.empty() || parts.status == running_word ||
+  const bool credible = !http_error || !logs.empty() || parts.status == running_word ||
                         means_end(parts.status.value_or(""));
   if (parts.status && credible) {
-    const bool ended = means_end(*parts.status) ||
-                       means_end_with(*parts.status, !is_empty(parts.result), !parts.error.empty());
-    return StatusReport{*std::move(parts.status), ended,
-                        std::move(parts.error),   std::move(parts.logs),
-                        std::move(parts.result),  parts.left_over};
+    parts.unread = parts.unread || body.problem(); // there is more behind the report
+    return report_of(std::move(parts));
   }
-  if (http_error && parts.logs.empty())
+  if (http_error && logs.empty())
     return judge(failure);
-  return Damaged{"the reply is neither a status report nor an error", std::move(parts.logs)};
+  return Damaged{
+      body.problem() ? no_json() : "the reply is neither a status report nor an error", logs, {}};
 }
 
-std::vector<LogLine> salvage(std::string_view body) {
-  return unwrap(outline_reply(body).root()).logs;
+Salvaged salvage(std::string_view body, int http_status) {
+  const ReplyEnvelope envelope(body);
+  Unwrapped parts = unwrap(envelope);
+  const LogEntries logs = parts.logs;
+  return {logs, end_in_head(envelope, std::move(parts), http_status)};
 }
 
 } // namespace kdq::kdocs_api

@@ -264,12 +264,12 @@ void Engine::Impl::show_changes() {
 }
 
 SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
-  if (replies.unsaved() > 0 || may_checkpoint())
+  if (may_checkpoint())
     return now;
   if (stopping)
-    return now + wake_after_stop;
-  SteadyTime wake =
-      std::min({dispatcher.next_wake(now), housekeeping.next_wake(), store_trouble.next_wake()});
+    return std::min(now + wake_after_stop, std::max(now, replies.next_wake()));
+  SteadyTime wake = std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
+                              housekeeping.next_wake(), store_trouble.next_wake()});
   if (task_table.size() > 0)
     wake = std::min(wake, silent.next_look());
   return wake;

@@ -20,11 +20,12 @@ struct InFlight {
   Intent intent;
   QuotaKey paid_from;
   SteadyTime sent_steady{};
-  std::string token;           ///< the access token it carries; never shown
-  TaskId task;                 ///< of a status request; not shown in texts
-  WallTime log_begins;         ///< of a status request: when its script was started
-  WallTime log_complete_until; ///< of a status request: what was written until then is stored
-  bool of_former_run = false;  ///< an earlier process sent it: its intent was found at the start
+  std::string token;              ///< the access token it carries; never shown
+  TaskId task;                    ///< of a status request; not shown in texts
+  WallTime log_begins;            ///< of a status request: when its script was started
+  WallTime log_complete_until;    ///< of a status request: what was written until then is stored
+  std::size_t entries_stored = 0; ///< log entries of its reply that are stored already
+  bool of_former_run = false;     ///< an earlier process sent it: its intent was found at the start
 };
 
 /// Numbers the requests of this process. One is in here until its answer is stored.

@@ -73,7 +73,8 @@ Recovered Recovery::run(Moment now, const std::string& gap) {
   if (!counted)
     database_.write([&] { queue_.recount(); });
   database_.durable();
-  if (had_spilled)
+  if (had_spilled &&
+      replies_.unsaved() == 0) // else a crash may need it: reply_parts says from where
     spill_.clear();
   found.running = tasks_.table().size();
   restore_schedules(now);
@@ -106,6 +107,7 @@ InFlight Recovery::request_of(const OpenRequest& open) {
   request.paid_from.endpoint = intent.endpoint;
   request.log_begins = open.log_begins;
   request.log_complete_until = open.log_complete_until;
+  request.entries_stored = open.entries_stored;
   const Task* task = tasks_.find(intent.job);
   if (!task || task->row.attempt != intent.attempt)
     return request; // the user has cancelled the job
@@ -177,6 +179,8 @@ void Recovery::restore_schedules(Moment now) {
   std::map<std::string, std::vector<OpenTask>> running;
   for (const JobId id : tasks_.table().ids()) {
     const Task& task = *tasks_.find(id);
+    if (replies_.holds(id)) // not to be asked before its long reply is stored
+      continue;
     running[task.app].push_back(open_task(task));
   }
   database_.read([&] {

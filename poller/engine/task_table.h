@@ -19,6 +19,8 @@ struct PollFailures {
   int gone = 0;            ///< the newest of them: that the task does not exist
   SteadyTime gone_since{}; ///< the first of these
   int unknown_codes = 0;   ///< the newest of them: a code that is not in the API
+  int ends = 0;            ///< the newest of them: damaged behind the word that it has ended
+  std::string end_error;   ///< what these say as the script's error
 };
 
 struct Task {

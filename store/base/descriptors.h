@@ -6,7 +6,8 @@
 namespace kdq {
 
 /// A sentence with the limit that is reached, of this process or of the machine; empty: some more
-/// files can be opened. To be asked at once after a failure, whose own errno may not have come this far.
+/// files can be opened. To be asked at once after a failure, whose own errno may not have come this
+/// far.
 std::string descriptor_shortage();
 
 /// So many descriptors as the process may take, up to a bound that all needs are below.

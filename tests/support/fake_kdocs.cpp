@@ -144,8 +144,11 @@ void FakeKdocs::act(Pending& pending) {
     return;
   }
   const bool refused = fault.kind == Kind::http_status || fault.kind == Kind::code;
-  pending.delivery = spoilt(fault, !refused || fault.act ? serve(pending.id, pending.request)
-                                                         : Answered{200, {}, {}});
+  Answered reply =
+      !refused || fault.act ? serve(pending.id, pending.request) : Answered{200, {}, {}};
+  if (edit)
+    edit(endpoint_of(pending.request), reply.body);
+  pending.delivery = spoilt(fault, std::move(reply));
 }
 
 /// What arrives of a reply.

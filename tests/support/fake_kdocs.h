@@ -102,6 +102,8 @@ public:
   std::function<Fault(Endpoint, std::size_t)> faults;
   /// Requests that the service takes and does not answer before the client gives up.
   std::function<bool(Endpoint, const std::string& url)> hangs;
+  /// Called with the body of each reply; may put another in its place.
+  std::function<void(Endpoint, std::string&)> edit;
   /// Another client of the same app sends requests.
   void spend_elsewhere(Endpoint endpoint, std::int64_t requests,
                        const std::string& base_url = "https://kdocs.test");

@@ -26,6 +26,11 @@ constexpr int replies_until_asked_rarely = 10;
 constexpr std::chrono::milliseconds rare_gap = 10min;
 // A job past its deadline waits this long for a report, if the reports fail to come.
 constexpr std::chrono::milliseconds patience_after_deadline = 10min;
+// A reply that is damaged says before the damage that the script has ended: asked again, the
+// service may give the result. Not for ever: what it sends whole it will send again, and a
+// connection that breaks does not break each time.
+constexpr int damaged_ends_until_believed = 2;
+constexpr int cut_off_ends_until_believed = 5;
 // Between status requests that failed: up to 1 s, doubled up to a minute.
 constexpr std::chrono::milliseconds first_retry = 1s;
 constexpr std::chrono::milliseconds longest_retry = 60s;
@@ -255,12 +260,28 @@ JobChange change_of(const JobRow& row, const ReplyOutcome& outcome, const Conclu
   return change;
 }
 
-PollFailures one_more(PollFailures failures, ErrorClass error_class, SteadyTime now) {
+/// How many replies in a row said before their damage that the script has ended so, with this one.
+int ends_in_row(const PollFailures& failures, const kdocs_api::StatusReport& end) {
+  return failures.ends > 0 && failures.end_error != end.error ? 1 : failures.ends + 1;
+}
+
+/// Whether such an end is to be believed now.
+bool is_believed(const NoReport& missing, const RequestEnd& end, const Task& task, SteadyTime now) {
+  const int enough = end.outcome == RequestOutcome::damaged ? damaged_ends_until_believed
+                                                            : cut_off_ends_until_believed;
+  return missing.end && (ends_in_row(task.failures, *missing.end) >= enough ||
+                         task.age(now) >= task.timeout + patience_after_deadline);
+}
+
+PollFailures one_more(PollFailures failures, const NoReport& missing, SteadyTime now) {
+  const ErrorClass error_class = missing.error_class;
   ++failures.all;
   if (failures.gone == 0)
     failures.gone_since = now;
   failures.gone = error_class == ErrorClass::task_gone ? failures.gone + 1 : 0;
   failures.unknown_codes = error_class == ErrorClass::unknown_code ? failures.unknown_codes + 1 : 0;
+  failures.ends = missing.end ? ends_in_row(failures, *missing.end) : 0;
+  failures.end_error = missing.end ? missing.end->error : std::string{};
   return failures;
 }
 
@@ -276,7 +297,7 @@ void plan_next(Effects& effects, const ReplyOutcome& outcome, const Task& task,
     return;
   }
   effects.failures =
-      one_more(task.failures, std::get<NoReport>(outcome.meaning).error_class, effects.at.steady);
+      one_more(task.failures, std::get<NoReport>(outcome.meaning), effects.at.steady);
   std::chrono::milliseconds gap =
       spread(backoff(first_retry, effects.failures.all - 1, longest_retry), facts.random);
   if (effects.failures.unknown_codes >= replies_until_asked_rarely)
@@ -287,8 +308,10 @@ void plan_next(Effects& effects, const ReplyOutcome& outcome, const Task& task,
   schedule.at = effects.at.steady + gap;
 }
 
-void decide_poll(Effects& effects, const ReplyOutcome& outcome, const Task* task,
-                 const Facts& facts) {
+void decide_poll(Effects& effects, ReplyOutcome& outcome, const Task* task, const Facts& facts) {
+  if (auto* missing = std::get_if<NoReport>(&outcome.meaning);
+      missing && task && is_believed(*missing, outcome.end, *task, effects.at.steady))
+    outcome.meaning = Reported{*std::move(missing->end)};
   const auto* reported = std::get_if<Reported>(&outcome.meaning);
   const SteadyTime now = effects.at.steady;
   const Conclusion conclusion =
@@ -351,7 +374,8 @@ bool needs_retry_policy(const ReplyOutcome& outcome) {
   if (const auto* reported = std::get_if<Reported>(&outcome.meaning))
     return reported->report.ended && !reported->report.error.empty();
   if (const auto* missing = std::get_if<NoReport>(&outcome.meaning))
-    return missing->error_class == ErrorClass::job_fails;
+    return missing->error_class == ErrorClass::job_fails ||
+           (missing->end && !missing->end->error.empty());
   return std::holds_alternative<NotConfirmed>(outcome.meaning) ||
          std::holds_alternative<StartFailed>(outcome.meaning);
 }

@@ -50,6 +50,8 @@ void EffectMemory::remember(const Effects& effects, bool ours, Moment now) {
   task->failures = effects.failures;
   if (effects.heard)
     task->heard = now.steady;
+  if (effects.request && effects.request->request.of_former_run)
+    tasks_.follow(*task, now); // while its reply was stored it was not to be asked
   tell_schedule(effects, now);
 }
 

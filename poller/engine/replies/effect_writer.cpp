@@ -30,6 +30,14 @@ std::vector<bool> EffectWriter::save(const std::vector<const Effects*>& batch) {
   return ours;
 }
 
+bool EffectWriter::save_piece(const ReplyOutcome& reply, WallTime now) {
+  const Intent& intent = reply.end.request.intent;
+  if (!requests_.advance(intent, reply.entries))
+    return false;
+  log_.append(intent.job, intent.attempt, reply.lines, now);
+  return true;
+}
+
 EffectWriter::Saved EffectWriter::save(const Effects& effects) {
   save_quota(effects);
   save_learnt(effects);
@@ -87,6 +95,9 @@ void EffectWriter::record(const Effects& effects, bool ours) {
   RequestRecord record{end.request.intent, effects.at.wall, end.http_status, end.outcome, {}};
   if (keep == KeepRequest::all)
     record.body = end.body;
+  if (ours && end.outcome == RequestOutcome::accepted) // the job's row has it, and nothing else
+    record.body = kdocs_api::without_secret(std::move(record.body), effects.row->after.task_id,
+                                            kdocs_api::SecretPart::whole);
   requests_.record(record);
 }
 

@@ -1,6 +1,8 @@
 // Writes to the database what was decided.
 #pragma once
 
+#include "store/base/time.h"
+
 #include <vector>
 
 namespace kdq {
@@ -11,6 +13,7 @@ class RequestLog;
 class ResultLog;
 class RunTimes;
 struct Effects;
+struct ReplyOutcome;
 
 /// Decides nothing but what the rows themselves decide: whether a job is still ours.
 class EffectWriter {
@@ -23,6 +26,10 @@ public:
   /// whether the job's row was changed: if not, a user has cancelled or deleted the job, or it was
   /// not to be changed.
   std::vector<bool> save(const std::vector<const Effects*>& batch);
+
+  /// The same for the next lines of a reply whose last ones are not read yet; what follows from it
+  /// comes with those. False: its request is not noted any more, nothing was stored.
+  bool save_piece(const ReplyOutcome& reply, WallTime now);
 
 private:
   struct Saved {

@@ -4,6 +4,8 @@
 #include "store/base/utf8.h"
 #include "store/spill_file.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace kdq {
@@ -11,6 +13,17 @@ namespace {
 
 using kdocs_api::ErrorClass;
 using kdocs_api::ServiceError;
+
+// Of a long reply so much is stored by one transaction, which holds the write lock meanwhile.
+constexpr kdocs_api::PieceLimit one_piece{1000, 100'000};
+
+constexpr const char* is_left_over =
+    "the reply has something like log lines or a result where none "
+    "is known: see requests.body";
+constexpr const char* is_unread =
+    "a part of the reply cannot be read, or not exactly: see requests.body";
+constexpr const char* lines_are_unread =
+    "log lines of the reply cannot be read, or not exactly: see requests.body";
 
 template <class... Functions>
 struct Overloaded : Functions... {
@@ -36,21 +49,31 @@ void clean_content(const InFlight& request, std::string& text) {
   text = kdocs_api::without_secret(std::move(text), request.task.value, SecretPart::whole);
 }
 
-void clean_content(ReplyOutcome& outcome) {
-  const InFlight& request = outcome.end.request;
+kdocs_api::StatusReport* report_in(ReplyOutcome& outcome) {
+  if (auto* reported = std::get_if<Reported>(&outcome.meaning))
+    return &reported->report;
+  auto* missing = std::get_if<NoReport>(&outcome.meaning);
+  return missing && missing->end ? &*missing->end : nullptr;
+}
+
+void clean_lines(ReplyOutcome& outcome) {
   for (LogLine& line : outcome.lines) {
     for (std::string* text :
          {&line.level, &line.filename, &line.timestamp, &line.args, &line.message})
-      clean_content(request, *text);
+      clean_content(outcome.end.request, *text);
     // For people; args has it as received.
     for (std::string* text : {&line.level, &line.filename, &line.timestamp, &line.message})
       *text = visible(std::move(*text));
   }
-  if (auto* reported = std::get_if<Reported>(&outcome.meaning)) {
-    for (std::string* text :
-         {&reported->report.status, &reported->report.error, &reported->report.result})
+}
+
+void clean_content(ReplyOutcome& outcome) {
+  const InFlight& request = outcome.end.request;
+  clean_lines(outcome);
+  if (kdocs_api::StatusReport* const report = report_in(outcome)) {
+    for (std::string* text : {&report->status, &report->error, &report->result})
       clean_content(request, *text);
-    for (std::string* text : {&reported->report.status, &reported->report.error})
+    for (std::string* text : {&report->status, &report->error})
       *text = visible(std::move(*text));
   }
   // It may be cut off inside of the token. Of a start it keeps the task id: it may be all that is
@@ -59,6 +82,26 @@ void clean_content(ReplyOutcome& outcome) {
   body = kdocs_api::without_secret(std::move(body), request.token);
   body =
       kdocs_api::without_secret(std::move(body), request.task.value, kdocs_api::SecretPart::whole);
+}
+
+/// Takes the next lines; of entries that are in no line, or not exactly, a gap tells.
+void take_piece(ReplyOutcome& outcome, std::string_view body, kdocs_api::LogEntries& entries,
+                const kdocs_api::PieceLimit& limit) {
+  kdocs_api::LogPiece piece = kdocs_api::read_lines(body, entries, limit);
+  outcome.lines = std::move(piece.lines);
+  outcome.entries = piece.entries;
+  if (piece.unread > 0 && outcome.gap.empty())
+    outcome.gap = lines_are_unread;
+}
+
+void read_log(ReplyOutcome& outcome, std::string_view body, kdocs_api::LogEntries entries) {
+  // What is stored already is read once more, for what its gap is to tell.
+  for (std::size_t stored = outcome.end.request.entries_stored; stored > 0 && !entries.empty();
+       stored -= outcome.entries)
+    take_piece(outcome, body, entries, {std::min(stored, one_piece.entries), one_piece.bytes});
+  take_piece(outcome, body, entries, one_piece);
+  if (!entries.empty())
+    outcome.rest = LogRest{std::string(body), entries};
 }
 
 void read(ReplyOutcome& outcome, NotSent&& failure) {
@@ -77,9 +120,10 @@ void read(ReplyOutcome& outcome, Unanswered&& failure) {
   if (is_submit(outcome)) {
     outcome.meaning = NotConfirmed{std::move(failure.reason)};
   } else {
-    outcome.lines = kdocs_api::salvage(failure.partial_body);
+    kdocs_api::Salvaged saved = kdocs_api::salvage(failure.partial_body, failure.http_status);
     outcome.gap = failure.reason;
-    outcome.meaning = NoReport{ErrorClass::retry, std::move(failure.reason)};
+    read_log(outcome, failure.partial_body, saved.logs);
+    outcome.meaning = NoReport{ErrorClass::retry, std::move(failure.reason), std::move(saved.end)};
   }
   outcome.end.body = std::move(failure.partial_body);
 }
@@ -127,24 +171,31 @@ void refuse_report(ReplyOutcome& outcome, ServiceError&& error) {
   outcome.refusal = std::move(error);
 }
 
+void take_report(ReplyOutcome& outcome, kdocs_api::StatusReport&& report, std::string_view body) {
+  outcome.end.outcome = RequestOutcome::report;
+  if (report.left_over)
+    outcome.gap = is_left_over;
+  else if (report.unread)
+    outcome.gap = is_unread;
+  read_log(outcome, body, report.logs);
+  outcome.meaning = Reported{std::move(report)};
+}
+
+void take_damaged(ReplyOutcome& outcome, kdocs_api::Damaged&& damaged, std::string_view body) {
+  outcome.end.outcome = RequestOutcome::damaged;
+  damaged.reason = clean(outcome, std::move(damaged.reason));
+  outcome.gap = damaged.reason;
+  read_log(outcome, body, damaged.logs);
+  outcome.meaning = NoReport{ErrorClass::retry, std::move(damaged.reason), std::move(damaged.end)};
+}
+
 void read_report(ReplyOutcome& outcome, const Answered& reply) {
-  std::visit(Overloaded{[&](kdocs_api::StatusReport&& report) {
-                          outcome.end.outcome = RequestOutcome::report;
-                          outcome.lines = std::move(report.logs);
-                          if (report.left_over)
-                            outcome.gap = "the reply has something like log lines or a result "
-                                          "where none is known: see requests.body";
-                          outcome.meaning = Reported{std::move(report)};
-                        },
-                        [&](ServiceError&& error) { refuse_report(outcome, std::move(error)); },
-                        [&](kdocs_api::Damaged&& damaged) {
-                          outcome.end.outcome = RequestOutcome::damaged;
-                          outcome.lines = std::move(damaged.logs);
-                          damaged.reason = clean(outcome, std::move(damaged.reason));
-                          outcome.gap = damaged.reason;
-                          outcome.meaning = NoReport{ErrorClass::retry, std::move(damaged.reason)};
-                        }},
-             kdocs_api::read_status(reply));
+  std::visit(
+      Overloaded{
+          [&](kdocs_api::StatusReport&& it) { take_report(outcome, std::move(it), reply.body); },
+          [&](ServiceError&& error) { refuse_report(outcome, std::move(error)); },
+          [&](kdocs_api::Damaged&& it) { take_damaged(outcome, std::move(it), reply.body); }},
+      kdocs_api::read_status(reply));
 }
 
 void read(ReplyOutcome& outcome, Answered&& reply) {
@@ -165,6 +216,20 @@ ReplyOutcome judge(InFlight request, Delivery delivery) {
              std::move(delivery));
   clean_content(outcome); // an echoed secret has no place on the disk
   return outcome;
+}
+
+void next_piece(ReplyOutcome& outcome) {
+  take_piece(outcome, outcome.rest->body, outcome.rest->entries, one_piece);
+  clean_lines(outcome);
+  if (outcome.rest->entries.empty())
+    outcome.rest.reset();
+}
+
+void drop_lines(ReplyOutcome& outcome) {
+  outcome.lines.clear();
+  outcome.rest.reset();
+  if (outcome.gap.empty())
+    outcome.gap = "the row of the request in in_flight was deleted while its lines were stored";
 }
 
 ReplyOutcome judge_lost(InFlight request) {

@@ -6,6 +6,7 @@
 #include "poller/transport.h"
 #include "store/request_log.h"
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <variant>
@@ -51,20 +52,36 @@ struct Reported {
 struct NoReport {
   kdocs_api::ErrorClass error_class = kdocs_api::ErrorClass::retry;
   std::string reason; ///< empty: nobody is left to tell it
+  /// What a reply that is damaged, or was cut off, said before: that the script has ended.
+  std::optional<kdocs_api::StatusReport> end = std::nullopt;
 };
 
 using Meaning = std::variant<Started, PutBack, NotConfirmed, StartFailed, Reported, NoReport>;
 
+/// What of a long reply comes behind the lines that are stored next.
+struct LogRest {
+  std::string body; ///< as received
+  kdocs_api::LogEntries entries;
+};
+
 struct ReplyOutcome {
   RequestEnd end;
-  std::vector<LogLine> lines; ///< to be stored, whatever becomes of the job
-  std::string gap;            ///< why lines may be missing; empty: none are
+  std::vector<LogLine> lines;  ///< to be stored, whatever becomes of the job
+  std::size_t entries = 0;     ///< of the reply, of which these were made
+  std::optional<LogRest> rest; ///< nothing: these are the last ones
+  std::string gap;             ///< why lines may be missing; empty: none are
   Meaning meaning;
   std::optional<kdocs_api::ServiceError> refusal; ///< for the app's circuit breaker
 };
 
 /// Reads one delivery.
 ReplyOutcome judge(InFlight request, Delivery delivery);
+
+/// Of a reply with a rest: its lines are stored, and the next ones take their place. Only with the
+/// last ones it is to be decided: `gap` may come with any.
+void next_piece(ReplyOutcome& outcome);
+/// Of a reply with a rest: its job or its intent was deleted.
+void drop_lines(ReplyOutcome& outcome);
 
 /// Of a request whose reply, if there was one, is gone with the process that waited for it.
 ReplyOutcome judge_lost(InFlight request);

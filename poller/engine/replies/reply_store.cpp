@@ -18,9 +18,13 @@ namespace kdq {
 namespace {
 
 // Replies and lines stored by one transaction: it holds the write lock for well under a
-// millisecond (tests/bench/holds). One reply is never split, however many lines it has.
+// millisecond (tests/bench/holds). One reply with more lines is stored by itself, and one with very
+// many in pieces.
 constexpr std::size_t batch_replies = 32;
 constexpr std::size_t batch_lines = 128;
+// Between the pieces of a long reply the write lock is free for so many times as long as a piece
+// held it: a user's shell does not wait for it.
+constexpr int pauses_a_piece = 4;
 
 const RequestEnd* request_of(const ReplyOutcome& outcome) {
   return &outcome.end;
@@ -53,11 +57,18 @@ void ReplyStore::add(Reply reply) {
     events_.trouble("a reply came that answers no request on its way; it is ignored");
 }
 
+void ReplyStore::add(ReplyOutcome outcome) {
+  if (outcome.rest)
+    long_.push_back(std::move(outcome));
+  else
+    unsaved_.emplace_back(std::move(outcome));
+}
+
 void ReplyStore::save(SteadyTime until) {
   for (bool first = true; !unsaved_.empty(); first = false) {
     const Moment now = clock_.now();
     if (!first && now.steady >= until)
-      return;
+      break;
     const std::size_t count = next_batch();
     decide_batch(count, now);
     std::vector<const Effects*> batch;
@@ -69,6 +80,50 @@ void ReplyStore::save(SteadyTime until) {
       memory_.remember(*batch[i], ours[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
   }
+  save_piece();
+}
+
+/// The lines of the longest waiting one, and then it is as if they had never been in it: only what
+/// is left is decided, when it is short enough.
+void ReplyStore::save_piece() {
+  const Moment begin = clock_.now();
+  if (long_.empty() || begin.steady < next_piece_)
+    return;
+  ReplyOutcome& reply = long_.front();
+  bool stored = false;
+  database_.write([&] { stored = writer_.save_piece(reply, begin.wall); });
+  const SteadyTime end = clock_.steady();
+  next_piece_ = end + pauses_a_piece * (end - begin.steady);
+  if (stored)
+    next_piece(reply);
+  else
+    drop_lines(reply);
+  if (reply.rest)
+    return;
+  unsaved_.emplace_back(std::move(reply));
+  long_.pop_front();
+}
+
+SteadyTime ReplyStore::next_wake() const {
+  if (!unsaved_.empty())
+    return SteadyTime::min();
+  return long_.empty() ? SteadyTime::max() : next_piece_;
+}
+
+bool ReplyStore::holds(JobId job) const {
+  const auto is_of_job = [job](const RequestEnd* end) {
+    return end && end->request.intent.job == job;
+  };
+  return std::any_of(long_.begin(), long_.end(),
+                     [&](const ReplyOutcome& reply) { return is_of_job(&reply.end); }) ||
+         std::any_of(unsaved_.begin(), unsaved_.end(), [&](const Unsaved& unsaved) {
+           return is_of_job(std::visit([](const auto& it) { return request_of(it); }, unsaved));
+         });
+}
+
+void ReplyStore::clear() {
+  unsaved_.clear();
+  long_.clear();
 }
 
 /// How many of the replies go into the next transaction; at least one.
@@ -116,10 +171,14 @@ void ReplyStore::forget(RequestId request) {
     const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
     return end && end->request.id == request;
   });
+  std::erase_if(long_, [&](const ReplyOutcome& reply) { return reply.end.request.id == request; });
 }
 
 void ReplyStore::spill(SpillFile& file) {
   std::vector<SpilledReply> replies;
+  for (ReplyOutcome& reply : long_) // what is stored of it stands in reply_parts
+    unsaved_.emplace_back(std::move(reply));
+  long_.clear();
   for (const Unsaved& unsaved : unsaved_)
     if (const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
         end && end->outcome != RequestOutcome::lost) { // nothing came: its intent says the same

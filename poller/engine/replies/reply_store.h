@@ -30,19 +30,25 @@ public:
 
   /// Takes a reply into memory. One that answers no request of ours is told as trouble and ignored.
   void add(Reply reply);
-  void add(ReplyOutcome outcome) { unsaved_.emplace_back(std::move(outcome)); }
+  void add(ReplyOutcome outcome);
   void add(Effects effects) { unsaved_.emplace_back(std::move(effects)); }
-  std::size_t unsaved() const { return unsaved_.size(); }
+  std::size_t unsaved() const { return unsaved_.size() + long_.size(); }
+  /// Whether a reply about this job is among them.
+  bool holds(JobId job) const;
 
-  /// Commits them in batches until all are or the time has come; one batch in any case. They are on
-  /// disk after the next Database::durable(), which comes before anything is sent. Throws
-  /// StoreUnavailable: what is not committed stays.
+  /// Commits them in batches until all are or the time has come; one batch in any case. Of one with
+  /// very many lines a piece is committed, if it is due: other work goes on between its pieces, and
+  /// what follows from it comes with the last one. They are on disk after the next
+  /// Database::durable(), which comes before anything is sent. Throws StoreUnavailable: what is not
+  /// committed stays.
   void save(SteadyTime until = SteadyTime::max());
+  /// When save() has something to do; far future: never.
+  SteadyTime next_wake() const;
 
   /// Writes what is not stored to the spill file; nothing is left to be saved then.
   void spill(SpillFile& file);
   /// Forgets what is not stored, because it will be read again.
-  void clear() { unsaved_.clear(); }
+  void clear();
   /// Forgets what came in answer to this request and is not stored.
   void forget(RequestId request);
 
@@ -52,6 +58,7 @@ private:
 
   std::size_t next_batch() const;
   void decide_batch(std::size_t count, Moment now);
+  void save_piece();
 
   Database& database_;
   Clock& clock_;
@@ -63,6 +70,8 @@ private:
   Events& events_;
   Jitter& jitter_;
   std::deque<Unsaved> unsaved_;
+  std::deque<ReplyOutcome> long_; ///< whose lines are stored in pieces
+  SteadyTime next_piece_{};
 };
 
 } // namespace kdq

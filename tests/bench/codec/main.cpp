@@ -71,12 +71,18 @@ void measure_reading(const char* what, const std::string& body, const Read& read
 
 void measure_readings() {
   const auto status = [](const std::string& body) {
-    return kdocs_api::read_status(Answered{200, body, {}}).index() + 1;
+    const Answered reply{200, body, {}};
+    const auto outcome = kdocs_api::read_status(reply);
+    const auto* report = std::get_if<kdocs_api::StatusReport>(&outcome);
+    kdocs_api::LogEntries entries = report ? report->logs : kdocs_api::LogEntries{};
+    return kdocs_api::read_lines(reply.body, entries).lines.size() + outcome.index() + 1;
   };
   const auto submit = [](const std::string& body) {
     return kdocs_api::read_submit(Answered{200, body, {}}).index() + 1;
   };
-  const auto salvaged = [](const std::string& body) { return kdocs_api::salvage(body).size() + 1; };
+  const auto salvaged = [](const std::string& body) {
+    return kdocs_api::salvage(body, 200).logs.left + 1;
+  };
   InFlight request;
   request.intent.endpoint = Endpoint::status;
   request.token = "u-3nJdS8kq0tVbXw7eFhLmPz2yRa5cGi9";

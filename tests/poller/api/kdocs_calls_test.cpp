@@ -111,7 +111,7 @@ TEST_CASE("a job that cannot be sent is refused with a sentence") {
       {"1", "", "3", "f", "argv is no JSON object"},
       {"1", "", "{\"a\":", "f", "argv is not valid JSON: it breaks off after byte 5"},
       {"1", "", "{\"a\":x}", "f", "argv is not valid JSON: it is no JSON at byte 6"},
-      {"1", "", "{}\0"s, "f", "argv is not valid JSON: it is no JSON at byte 2"},
+      {"1", "", "{}\0"s, "f", "argv is not valid JSON: it is no JSON at byte 3"},
       {"1", "", "{} {}", "f", "argv is not valid JSON: it is no JSON at byte 4"},
       {"1", "", "", "..", "file_token does not name a file: \"..\""},
       {"1", "", "", ".", "file_token does not name a file: \".\""},

@@ -125,7 +125,7 @@ TEST_CASE("a body that can be read wins over the HTTP status") {
   CHECK(poll_error(R"({"code":10001})", 403).error_class == ErrorClass::task_gone);
   CHECK(report(body("finish", R"({"result":1})", true), 502).ended);
   CHECK(report(body("running", "{}", false), 404).status == "running");
-  CHECK(report(body("paused", R"({"logs":["x"]})", false), 500).logs.size() == 1);
+  CHECK(report(body("paused", R"({"logs":["x"]})", false), 500).lines.size() == 1);
 }
 
 TEST_CASE("Retry-After is handed on in full") {

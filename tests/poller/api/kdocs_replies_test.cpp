@@ -1,4 +1,5 @@
-// Replies to a start, and status reports, whole and damaged. Errors: kdocs_errors_test.cpp.
+// Replies to a start, and status reports. Damaged ones: kdocs_damage_test.cpp; errors:
+// kdocs_errors_test.cpp.
 #include "tests/poller/api/reply_reading.h"
 
 #include <string>
@@ -87,20 +88,19 @@ TEST_CASE("a task id counts under any HTTP status, a code that is not zero count
 TEST_CASE("both shapes of a status report read the same") {
   for (const bool envelope : {false, true}) {
     CAPTURE(envelope);
-    const StatusReport running =
+    const auto running =
         report(body("running", R"({"logs":[)" + three_lines + R"(],"result":""})", envelope));
     CHECK(running.status == "running");
     CHECK_FALSE(running.ended);
     CHECK(running.error.empty());
-    CHECK(messages(running.logs) == std::vector<std::string>{"a", "b", "c"});
+    CHECK(messages(running.lines) == std::vector<std::string>{"a", "b", "c"});
     CHECK(running.result == R"("")");
-    const StatusReport done =
-        report(body("finish", R"({"logs":[],"result":"[Undefined]"})", envelope));
+    const auto done = report(body("finish", R"({"logs":[],"result":"[Undefined]"})", envelope));
     CHECK(done.ended);
     CHECK(done.error.empty());
-    CHECK(done.logs.empty());
+    CHECK(done.lines.empty());
     CHECK(done.result == R"("[Undefined]")");
-    const StatusReport failed =
+    const auto failed =
         report(body("finish", R"({"logs":[],"result":""})", envelope, R"("ReferenceError: x")"));
     CHECK(failed.ended);
     CHECK(failed.error == "ReferenceError: x");
@@ -117,10 +117,10 @@ TEST_CASE("lines and result count beside the status as well, where imitations pu
     for (const std::string data : {"", R"(,"data":null)", R"(,"data":{})", R"(,"data":[])",
                                    R"(,"data":{"logs":[],"result":""})"}) {
       CAPTURE(data);
-      const StatusReport beside = read(R"({"error":"","status":"finish","logs":[)" + three_lines +
-                                       R"(],"result":7)" + data + "}");
+      const auto beside = read(R"({"error":"","status":"finish","logs":[)" + three_lines +
+                               R"(],"result":7)" + data + "}");
       CHECK(beside.ended);
-      CHECK(messages(beside.logs) == std::vector<std::string>{"a", "b", "c"});
+      CHECK(messages(beside.lines) == std::vector<std::string>{"a", "b", "c"});
       CHECK(beside.result == "7");
       CHECK(!beside.left_over);
     }
@@ -135,9 +135,9 @@ TEST_CASE("what looks like lines or a result and was not taken is told") {
   for (const auto* more : {R"("logs":[{"args":["b"]}])", R"("result":{"x":1})", R"("output":"b")",
                            R"("log":"b")", R"("more":{"deeper":[{"logs":["b"]}]})"}) {
     CAPTURE(more);
-    const StatusReport both = report("{" + usual + "," + more + "}");
+    const auto both = report("{" + usual + "," + more + "}");
     CHECK(both.left_over);
-    CHECK(messages(both.logs) == std::vector<std::string>{"a"});
+    CHECK(messages(both.lines) == std::vector<std::string>{"a"});
     CHECK(both.result == "1");
     CHECK(report(R"({"code":0,"data":{)" + usual + "}," + more + "}").left_over);
   }
@@ -162,7 +162,7 @@ TEST_CASE("the envelope of a report may have no code, a code of zero, and other 
         " \r\n{\"status\" : \"running\"}\n"}) {
     CAPTURE(text);
     CHECK(report(text).status == "running");
-    CHECK(report(text).logs.empty());
+    CHECK(report(text).lines.empty());
     CHECK(report(text).result == "null");
   }
 }
@@ -177,7 +177,7 @@ TEST_CASE("only finish and finished are an end, other words are kept") {
         Row{"failed", false}, Row{"排队", false}, Row{"", false}}) {
     CAPTURE(row.word);
     for (const bool envelope : {false, true}) {
-      const StatusReport read = report(body(row.word, "{}", envelope));
+      const auto read = report(body(row.word, "{}", envelope));
       CHECK(read.status == row.word);
       CHECK(read.ended == row.ended);
     }
@@ -240,7 +240,7 @@ TEST_CASE("the result is kept as JSON text, with key order and every digit") {
       {R"(["[","{",":",",","]"])", R"(["[","{",":",",","]"])"},
       {R"("\u6267\n\u0000\"\\\/")", "\"执\\n\\u0000\\\"\\\\/\""},
       {R"("\b\t\n\f\r\u0001\u001F\u007f\/")", "\"\\b\\t\\n\\f\\r\\u0001\\u001f\x7f/\""},
-      {"-0", "0"},
+      {"-0", "-0"},
       {R"({"a\"b":[{"args":["x"]}]})", R"({"a\"b":[{"args":["x"]}]})"},
       {R"("\ud83d\ude00 \ud83d \ude00 \\ud83d \uD83D\uD83D\uDE00")",
        "\"\xF0\x9F\x98\x80 \xEF\xBF\xBD \xEF\xBF\xBD \\\\ud83d \xEF\xBF\xBD\xF0\x9F\x98\x80\""},
@@ -259,7 +259,7 @@ TEST_CASE("missing, null and empty logs are no line") {
                                  R"({"logs":""})", R"({"result":"x"})"}) {
     CAPTURE(data);
     for (const bool envelope : {false, true})
-      CHECK(report(body("running", data, envelope)).logs.empty());
+      CHECK(report(body("running", data, envelope)).lines.empty());
   }
 }
 
@@ -318,9 +318,9 @@ TEST_CASE("a message joins the args as console.log prints them") {
 }
 
 TEST_CASE("logs that are no list are kept as one line") {
-  CHECK(messages(report(body("running", R"({"logs":"oops"})", true)).logs) ==
+  CHECK(messages(report(body("running", R"({"logs":"oops"})", true)).lines) ==
         std::vector<std::string>{"oops"});
-  CHECK(messages(report(body("running", R"({"logs":{"args":["x"]}})", true)).logs) ==
+  CHECK(messages(report(body("running", R"({"logs":{"args":["x"]}})", true)).lines) ==
         std::vector<std::string>{"x"});
 }
 
@@ -347,118 +347,14 @@ TEST_CASE("texts of a line that are no strings are kept as JSON") {
   CHECK(line.timestamp == "17.5");
 }
 
-// --- damage ---------------------------------------------------------------------------------
-
-TEST_CASE("wherever a report is cut off, the lines that are complete are saved") {
-  for (const bool envelope : {false, true}) {
-    const std::string whole =
-        body("running", R"({"logs":[)" + three_lines + R"(],"result":""})", envelope);
-    REQUIRE(report(whole).logs.size() == 3);
-    const std::vector<std::string> all{"a", "b", "c"};
-    std::size_t saved = 0;
-    for (std::size_t size = 0; size < whole.size(); ++size) {
-      CAPTURE(whole.substr(0, size));
-      const Damaged read = damaged(whole.substr(0, size));
-      CHECK_FALSE(read.reason.empty());
-      // a line is complete from its closing brace on
-      std::size_t complete = 0;
-      for (std::size_t at = whole.find("\"}"); at != std::string::npos && at + 2 <= size;
-           at = whole.find("\"}", at + 2))
-        complete += complete < 3 ? 1 : 0;
-      CHECK(messages(read.logs) ==
-            std::vector<std::string>(all.begin(), all.begin() + static_cast<long>(complete)));
-      CHECK(messages(salvage(whole.substr(0, size))) == messages(read.logs));
-      saved = complete;
-    }
-    CHECK(saved == 3);
-  }
-}
-
-TEST_CASE("lines are saved whatever the order of the keys") {
-  const std::string entry = R"({"args":["a"]})";
-  for (const std::string& text :
-       {R"({"data":{"logs":[)" + entry + ",", R"({"data":{"result":"","logs":[)" + entry + ",{",
-        R"({"data":{"data":{"logs":[)" + entry,
-        R"({"code":0,"data":{"data":{"logs":[)" + entry + "],",
-        R"({"data":{"data":{"logs":[)" + entry + R"(]},"status":"run)",
-        R"({"status":"running","data":{"logs":[)" + entry + R"(],"data":{}},"status":{)"}) {
-    CAPTURE(text);
-    CHECK(messages(damaged(text).logs) == std::vector<std::string>{"a"});
-    CHECK(messages(salvage(text)) == std::vector<std::string>{"a"});
-  }
-}
-
-TEST_CASE("a body that is broken in the middle keeps what stands before") {
-  const std::string head =
-      R"({"code":0,"data":{"status":"running","data":{"logs":[{"args":["a"]},)";
-  for (const std::string& rest :
-       {R"({"args":["b)"s + "\xFF" + R"("]},{"args":["c"]}]}}})", "<html>"s,
-        "{\"args\":[\"b\n\"]}"s, "\0"s, R"({"args":["b\x"]}]}}})"s, R"({"args":[NaN]}]}}})"s,
-        R"(nul]}}})"s}) {
-    CAPTURE(rest);
-    CHECK(messages(damaged(head + rest).logs) == std::vector<std::string>{"a"});
-  }
-}
-
-TEST_CASE("text behind a report makes it damaged but costs no line") {
-  const std::string whole = body("finish", R"({"logs":[)" + three_lines + "]}", true);
-  for (const std::string& tail : {"x"s, "{}"s, "\0"s, "\0x"s}) {
-    CAPTURE(tail);
-    CHECK(damaged(whole + tail).logs.size() == 3);
-  }
-}
-
-TEST_CASE("a reason says where the damage is") {
-  CHECK(damaged("").reason == "the reply is no valid JSON: it is empty");
-  CHECK(damaged("{\"a\"").reason == "the reply is no valid JSON: it breaks off after byte 4");
-  CHECK(damaged("<html>").reason == "the reply is no valid JSON: it is no JSON at byte 1");
-  CHECK(damaged("{}").reason == "the reply is neither a status report nor an error");
-}
-
-TEST_CASE("JSON that is neither a report nor an error may have eaten lines") {
-  for (const char* const text :
-       {"[]", "{}", "null", "7", "\"running\"", R"({"code":0})", R"({"code":0,"data":{}})",
-        R"({"code":0,"data":null})", R"({"status":7})", R"({"data":{"status":null}})",
-        R"({"msg":"hello"})", R"(["status","running"])"}) {
-    CAPTURE(text);
-    CHECK(damaged(text).logs.empty());
-  }
-  CHECK(damaged(R"({"code":0,"data":{"data":{"logs":["x"]}}})").logs.size() == 1);
-  CHECK(damaged(R"({"data":{"logs":["x"]}})").logs.size() == 1);
-}
-
-TEST_CASE("log lines in a reply of error are never dropped") {
-  const std::string coded = R"({"code":30004,"data":{"status":"running","data":{"logs":["x"]}}})";
-  CHECK(messages(damaged(coded).logs) == std::vector<std::string>{"x"});
-  CHECK(contains(damaged(coded).reason, "InternalError (code 30004)"));
-  const std::string cut = R"({"status":"running","data":{"logs":["x",)";
-  CHECK(messages(damaged(cut, 502).logs) == std::vector<std::string>{"x"});
-  CHECK(messages(damaged(R"({"data":{"logs":["x"]}})", 500).logs) == std::vector<std::string>{"x"});
-  // and without lines it is the error that it is
-  CHECK(
-      poll_error(R"({"code":30004,"data":{"status":"running","data":{"logs":[]}}})").error_class ==
-      ErrorClass::retry);
-}
-
-TEST_CASE("deep nesting is damage, not a crash") {
-  const std::string head = R"({"status":"finish","data":{"logs":["x"],"result":)";
-  const auto nested = [&](std::size_t levels) {
-    return head + std::string(levels, '[') + std::string(levels, ']') + "}}";
-  };
-  CHECK(report(nested(900)).result.size() == 1800);
-  CHECK(contains(damaged(nested(1000)).reason, "deeper"));
-  const Damaged deep = damaged(nested(2'000'000));
-  CHECK(contains(deep.reason, "deeper"));
-  CHECK(deep.logs.size() == 1);
-  CHECK(damaged(std::string(1'000'000, '[')).logs.empty());
-}
-
 TEST_CASE("of a key that stands twice the last one counts") {
-  const StatusReport read = report(
+  const auto read = report(
       R"({"status":"running","status":"finish","data":{"result":1,"logs":["a"],"logs":["b"],"result":2}})");
   CHECK(read.ended);
   CHECK(read.result == "2");
-  CHECK(messages(read.logs) == std::vector<std::string>{"b"});
+  CHECK(messages(read.lines) == std::vector<std::string>{"b"});
+  CHECK(read.left_over);
+  CHECK(read.unread);
   CHECK(report(R"({"status":"running","sta\u0074us":"finish"})").ended);
 }
 
@@ -470,9 +366,9 @@ TEST_CASE("a reply with many lines and a large result is read whole") {
   for (int i = 0; i < 50'000; ++i)
     result += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
   result += "}";
-  const StatusReport read =
+  const auto read =
       report(body("finish", R"({"logs":[)" + logs + R"(],"result":)" + result + "}", true));
-  REQUIRE(read.logs.size() == 20'000);
-  CHECK(read.logs[19'999].message == "line 19999");
+  REQUIRE(read.lines.size() == 20'000);
+  CHECK(read.lines[19'999].message == "line 19999");
   CHECK(read.result == result);
 }

@@ -21,16 +21,38 @@ inline std::string body(const std::string& status, const std::string& data, bool
   return envelope ? R"({"code":0,"data":)" + bare + "}" : bare;
 }
 
-inline StatusReport report(const std::string& text, int http_status = 200) {
-  const StatusOutcome outcome = read_status(Answered{http_status, text, {}});
-  REQUIRE(std::holds_alternative<StatusReport>(outcome));
-  return std::get<StatusReport>(outcome);
+/// A reply with all of its lines.
+template <class Outcome>
+struct WithLines : Outcome {
+  std::vector<LogLine> lines;
+  std::size_t unread_lines = 0;
+};
+
+template <class Outcome>
+WithLines<Outcome> with_lines(const Outcome& outcome, const std::string& text) {
+  LogEntries entries = outcome.logs;
+  LogPiece piece = read_lines(text, entries);
+  REQUIRE(entries.empty());
+  return {outcome, std::move(piece.lines), piece.unread};
 }
 
-inline Damaged damaged(const std::string& text, int http_status = 200) {
+template <class Outcome>
+WithLines<Outcome> read_as(const std::string& text, int http_status) {
   const StatusOutcome outcome = read_status(Answered{http_status, text, {}});
-  REQUIRE(std::holds_alternative<Damaged>(outcome));
-  return std::get<Damaged>(outcome);
+  REQUIRE(std::holds_alternative<Outcome>(outcome));
+  return with_lines(std::get<Outcome>(outcome), text);
+}
+
+inline WithLines<StatusReport> report(const std::string& text, int http_status = 200) {
+  return read_as<StatusReport>(text, http_status);
+}
+
+inline WithLines<Damaged> damaged(const std::string& text, int http_status = 200) {
+  return read_as<Damaged>(text, http_status);
+}
+
+inline std::vector<LogLine> salvaged(const std::string& text) {
+  return with_lines(salvage(text, 200), text).lines;
 }
 
 inline ServiceError poll_error(const std::string& text, int http_status = 200) {
@@ -57,9 +79,9 @@ inline bool contains(const std::string& text, std::string_view part) {
 
 /// The line that a single entry is read as.
 inline LogLine line_of(const std::string& entry) {
-  const StatusReport read = report(body("running", R"({"logs":[)" + entry + "]}", false));
-  REQUIRE(read.logs.size() == 1);
-  return read.logs[0];
+  const auto read = report(body("running", R"({"logs":[)" + entry + "]}", false));
+  REQUIRE(read.lines.size() == 1);
+  return read.lines[0];
 }
 
 inline std::vector<std::string> messages(const std::vector<LogLine>& lines) {
