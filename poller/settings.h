@@ -34,8 +34,8 @@ struct RetentionSettings {
 
 struct EngineSettings {
   std::size_t max_running = 100;
-  std::size_t max_running_per_file = 1;   ///< 0: no limit
-  std::chrono::seconds job_timeout{1800}; ///< for jobs without timeout_s
+  std::size_t max_running_per_file = 1;                   ///< 0: no limit
+  std::chrono::seconds job_timeout{1800};                 ///< for jobs without timeout_s
   std::int64_t max_script_bytes = std::int64_t{16} << 20; ///< of a script and its argv together
   /// From here on a person is told that a reader keeps the write-ahead log growing; told again each
   /// time it has doubled. Four times the size to which it is cut when it is begun anew.

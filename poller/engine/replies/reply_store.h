@@ -61,6 +61,7 @@ private:
   Events& events_;
   Jitter& jitter_;
   std::deque<Unsaved> unsaved_;
+  std::size_t most_replies_; ///< of the next transaction
 };
 
 } // namespace kdq
