@@ -369,6 +369,24 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(std::string(trouble([&] { queue.claim(JobId{1}); }).what()).empty());
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "the longest job that may be allowed fits, with a user's trigger beside") {
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  user.exec("INSERT INTO daemon(one, max_script_bytes) VALUES (1, 67108864);"
+            "CREATE TABLE audit(script, result);"
+            "CREATE TRIGGER ann AFTER UPDATE ON jobs BEGIN "
+            "INSERT INTO audit VALUES (OLD.script, NEW.result); END");
+  user.enqueue("f", std::string(64 * mib, 'x'), "");
+  REQUIRE(claim(1));
+  REQUIRE(run(1));
+  REQUIRE(end(1, JobState::failed, std::string(16 * mib, '1'), std::string(16 * mib, 'e')));
+  const Intent intent{JobId{1}, 1, Endpoint::status, now, 1};
+  CHECK(std::string(trouble([&] {
+                      requests.record({intent, now, 200, {}, std::string(16 * mib, 'b')});
+                    }).what())
+            .empty());
+}
+
 // --- what is missing ----------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(SqlFixture, "a table that was dropped is named, and init brings it back") {

@@ -34,11 +34,16 @@ const RequestEnd* request_of(const Effects& effects) {
   return effects.request ? &*effects.request : nullptr;
 }
 
-std::size_t lines_of(const std::vector<const Effects*>& batch) {
-  std::size_t lines = 0;
-  for (const Effects* effects : batch)
-    lines += effects->lines.size();
-  return lines;
+/// How much is to be written: rows, and pages of long ones.
+std::size_t rows_of(const std::vector<const Effects*>& batch) {
+  constexpr std::size_t page = 4096;
+  std::size_t rows = 0;
+  for (const Effects* effects : batch) {
+    rows += effects->lines.size();
+    if (const RequestEnd* end = request_of(*effects))
+      rows += end->body.size() / page;
+  }
+  return rows;
 }
 
 } // namespace
@@ -47,7 +52,8 @@ ReplyStore::ReplyStore(Database& database, Clock& clock, FactReader& facts, Effe
                        EffectMemory& memory, const TaskTable& tasks, InFlightTable& in_flight,
                        Events& events, Jitter& jitter)
     : database_(database), clock_(clock), facts_(facts), writer_(writer), memory_(memory),
-      tasks_(tasks), in_flight_(in_flight), events_(events), jitter_(jitter) {}
+      tasks_(tasks), in_flight_(in_flight), events_(events), jitter_(jitter),
+      most_replies_(batch_replies) {}
 
 void ReplyStore::add(Reply reply) {
   auto request = in_flight_.answered(reply.request);
@@ -75,7 +81,13 @@ void ReplyStore::save(SteadyTime until) {
     for (std::size_t i = 0; i < count; ++i)
       batch.push_back(&std::get<Effects>(unsaved_[i]));
     std::vector<bool> ours;
-    database_.write([&] { ours = writer_.save(batch); }, lines_of(batch));
+    try {
+      database_.write([&] { ours = writer_.save(batch); }, rows_of(batch));
+    } catch (const StoreUnavailable&) {
+      most_replies_ = 1; // together they may take longer than any change may
+      throw;
+    }
+    most_replies_ = std::min(2 * most_replies_, batch_replies);
     for (std::size_t i = 0; i < count; ++i)
       memory_.remember(*batch[i], ours[i], now);
     unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
@@ -130,7 +142,7 @@ void ReplyStore::clear() {
 std::size_t ReplyStore::next_batch() const {
   std::size_t count = 0;
   std::size_t lines = 0;
-  while (count < std::min(unsaved_.size(), batch_replies)) {
+  while (count < std::min(unsaved_.size(), most_replies_)) {
     lines += std::visit([](const auto& unsaved) { return unsaved.lines.size(); }, unsaved_[count]);
     if (count > 0 && lines > batch_lines)
       break;

@@ -104,6 +104,20 @@ TEST_CASE("after a trigger without end others can write for a while, longer each
   check_all_ended(world);
 }
 
+TEST_CASE("replies that take too long together are stored one by one") {
+  EngineWorld world;
+  for (int i = 0; i < 20; ++i)
+    world.user->enqueue("f" + std::to_string(i), two_seconds, "n");
+  world.user->exec("CREATE TRIGGER slow AFTER INSERT ON logs WHEN NEW.level <> 'gap' BEGIN "
+                   "SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                   "FROM n LIMIT 4000) SELECT i FROM n); END");
+  // Each line takes about 50 looks at the clock; of all replies together there are 80 lines.
+  world.database->bound_time([&] { return world.clock.advance(2ms), world.clock.steady(); });
+  CHECK(world.run_until_idle());
+  CHECK(world.events.told("did not come to an end and was given up"));
+  CHECK(world.user->number("SELECT count(*) FROM logs WHERE level <> 'gap'") == 80);
+}
+
 TEST_CASE("a start that finds such a trigger waits for it to go") {
   EngineWorld world;
   world.kill();
