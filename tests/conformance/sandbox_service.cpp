@@ -7,7 +7,7 @@ using nlohmann::json;
 
 sandbox::SandboxSettings settings_of(const ServiceSetup& setup) {
   sandbox::SandboxSettings settings = sandbox::test_settings();
-  settings.threads = 80; // more than the transport's connections
+  settings.threads = 256; // more than the transport's connections
   settings.style = {setup.wrapped,    setup.task_id_key, setup.task_id_in_data,  setup.running_word,
                     setup.ended_word, setup.no_logs,     setup.quota_retry_after};
   settings.service.submit_quota = setup.submit_quota;

@@ -16,7 +16,7 @@ struct SandboxSettings {
   int port = 0;                   ///< 0: any free one
   std::string certificate_file;   ///< PEM; empty: plain http
   std::string key_file;
-  std::size_t threads = 128;       ///< connections served at a time
+  std::size_t threads = 256;       ///< connections served at a time
   std::string engine_path;         ///< the program kdocs-sandbox-engine
   std::string ledger_file;         ///< empty: in memory only
   std::vector<std::string> cells;  ///< "A1=text" or "FILE_TOKEN:A1=text"
