@@ -32,7 +32,8 @@ std::string cannot_read(int error) {
   return std::string("cannot be read: ") + std::strerror(error);
 }
 
-std::optional<std::string> access_problem(const struct stat& info, bool credential) {
+std::optional<std::string> access_problem(const std::filesystem::path& file,
+                                          const struct stat& info, bool credential) {
   if (!S_ISREG(info.st_mode))
     return "is not a regular file";
   if (info.st_uid != 0 && info.st_uid != geteuid())
@@ -41,7 +42,7 @@ std::optional<std::string> access_problem(const struct stat& info, bool credenti
            "(chown)";
   const mode_t forbidden = credential ? S_IRWXO | S_IWGRP : S_IRWXG | S_IRWXO;
   if ((info.st_mode & forbidden) != 0)
-    return "is open to other users; repair it with: chmod 600";
+    return "is open to other users; repair it with: chmod 600 " + file.string();
   return std::nullopt;
 }
 
@@ -100,7 +101,7 @@ TokenFiles::read(const std::filesystem::path& file, const std::string& app, stru
     return problem(cannot_read(errno));
   const bool credential =
       !credentials_directory_.empty() && file.parent_path() == credentials_directory_;
-  if (const auto what = access_problem(as, credential))
+  if (const auto what = access_problem(file, as, credential))
     return problem(*what);
   auto token = read_bounded(fd.get());
   if (!token)

@@ -564,6 +564,7 @@ BEGIN
     WHEN trim(NEW.file_token, ' ' || char(9, 10, 11, 12, 13)) <> NEW.file_token THEN RAISE(ABORT, 'file_token must not begin or end with blanks or line breaks')
     WHEN NEW.file_token LIKE '%://%' OR '/' || NEW.file_token LIKE '%/l/%' THEN
       RAISE(ABORT, 'file_token must be the file''s open_id, not its browser address or the share id in it (https://www.kdocs.cn/l/... or /l/...): the service does not know share ids')
+    WHEN NEW.script IS NULL THEN RAISE(ABORT, 'script must not be NULL (as which readfile gives a file that it cannot read)')
     WHEN typeof(NEW.script) NOT IN ('text', 'blob') THEN RAISE(ABORT, 'script must be given as text, or as a BLOB of UTF-8 text (readfile)')
     WHEN length(CAST(NEW.script AS BLOB)) = 0 THEN RAISE(ABORT, 'script must not be empty')
     WHEN NEW.is_new_text AND length(CAST(NEW.script AS BLOB)) + length(CAST(coalesce(NEW.argv, '') AS BLOB)) >

@@ -43,7 +43,7 @@ TEST_CASE_FIXTURE(SqlFixture, "a bad INSERT is refused with a sentence") {
       {"file_token, script", "'/l/cabc', 'x'", "share id"},
       {"file_token, script", "'l/cabc', 'x'", "share id"},
       {"file_token, script", "'www.kdocs.cn/l/cabc', 'x'", "share id"},
-      {"file_token", "'f'", "script must be given as text"},
+      {"file_token", "'f'", "script must not be NULL"},
       {"file_token, script", "'f', ''", "script must not be empty"},
       {"file_token, script", "'f', x''", "script must not be empty"},
       {"file_token, script", "'f', 5", "script must be given as text"},
@@ -91,7 +91,7 @@ TEST_CASE_FIXTURE(SqlFixture, "what an INSERT may not say, an UPDATE may not eit
   for (const std::string update : {"UPDATE jobs SET ", "UPDATE OR IGNORE jobs SET "})
     for (const auto& row : std::map<std::string, std::string>{
              {"file_token = ''", "file_token must not be empty"},
-             {"script = NULL", "script must be given as text"},
+             {"script = NULL", "script must not be NULL"},
              {"argv = '[]'", "argv must be a JSON object"},
              {"app = ''", "app must not be empty"},
              {"priority = NULL", "priority must be a number"},
