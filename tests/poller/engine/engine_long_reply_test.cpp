@@ -178,7 +178,7 @@ TEST_CASE("the user's will counts between the pieces of a long reply") {
 TEST_CASE("an entry that cannot be read is told at the end of a long reply, also over a restart") {
   LongWorld world(20'000);
   const auto edit = world.kdocs.edit;
-  world.kdocs.edit = [&world, edit](Endpoint endpoint, std::string& body) {
+  world.kdocs.edit = [edit](Endpoint endpoint, std::string& body) {
     edit(endpoint, body);
     if (const std::size_t at = body.find(",500,"); at != std::string::npos)
       body.replace(at + 1, 3, "NaN");
