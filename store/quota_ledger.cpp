@@ -26,8 +26,8 @@ struct QuotaLedger::Impl {
     std::int64_t allowed = 0;
     std::int64_t used = 0;
   };
-  /// As of the last take(), by app and endpoint. A transaction that is not committed may leave too
-  /// much in it.
+  /// As of the start or the last take(), by app and endpoint. A transaction that is not committed
+  /// may leave too much in it.
   std::map<std::pair<std::string, Endpoint>, Spent> spent;
   Statement take{db, "INSERT INTO quota(app, endpoint, day, allowed, used) "
                      "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
@@ -58,6 +58,11 @@ std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::i
   impl_->spent.insert_or_assign({key.app, key.endpoint},
                                 Impl::Spent{key, allowed, before + granted});
   return granted;
+}
+
+void QuotaLedger::remember(const QuotaKey& key, std::int64_t allowed) {
+  if (const std::int64_t spent = used(key); spent > 0)
+    impl_->spent.insert_or_assign({key.app, key.endpoint}, Impl::Spent{key, allowed, spent});
 }
 
 void QuotaLedger::keep_spent() {

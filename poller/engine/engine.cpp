@@ -158,8 +158,12 @@ void Engine::recover() {
     impl.events.trouble(problem);
   const Moment now = impl.clock.now();
   impl.database.read([&] {
-    for (auto& [name, app] : impl.apps)
+    for (auto& [name, app] : impl.apps) {
       app.breaker.restore(impl.store.status_tables.app_pauses(name), now);
+      for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status})
+        impl.store.ledger.remember(app.breaker.quota_key(endpoint, now.wall),
+                                   app.breaker.allowed(endpoint));
+    }
   });
   impl.take_up({});
 }
@@ -222,8 +226,10 @@ void Engine::Impl::notice_users() {
     schema_changed = true;
     database.accept_schema();
   }
-  if (schema_changed)
+  if (schema_changed) {
+    status_writer.forget();
     restored = restored || !restored_file.is_as_remembered();
+  }
   schema_changed = false;
   if (!restored)
     return;

@@ -131,9 +131,13 @@ AppRow StatusWriter::row(const AppState& app, Moment now) const {
   return row;
 }
 
-void StatusWriter::begin(const EngineSettings& settings, Moment now) {
+void StatusWriter::forget() {
   shown_.clear();
   shown_log_.reset();
+}
+
+void StatusWriter::begin(const EngineSettings& settings, Moment now) {
+  forget();
   std::set<std::string> names;
   for (const auto& [name, app] : apps_)
     names.insert(name);

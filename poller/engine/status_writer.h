@@ -33,6 +33,8 @@ public:
   /// At the start: the daemon's own row, all apps, none that is not configured any more. Inside of
   /// Database::write().
   void begin(const EngineSettings& settings, Moment now);
+  /// The file may be a restored one: what its tables say is not what was written last.
+  void forget();
   /// Whether it was long ago that the tables were told that the daemon runs.
   bool is_unseen(SteadyTime now) const;
   /// A person should know of a change: write() is to be called.

@@ -1,5 +1,6 @@
-// kdocs-audit: holds what the sandbox's ledger says was done against what a database has kept.
-//   kdocs-audit DATABASE LEDGER [REQUEUED]
+// kdocs-audit: holds what the sandboxes' ledgers say was done against what a database has kept.
+//   kdocs-audit DATABASE LEDGER [REQUEUED [APP=LEDGER]...]
+// LEDGER: of the app "default"; APP=LEDGER: of another app, whose service is a sandbox of its own.
 // REQUEUED: a file with the id of a job for each time that a user set one to 'queued' again.
 // Prints the counts and what is wrong; exit code 0: nothing is.
 #include "store/base/time.h"
@@ -40,15 +41,16 @@ std::string key_of(const std::string& level, const std::string& filename,
 }
 
 struct ServiceTask {
+  std::string app;
   std::string script_name;
   std::size_t replies = 0;
   std::vector<Line> handed_out;
 };
 
 struct Ledger {
-  std::map<std::string, ServiceTask> tasks;     ///< by task id
-  std::map<std::string, int> starts;            ///< by script name
-  std::map<std::string, std::int64_t> received; ///< by endpoint
+  std::map<std::string, ServiceTask> tasks;                             ///< by task id
+  std::map<std::string, int> starts;                                    ///< by script name
+  std::map<std::pair<std::string, std::string>, std::int64_t> received; ///< by app and endpoint
 };
 
 struct Attempt {
@@ -96,8 +98,7 @@ Line line_of(const json& line, std::size_t reply) {
           reply};
 }
 
-Ledger read_ledger(const std::string& path) {
-  Ledger ledger;
+void read_ledger(const std::string& app, const std::string& path, Ledger& ledger) {
   std::ifstream file(path);
   for (std::string text; std::getline(file, text);) {
     const json entry = json::parse(text, nullptr, false);
@@ -105,9 +106,11 @@ Ledger read_ledger(const std::string& path) {
       continue; // the sandbox was killed while it wrote: what it tells of had not been sent yet
     const std::string event = entry.at("event");
     if (event == "received") {
-      ++ledger.received[entry.at("endpoint")];
+      ++ledger.received[{app, entry.at("endpoint")}];
     } else if (event == "post") {
-      ledger.tasks[entry.at("task")].script_name = entry.at("script_name");
+      ServiceTask& task = ledger.tasks[entry.at("task")];
+      task.app = app;
+      task.script_name = entry.at("script_name");
       ++ledger.starts[entry.at("script_name")];
     } else if (event == "handed_out") {
       auto& lines = ledger.tasks.at(entry.at("task")).handed_out;
@@ -118,20 +121,49 @@ Ledger read_ledger(const std::string& path) {
         lines.push_back(line_of(line, reply));
     }
   }
-  return ledger;
 }
 
 // --- the database --------------------------------------------------------------------------
 
-std::map<std::string, Attempt> read_attempts(SQLite::Database& database) {
-  std::map<std::string, Attempt> attempts;
-  SQLite::Statement row(database, "SELECT job_id, attempt, CAST(body AS TEXT) FROM requests "
-                                  "WHERE endpoint = 'submit' AND outcome = 'accepted'");
-  while (row.executeStep()) {
-    const json body = json::parse(row.getColumn(2).getString());
-    attempts[body.at("data").at("task_id")] = {row.getColumn(0).getInt64(),
-                                               row.getColumn(1).getInt64()};
+struct Start {
+  Attempt attempt;
+  WallTime sent;
+};
+
+/// What the database knows of the tasks: a start's reply is kept without its task id.
+struct Attempts {
+  std::map<std::string, Attempt> of_task;              ///< the last ones of each job
+  std::map<std::string, std::vector<Start>> of_script; ///< all, by script name, in order
+
+  /// An earlier attempt of a job is known by its time: its script wrote the first line after it
+  /// was sent, and before the next one was.
+  std::optional<Attempt> find(const std::string& id, const ServiceTask& task) const {
+    if (const auto last = of_task.find(id); last != of_task.end())
+      return last->second;
+    const auto starts = of_script.find(task.script_name);
+    if (starts == of_script.end())
+      return std::nullopt;
+    std::optional<Attempt> found;
+    for (const Start& start : starts->second)
+      if (start.sent <= task.handed_out.front().written)
+        found = start.attempt;
+    return found;
   }
+};
+
+Attempts read_attempts(SQLite::Database& database) {
+  Attempts attempts;
+  SQLite::Statement last(database, "SELECT task_id, id, attempt FROM jobs WHERE task_id NOTNULL");
+  while (last.executeStep())
+    attempts.of_task[last.getColumn(0)] = {last.getColumn(1).getInt64(),
+                                           last.getColumn(2).getInt64()};
+  SQLite::Statement row(database, "SELECT j.script_name, r.job_id, r.attempt, r.sent_at FROM "
+                                  "requests r JOIN jobs j ON j.id = r.job_id "
+                                  "WHERE r.endpoint = 'submit' ORDER BY r.sent_at");
+  while (row.executeStep())
+    attempts.of_script[row.getColumn(0)].push_back(
+        {{row.getColumn(1).getInt64(), row.getColumn(2).getInt64()},
+         parse_time(row.getColumn(3).getString()).value()});
   return attempts;
 }
 
@@ -217,11 +249,12 @@ Counts compare_lines(const Ledger& ledger, SQLite::Database& database, Findings&
   auto logs = read_logs(database);
   Counts counts;
   for (const auto& [id, task] : ledger.tasks) {
-    const auto attempt = attempts.find(id);
-    if (attempt != attempts.end()) {
-      compare(task.handed_out, logs[attempt->second], name_of(attempt->second), counts, findings);
-      logs.erase(attempt->second);
-    } else if (!task.handed_out.empty()) {
+    if (task.handed_out.empty())
+      continue;
+    if (const auto attempt = attempts.find(id, task)) {
+      compare(task.handed_out, logs[*attempt], name_of(*attempt), counts, findings);
+      logs.erase(*attempt);
+    } else {
       counts.handed_out += task.handed_out.size();
       counts.lost += task.handed_out.size();
       findings.wrong(task.script_name + " was asked about, but its start is not in requests");
@@ -282,21 +315,34 @@ void check_rows(const Ledger& ledger, SQLite::Database& database, Findings& find
     findings.wrong(std::to_string(mute) + " jobs do not say why they failed");
   if (number(database, test::wrong_counters) != 0)
     findings.wrong("job_counts differs from jobs");
-  for (const auto& [endpoint, received] : ledger.received)
-    if (number(database, "SELECT coalesce(sum(used - others), 0) FROM quota WHERE endpoint = '" +
-                             endpoint + "'") < received)
-      findings.wrong("more " + endpoint + " requests arrived than the quota counts");
+  for (const auto& [key, received] : ledger.received) {
+    const auto& [app, endpoint] = key;
+    if (number(database, "SELECT coalesce(sum(used - others), 0) FROM quota WHERE app = '" + app +
+                             "' AND endpoint = '" + endpoint + "'") < received)
+      findings.wrong("more " + endpoint + " requests of " + app + " arrived than the quota counts");
+  }
 }
 
-int audit(const std::string& database_file, const std::string& ledger_file,
+/// No service got another app's script.
+void check_apps(const Ledger& ledger, SQLite::Database& database, Findings& findings) {
+  std::map<std::string, std::string> apps;
+  SQLite::Statement row(database, "SELECT script_name, app FROM jobs WHERE script_name NOTNULL");
+  while (row.executeStep())
+    apps[row.getColumn(0)] = row.getColumn(1).getString();
+  for (const auto& [id, task] : ledger.tasks)
+    if (const auto job = apps.find(task.script_name); job != apps.end() && job->second != task.app)
+      findings.wrong(task.script_name + " of " + job->second + " was started by " + task.app);
+}
+
+int audit(const std::string& database_file, const Ledger& ledger,
           const std::string& requeued_file) {
   // Opened for writing: a write-ahead log that a killed daemon left is read in.
   SQLite::Database database(database_file, SQLite::OPEN_READWRITE, 20'000);
-  const Ledger ledger = read_ledger(ledger_file);
   Findings findings;
   const Counts lines = compare_lines(ledger, database, findings);
   const std::size_t too_often = compare_starts(ledger, database, requeued_file, findings);
   check_rows(ledger, database, findings);
+  check_apps(ledger, database, findings);
   const auto stuck = number(database, "SELECT count(*) FROM jobs WHERE state IN "
                                       "('queued', 'submitting', 'running')");
   if (stuck != 0)
@@ -315,16 +361,31 @@ int audit(const std::string& database_file, const std::string& ledger_file,
   return findings.none() ? 0 : exit_wrong;
 }
 
+/// The default app's ledger, and those that stand as APP=LEDGER behind the other arguments.
+Ledger read_ledgers(const std::vector<std::string>& arguments) {
+  Ledger ledger;
+  read_ledger("default", arguments[1], ledger);
+  for (std::size_t i = 3; i < arguments.size(); ++i) {
+    const auto equals = arguments[i].find('=');
+    if (equals == std::string::npos)
+      throw std::runtime_error("not APP=LEDGER: " + arguments[i]);
+    read_ledger(arguments[i].substr(0, equals), arguments[i].substr(equals + 1), ledger);
+  }
+  return ledger;
+}
+
 } // namespace
 } // namespace kdq::audit
 
 int main(int argc, char** argv) {
-  if (argc < 3 || argc > 4) {
-    std::cerr << "usage: kdocs-audit DATABASE LEDGER [REQUEUED]\n";
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() < 2) {
+    std::cerr << "usage: kdocs-audit DATABASE LEDGER [REQUEUED [APP=LEDGER]...]\n";
     return kdq::audit::exit_usage;
   }
   try {
-    return kdq::audit::audit(argv[1], argv[2], argc == 4 ? argv[3] : "");
+    return kdq::audit::audit(arguments[0], kdq::audit::read_ledgers(arguments),
+                             arguments.size() > 2 ? arguments[2] : "");
   } catch (const std::exception& error) {
     std::cout << "WRONG: " << error.what() << '\n';
     return kdq::audit::exit_wrong;

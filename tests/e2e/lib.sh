@@ -9,13 +9,13 @@ here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 work=$(mktemp -d)
 db=$work/queue.db
 token=s3cret-$RANDOM-$RANDOM-token
-sandbox_pid= daemon_pid=
+sandbox_pid= ill_pid= daemon_pid=
 
 finish() {
   local code=$?
-  kill -CONT $daemon_pid $sandbox_pid 2>/dev/null || true
-  kill -KILL $daemon_pid $sandbox_pid 2>/dev/null || true
-  { wait $daemon_pid $sandbox_pid || true; } 2>/dev/null # without the shell's word about it
+  kill -CONT $daemon_pid $sandbox_pid $ill_pid 2>/dev/null || true
+  kill -KILL $daemon_pid $sandbox_pid $ill_pid 2>/dev/null || true
+  { wait $daemon_pid $sandbox_pid $ill_pid || true; } 2>/dev/null # without the shell's word about it
   if [ $code != 0 ] && [ -f "$work/daemon.log" ]; then
     echo "--- last lines of the daemon:" >&2
     tail -n 30 "$work/daemon.log" >&2

@@ -114,6 +114,44 @@ TEST_CASE("what was spent of the day's quota stays spent in a restored file") {
   CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 8);
 }
 
+TEST_CASE("what was spent before a restart of the daemon stays spent in a restored file, too") {
+  RestoredWorld world;
+  world.back_up();
+  for (int i = 0; i < 7; ++i)
+    world.user->enqueue("f" + std::to_string(i), "s", "n");
+  REQUIRE(world.run_until_idle());
+  world.kill();
+  world.start();
+  world.run_for(5s);
+  world.restore();
+  world.user->enqueue("f", two_seconds, "n");
+  world.run_for(5s);
+  CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 8);
+}
+
+TEST_CASE("what KDocs asked to wait for is saved again in a restored file") {
+  RestoredWorld world;
+  world.back_up();
+  world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
+    Fault busy;
+    busy.kind = Fault::Kind::http_status;
+    busy.number = 429;
+    busy.retry_after = 1h;
+    return on(Endpoint::submit, 0, endpoint, n, busy);
+  };
+  world.user->enqueue("f", two_seconds, "n");
+  world.run_for(5s);
+  REQUIRE(world.user->number("SELECT count(*) FROM app_pauses") == 1);
+  world.restore();
+  world.run_for(5s);
+  CHECK(world.user->number("SELECT count(*) FROM app_pauses") == 1);
+  world.kill();
+  world.start();
+  world.user->enqueue("f", two_seconds, "n");
+  world.run_for(30min);
+  CHECK(world.kdocs.received(Endpoint::submit) == 1);
+}
+
 TEST_CASE("a user's DDL is no restored file: what runs goes on without a gap") {
   RestoredWorld world;
   world.kdocs.latency = 300ms;
