@@ -27,7 +27,7 @@ from() {
   [ -z "$found" ] || { echo "$1 must not include: $found" >&2; failed=1; }
 }
 
-values='store/(base/|(job|quota_key|run_time|wait)\.h)' interfaces='poller/[a-z_]+\.h'
+values='store/(base/|(app_pause|job|quota_key|run_time|wait)\.h)' interfaces='poller/[a-z_]+\.h'
 from store 'store/'
 from store/base 'store/base/'
 from poller/api "$values|$interfaces|poller/api/"

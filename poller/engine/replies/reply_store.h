@@ -70,7 +70,7 @@ private:
   Events& events_;
   Jitter& jitter_;
   std::deque<Unsaved> unsaved_;
-  std::size_t most_replies_; ///< of the next transaction
+  std::size_t most_replies_;      ///< of the next transaction
   std::deque<ReplyOutcome> long_; ///< whose lines are stored in pieces
   SteadyTime next_piece_{};
 };
