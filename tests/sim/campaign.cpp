@@ -7,14 +7,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 
 namespace kdq::sim {
 namespace {
 
-constexpr std::array modes{Mode::kill, Mode::power, Mode::ioerr, Mode::random, Mode::days};
-constexpr std::array<std::string_view, 5> mode_names{"kill", "power", "ioerr", "random", "days"};
+constexpr std::array<std::string_view, 8> mode_names{"kill", "power",   "ioerr",  "random",
+                                                     "days", "restore", "pauses", "apps"};
 
 // A stream of its own; see plan.cpp and world.cpp.
 constexpr std::uint64_t trouble_stream = 4;
@@ -41,7 +42,33 @@ bool is_distinct(const std::vector<Point>& points, std::size_t i) {
 
 /// One run, with deaths at random points.
 bool is_long(Mode mode) {
-  return mode == Mode::random || mode == Mode::days;
+  return mode >= Mode::random;
+}
+
+Plan plan_of(std::uint64_t seed, Mode mode) {
+  switch (mode) {
+  case Mode::days:
+    return make_plan_of_days(seed);
+  case Mode::restore:
+    return make_plan_of_restores(seed);
+  case Mode::pauses:
+    return make_plan_of_pauses(seed);
+  case Mode::apps:
+    return make_plan_of_apps(seed);
+  default:
+    return make_plan(seed, !is_long(mode));
+  }
+}
+
+/// Within how many points a long run's daemon dies again, at least and at most.
+std::pair<std::int64_t, std::int64_t> deaths_within(Mode mode) {
+  if (mode == Mode::days)
+    return {20'000, 200'000};
+  if (mode == Mode::pauses)
+    return {20, 600};
+  if (mode == Mode::apps)
+    return {1000, 20'000};
+  return {200, 6000};
 }
 
 } // namespace
@@ -51,10 +78,10 @@ std::string_view to_text(Mode mode) {
 }
 
 std::optional<Mode> mode_of(std::string_view text) {
-  for (const Mode mode : modes)
-    if (to_text(mode) == text)
-      return mode;
-  return std::nullopt;
+  const auto found = std::find(mode_names.begin(), mode_names.end(), text);
+  if (found == mode_names.end())
+    return std::nullopt;
+  return static_cast<Mode>(found - mode_names.begin());
 }
 
 std::string to_text(const Totals& totals) {
@@ -63,11 +90,12 @@ std::string to_text(const Totals& totals) {
   };
   return line("runs", totals.runs) + line("points of death or failure", totals.points) +
          line("kills and power cuts", totals.deaths) + line("exits with an error", totals.exits) +
+         line("restores", totals.restores) + line("waits asked for", totals.waits) +
          line("faults of the service and the network", totals.faults) +
          line("scripts run", totals.scripts_run) +
          line("lines handed out", totals.lines_handed_out) +
          line("lines stored", totals.lines_stored) + line("lines in gaps", totals.lines_in_gaps) +
-         line("lines deleted by the user", totals.lines_deleted) +
+         line("lines deleted or undone by the user", totals.lines_deleted) +
          line("duplicates", totals.duplicates) + line("lost", totals.lost) +
          line("scripts run twice", totals.run_twice);
 }
@@ -126,23 +154,21 @@ std::vector<std::uint64_t> Campaign::steps_of(std::uint64_t seed, Mode mode) con
 void Campaign::plan_trouble(World& world, Mode mode, std::uint64_t seed,
                             std::optional<std::uint64_t> step) {
   Random random(seed + step.value_or(0) * 7919, trouble_stream);
-  if (mode == Mode::random)
-    world.die_again_within(static_cast<std::uint64_t>(random.between(200, 6000)),
-                           random.chance(50) ? Death::kill : Death::power);
-  else if (mode == Mode::days)
-    world.die_again_within(static_cast<std::uint64_t>(random.between(20'000, 200'000)),
-                           random.chance(50) ? Death::kill : Death::power);
-  else if (step && mode == Mode::ioerr)
+  if (is_long(mode)) {
+    const auto [least, most] = deaths_within(mode);
+    const auto points = static_cast<std::uint64_t>(random.between(least, most));
+    world.die_again_within(points, random.chance(50) ? Death::kill : Death::power);
+  } else if (step && mode == Mode::ioerr) {
     vfs_.fail_at(*step, random.chance(50), random.chance(40));
-  else if (step)
+  } else if (step) {
     vfs_.die_at(*step, mode == Mode::kill ? Death::kill : Death::power);
+  }
 }
 
 std::optional<Failure> Campaign::run_one(std::uint64_t seed, Mode mode,
                                          std::optional<std::uint64_t> step) {
   Failure failure{seed, mode, step, {}};
-  Plan plan = mode == Mode::days ? make_plan_of_days(seed) : make_plan(seed, !is_long(mode));
-  World world(vfs_, std::move(plan), trace_, folder_.path(), prepared_);
+  World world(vfs_, plan_of(seed, mode), trace_, folder_.path(), prepared_);
   vfs_.begin_run(world.clock(), is_long(mode) || mode == Mode::power, !step && !is_long(mode));
   plan_trouble(world, mode, seed, step);
   try {
@@ -167,6 +193,8 @@ void Campaign::add(World& world, const Findings& findings) {
   ++totals_.runs;
   totals_.deaths += world.seen().deaths;
   totals_.exits += world.seen().exits;
+  totals_.restores += world.restores().count();
+  totals_.waits += world.asked_waits().count();
   totals_.faults += world.seen().faults;
   totals_.scripts_run += world.kdocs().tasks().size();
   totals_.lines_handed_out += findings.lines_handed_out;

@@ -18,11 +18,14 @@
 namespace kdq::sim {
 
 enum class Mode {
-  kill,   ///< a small run is killed at each of its points, once a point
-  power,  ///< the same with the power cut: what was not synced may be gone
-  ioerr,  ///< each read, write, sync of a small run fails, once or until repaired
-  random, ///< one long run with a few deaths at random points
-  days    ///< two quota days of a test app, with some deaths at random points
+  kill,    ///< a small run is killed at each of its points, once a point
+  power,   ///< the same with the power cut: what was not synced may be gone
+  ioerr,   ///< each read, write, sync of a small run fails, once or until repaired
+  random,  ///< one long run with a few deaths at random points
+  days,    ///< two quota days of a test app, with some deaths at random points
+  restore, ///< long runs in which backups are restored under the daemon, with some deaths
+  pauses,  ///< long runs with rate limits and many deaths
+  apps     ///< long runs with two apps of which one's service hangs, with some deaths
 };
 std::string_view to_text(Mode mode);
 std::optional<Mode> mode_of(std::string_view text);
@@ -32,6 +35,8 @@ struct Totals {
   std::size_t points = 0; ///< runs with a death or a failure at a chosen point
   std::size_t deaths = 0;
   std::size_t exits = 0;
+  std::size_t restores = 0;
+  std::size_t waits = 0; ///< times that the service asked to wait
   std::size_t faults = 0;
   std::size_t scripts_run = 0;
   std::size_t lines_handed_out = 0;

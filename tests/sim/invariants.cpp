@@ -126,7 +126,7 @@ struct Checker {
   void check_runs() {
     std::map<std::string, std::size_t> runs;
     for (const test::FakeTask& task : world.kdocs().tasks())
-      ++runs[task.name];
+      runs[task.name] += !world.wire().by_service_id(task.started_by).undone;
     for (const auto& [id, job] : world.users().jobs()) {
       auto allowed = static_cast<std::size_t>(job.plan.max_attempts + job.reruns);
       if (job.plan.on_unconfirmed == "retry" && !job.deleted)
@@ -176,7 +176,14 @@ struct Checker {
         const std::int64_t allowed =
             endpoint == Endpoint::submit ? app.submit_quota : app.status_quota;
         const std::string which = name + " " + std::string(to_text(endpoint));
-        if (received > used)
+        const std::int64_t forgotten =
+            world.restores().forgotten(name, std::string(to_text(endpoint)));
+        if (const std::int64_t most = world.kdocs().most_counted_in_a_day(endpoint, app.base_url);
+            !world.seen().stepped && most > allowed + forgotten)
+          complain(which + ": the service counts " + std::to_string(most) +
+                   " requests on a day, allowed are " + std::to_string(allowed));
+        // A restored file has of the days before today what was spent until its backup.
+        if (world.restores().count() == 0 && received > used)
           complain(which + ": the service received " + std::to_string(received) +
                    " requests, counted were " + std::to_string(used));
         if (query.getColumn(1).getInt64() > allowed)
@@ -185,14 +192,15 @@ struct Checker {
       }
     const auto connected =
         static_cast<std::int64_t>(world.wire().sent().size() - world.seen().not_sent);
-    if (!world.seen().left_in_flight && counted != connected)
+    if (!world.seen().left_in_flight && world.restores().count() == 0 && counted != connected)
       complain("sent were " + std::to_string(connected) + " requests, counted " +
                std::to_string(counted));
   }
 
   /// Each unit that was spent belongs to a request of that day; the service refused none.
   void check_ledger() {
-    if (!any_deleted() && all_intents_known() && all_intents_differ())
+    if (world.restores().count() == 0 && !any_deleted() && all_intents_known() &&
+        all_intents_differ())
       compare_days(requests_by_day());
     if (!world.seen().stepped && world.kdocs().refused_by_quota() > 0)
       complain("KDocs refused " + std::to_string(world.kdocs().refused_by_quota()) +
@@ -260,6 +268,27 @@ struct Checker {
                        [](const auto& job) { return job.second.deleted; });
   }
 
+  /// No reply of one script stands in the row or the log of another one.
+  void check_owners() {
+    nothing(
+        "a line of another script",
+        "SELECT j.script_name || ' has ' || l.filename || ' ' || l.args FROM logs l JOIN jobs j "
+        "ON j.id = l.job_id WHERE l.filename LIKE '%.ks:%' AND l.filename NOT LIKE "
+        "j.script_name || '.ks:%'");
+    SQLite::Statement query(database,
+                            "SELECT task_id, script_name FROM jobs WHERE task_id NOTNULL");
+    while (query.executeStep()) {
+      const auto task = std::find_if(
+          world.kdocs().tasks().begin(), world.kdocs().tasks().end(),
+          [&](const test::FakeTask& each) { return each.id == query.getColumn(0).getString(); });
+      const std::string name = query.getColumn(1).getString();
+      if (task == world.kdocs().tasks().end() || task->name != name)
+        complain("the row of " + name + " has the task of another script");
+      else if (world.wire().by_service_id(task->started_by).undone)
+        complain("the row of " + name + " has a task that its backup did not know");
+    }
+  }
+
   void check_results() {
     for (const test::FakeTask& task : world.kdocs().tasks()) {
       SQLite::Statement query(database, "SELECT state, result FROM jobs WHERE state = 'succeeded' "
@@ -279,8 +308,9 @@ struct Checker {
 Findings check(World& world) {
   Findings findings;
   findings.violations = world.seen().violations;
-  for (const std::string& violation : world.wire().violations())
-    findings.violations.push_back(violation);
+  for (const auto* violations : {&world.wire().violations(), &world.asked_waits().violations(),
+                                 &world.neighbour().violations()})
+    findings.violations.insert(findings.violations.end(), violations->begin(), violations->end());
   world.users().look([&](SQLite::Database& database) {
     Checker checker{world, database, findings};
     checker.check_database();
@@ -292,10 +322,15 @@ Findings check(World& world) {
     checker.check_quota();
     checker.check_ledger();
     checker.check_results();
+    checker.check_owners();
     check_logs(world, database, findings);
   });
   world.users().leave();
   return findings;
+}
+
+void check_runs(World& world, SQLite::Database& database, Findings& findings) {
+  Checker{world, database, findings}.check_runs();
 }
 
 void print_rows(World& world) {

@@ -16,6 +16,9 @@ using FaultKind = test::Fault::Kind;
 // Streams of one seed, one for each purpose.
 constexpr std::uint64_t plan_stream = 1;
 constexpr std::uint64_t days_stream = 5; // world.cpp and campaign.cpp have those between
+constexpr std::uint64_t restores_stream = 6;
+constexpr std::uint64_t pauses_stream = 7;
+constexpr std::uint64_t apps_stream = 8;
 
 constexpr std::size_t jobs_of_days = 700;
 constexpr std::size_t files_of_days = 150;
@@ -116,8 +119,9 @@ void sort(std::vector<Action>& actions) {
 } // namespace
 
 std::string to_text(Kind kind) {
-  constexpr std::array names{"insert",     "cancel",       "rerun",   "delete", "lock", "read",
-                             "step clock", "expire token", "restart", "pause",  "watch"};
+  constexpr std::array names{"insert", "cancel",     "rerun",        "delete",  "lock",
+                             "read",   "step clock", "expire token", "restart", "pause",
+                             "watch",  "back up",    "restore"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -127,6 +131,12 @@ bool Plan::is_quiet(milliseconds from, milliseconds to) const {
 
 test::Fault Plan::fault(Endpoint, Random& random) const {
   test::Fault fault;
+  if (limited_percent > 0 && random.chance(limited_percent)) {
+    fault.kind = FaultKind::http_status;
+    fault.number = 429;
+    fault.retry_after = std::chrono::seconds(random.between(1, 900));
+    return fault;
+  }
   if (!random.chance(faulty_percent))
     return fault;
   constexpr std::array kinds{FaultKind::not_sent,    FaultKind::drop_before, FaultKind::drop_after,
@@ -187,6 +197,90 @@ Plan make_plan(std::uint64_t seed, bool small) {
     Action action = some_action(random, plan);
     if (action.kind == Kind::insert)
       action.job = make_job(random, first_jobs + i, files);
+    plan.actions.push_back(std::move(action));
+  }
+  sort(plan.actions);
+  return plan;
+}
+
+Plan make_plan_of_restores(std::uint64_t seed) {
+  Plan plan = make_plan(seed, false);
+  Random random(seed, restores_stream);
+  // What was restored is accounted for by times.
+  plan.steps_clock = false;
+  std::erase_if(plan.actions, [](const Action& a) { return a.kind == Kind::step_clock; });
+  plan.limited_percent = random.chance(30) ? 3 : 0;
+  const std::int64_t restores = random.between(1, 4);
+  for (std::int64_t i = 0; i < restores; ++i) {
+    Action action;
+    action.kind = Kind::back_up;
+    action.at = some_time(random, 0ms, plan.lasts);
+    plan.actions.push_back(action);
+    // Often soon: then the requests that were on their way are so still, or have just come.
+    action.kind = Kind::restore;
+    action.at += random.chance(40) ? some_time(random, 100ms, 5s) : some_time(random, 0s, 10min);
+    plan.actions.push_back(action);
+  }
+  // Of these some get the ids of those that the restored file does not have.
+  const std::int64_t jobs = random.between(5, 20);
+  for (std::int64_t i = 0; i < jobs; ++i)
+    plan.actions.push_back({some_time(random, 0ms, plan.lasts), Kind::insert, 0, 0ms,
+                            make_job(random, 1000 + static_cast<std::size_t>(i), 4)});
+  sort(plan.actions);
+  return plan;
+}
+
+Plan make_plan_of_pauses(std::uint64_t seed) {
+  Plan plan = make_plan(seed, false);
+  Random random(seed, pauses_stream);
+  plan.steps_clock = false; // else times tell nothing
+  std::erase_if(plan.actions, [](const Action& a) { return a.kind == Kind::step_clock; });
+  plan.limited_percent = static_cast<int>(random.between(5, 40));
+  return plan;
+}
+
+Plan make_plan_of_apps(std::uint64_t seed) {
+  Random random(seed, apps_stream);
+  Plan plan;
+  plan.seed = seed;
+  const auto ill_jobs = static_cast<std::size_t>(random.between(20, 300));
+  const auto healthy_jobs = static_cast<std::size_t>(random.between(10, 40));
+  plan.settings.max_running = ill_jobs + healthy_jobs; // no script waits for another one's place
+  for (const char* name : {"default", "second"}) {
+    AppSettings app;
+    app.base_url = std::string("https://") + name + ".test";
+    app.submit_quota = 100'000;
+    app.status_quota = 10'000'000;
+    app.requests_per_second = 10;
+    plan.settings.apps[name] = app;
+  }
+  plan.begins = *parse_time("2126-03-02 15:50:00") + some_time(random, 0min, 12min);
+  plan.lasts = some_time(random, 2min, 5min);
+  plan.latency = some_time(random, 2ms, 800ms);
+  plan.shape_a = random.chance(50);
+  plan.users_stay = random.chance(70);
+  Hanging hanging{"second", random.chance(60), true, 0ms, plan.lasts};
+  hanging.polls = !hanging.starts || random.chance(50);
+  hanging.from = some_time(random, 0s, 30s);
+  hanging.to = random.chance(50) ? plan.lasts : some_time(random, plan.lasts / 2, plan.lasts);
+  plan.hanging = hanging;
+  for (std::size_t i = 0; i < ill_jobs + healthy_jobs; ++i) {
+    const bool ill = i < ill_jobs;
+    Action action;
+    action.at = some_time(random, 0ms, ill && random.chance(70) ? milliseconds(1min) : plan.lasts);
+    action.job.name = "n" + std::to_string(i);
+    action.job.file = "file-" + std::to_string(i);
+    action.job.script =
+        nlohmann::json{{"ms", random.between(500, ill ? 120'000 : 20'000)}, {"lines", 3}}.dump();
+    action.job.app = ill ? "second" : "default";
+    action.job.on_unconfirmed = random.chance(70) ? "hold" : "retry";
+    plan.actions.push_back(std::move(action));
+  }
+  const std::int64_t more = random.between(0, 20);
+  for (std::int64_t i = 0; i < more; ++i) {
+    Action action = some_action(random, plan);
+    constexpr std::array kinds{Kind::cancel, Kind::rerun, Kind::read, Kind::restart, Kind::watch};
+    action.kind = kinds[random.below(kinds.size())];
     plan.actions.push_back(std::move(action));
   }
   sort(plan.actions);

@@ -43,7 +43,9 @@ struct Action {
     expire_token, ///< the service refuses the token, and has another one `span` later
     restart,      ///< a stop as by systemd, and a start
     pause,        ///< of all, an app or a file, for `span`
-    watch         ///< somebody follows the log of some job that has not ended, for `span`
+    watch,        ///< somebody follows the log of some job that has not ended, for `span`
+    back_up,      ///< as sqlite3's .backup; takes the place of the backup before it
+    restore       ///< of the last backup into the live database, as sqlite3's .restore
   };
   std::chrono::milliseconds at{0}; ///< since the run's begin
   Kind kind = Kind::insert;
@@ -55,6 +57,15 @@ struct Action {
 using kdq::to_text;
 std::string to_text(Action::Kind kind);
 
+/// An app whose service takes requests and does not answer, between these, since the run's begin.
+struct Hanging {
+  std::string app;
+  bool starts = false;
+  bool polls = false;
+  std::chrono::milliseconds from{0};
+  std::chrono::milliseconds to{0};
+};
+
 struct Plan {
   std::uint64_t seed = 0;
   EngineSettings settings;
@@ -64,6 +75,7 @@ struct Plan {
   std::chrono::milliseconds latency{40};
   bool shape_a = true;
   int faulty_percent = 0;    ///< of the requests
+  int limited_percent = 0;   ///< of the requests: 429, with the time to wait
   bool limits_end = false;   ///< a rate limit says when it ends: it is not the end of the day
   bool new_database = false; ///< created in the run, not prepared before it
   bool users_stay = true;    ///< a user's connection stays open, as a database browser's does
@@ -71,6 +83,7 @@ struct Plan {
   /// Runs over days: when the first one ends, since the run's begin. Nothing disturbs the last hour
   /// before it and the first minutes after it.
   std::optional<std::chrono::milliseconds> rolls_at;
+  std::optional<Hanging> hanging;
   std::int64_t submit_quota = 1'000'000; ///< what the service grants an app on a day
   std::int64_t status_quota = 1'000'000;
 
@@ -82,6 +95,12 @@ struct Plan {
 
 /// `small`: a few jobs in a few minutes, for sweeps over all points of a run.
 Plan make_plan(std::uint64_t seed, bool small);
+/// A long run in which users make backups and restore them.
+Plan make_plan_of_restores(std::uint64_t seed);
+/// Rate limits for minutes; to be played with many deaths.
+Plan make_plan_of_pauses(std::uint64_t seed);
+/// Many jobs of an app whose service hangs, and some of one whose service is well.
+Plan make_plan_of_apps(std::uint64_t seed);
 /// 700 jobs for a test app, which may start 500 a day.
 Plan make_plan_of_days(std::uint64_t seed);
 

@@ -6,11 +6,14 @@ using namespace kdq::sim;
 
 namespace {
 
-// With these the whole takes about a minute on two shared cores; `sim` plays any number.
+// With these the whole takes about two minutes on two shared cores; `sim` plays any number.
 constexpr std::uint64_t sweep_seeds = 4;
 constexpr std::size_t sweep_points = 100;
 constexpr std::uint64_t random_seeds = 100;
 constexpr std::uint64_t days_seeds = 3;
+constexpr std::uint64_t restore_seeds = 8;
+constexpr std::uint64_t pauses_seeds = 6;
+constexpr std::uint64_t apps_seeds = 2;
 
 void require_promises(Mode mode, std::uint64_t seeds, std::size_t points) {
   Campaign campaign(false);
@@ -51,4 +54,16 @@ TEST_CASE("the promises hold in long runs with several deaths") {
 TEST_CASE(
     "two days of a test app, with more jobs than a day has starts: all end, within the quotas") {
   require_promises(Mode::days, days_seeds, 0);
+}
+
+TEST_CASE("the promises hold when backups are restored under the daemon") {
+  require_promises(Mode::restore, restore_seeds, 0);
+}
+
+TEST_CASE("what the service asked to wait for is kept wherever the daemon dies") {
+  require_promises(Mode::pauses, pauses_seeds, 0);
+}
+
+TEST_CASE("an app whose service hangs holds up no other one") {
+  require_promises(Mode::apps, apps_seeds, 0);
 }

@@ -3,6 +3,7 @@
 #include "tests/sim/audit.h"
 #include "tests/sim/fault_vfs.h"
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Statement.h>
 
 namespace kdq::sim {
@@ -42,6 +43,18 @@ std::pair<std::string, std::string> paused_by(const Action& action) {
   }
 }
 
+std::string backup_of(const std::filesystem::path& file) {
+  return file.string() + ".backup";
+}
+
+/// All pages in one step, as the shell does.
+void copy(SQLite::Database& from, SQLite::Database& to) {
+  SQLite::Backup backup(to, from);
+  const int code = backup.executeStep();
+  if (code != SQLITE_DONE)
+    throw SQLite::Exception("the backup is not done", code);
+}
+
 } // namespace
 
 Users::Users(std::filesystem::path file, const Clock& clock, bool stay, Trace& trace)
@@ -66,6 +79,10 @@ bool Users::act(const Action& action) {
       pause(action);
     else if (action.kind == Kind::watch)
       watch(action);
+    else if (action.kind == Kind::back_up)
+      back_up();
+    else if (action.kind == Kind::restore)
+      restore();
     else
       change(action);
   });
@@ -182,6 +199,21 @@ bool Users::end_pause(const Action& action) {
 
 bool Users::resume() {
   return main().tryExec("DELETE FROM pauses") == SQLITE_OK;
+}
+
+void Users::back_up() {
+  SQLite::Database to(backup_of(file_), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 0,
+                      FaultVfs::user_vfs);
+  copy(main(), to);
+  jobs_of_backup_ = jobs_;
+  trace_.tell(clock_, [] { return "user: makes a backup"; });
+}
+
+void Users::restore() {
+  SQLite::Database from(backup_of(file_), SQLite::OPEN_READWRITE, 0, FaultVfs::user_vfs);
+  copy(from, main());
+  jobs_ = jobs_of_backup_;
+  trace_.tell(clock_, [] { return "user: restores the backup"; });
 }
 
 void Users::watch(const Action& action) {

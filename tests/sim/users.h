@@ -1,5 +1,5 @@
 // The people beside the daemon: they insert, cancel, run again, delete, pause,
-// watch, hold locks and look.
+// watch, hold locks, make backups, restore them and look.
 #pragma once
 
 #include "poller/clock.h"
@@ -31,6 +31,7 @@ public:
   void unlock(bool keep_changes);
   /// All pauses end; false: not now.
   bool resume();
+  bool locks() const { return locker_ != nullptr; }
   void begin_reading();
   void end_reading();
 
@@ -49,7 +50,7 @@ public:
     int reruns = 0; ///< how often they set it to queued
     bool deleted = false;
   };
-  /// The jobs whose INSERT succeeded, by id.
+  /// The jobs whose INSERT succeeded, by id; after a restore those of the backup.
   const std::map<std::int64_t, Job>& jobs() const { return jobs_; }
 
 private:
@@ -60,6 +61,8 @@ private:
   std::optional<std::int64_t> chosen_job(std::optional<std::uint64_t> choice) const;
   void change(const Action& action);
   void pause(const Action& action);
+  void back_up();
+  void restore();
   void watch(const Action& action);
 
   std::filesystem::path file_;
@@ -70,6 +73,7 @@ private:
   std::unique_ptr<SQLite::Database> locker_;
   std::unique_ptr<SQLite::Database> reader_;
   std::map<std::int64_t, Job> jobs_;
+  std::map<std::int64_t, Job> jobs_of_backup_;
 };
 
 } // namespace kdq::sim

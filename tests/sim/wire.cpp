@@ -17,7 +17,9 @@ void Wire::send(RequestId id, HttpRequest request) {
   } catch (const std::runtime_error& error) {
     violations_.emplace_back(error.what());
   }
-  if (request.method == HttpRequest::Method::post) {
+  sent.start = request.method == HttpRequest::Method::post;
+  on_send(request);
+  if (sent.start) {
     if (on_start)
       on_start();
   } else {
@@ -39,9 +41,11 @@ std::vector<Reply> Wire::take_replies() {
   for (Reply& reply : replies) {
     asked_.erase(reply.request);
     under_way_.erase(reply.request);
-    taken_.insert(reply.request);
+    if (unclear_.erase(reply.request) == 0)
+      taken_.insert(reply.request);
     Sent& sent = sent_.at(reply.request.value - 1);
     sent.not_sent = std::holds_alternative<NotSent>(reply.delivery);
+    on_reply(sent.url, sent.start, reply.delivery);
     reply.request = sent.id;
   }
   return replies;
@@ -56,6 +60,17 @@ void Wire::cut() {
   asked_.clear();
   under_way_.clear();
   taken_.clear();
+  unclear_.clear();
+}
+
+void Wire::restored(const Bookmark& then) {
+  for (std::size_t i = then.sent; i < sent_.size(); ++i)
+    sent_[i].undone = true;
+  stored_ = then.stored;
+  unclear_.merge(under_way_);
+  under_way_.clear();
+  taken_.clear();
+  asked_.clear();
 }
 
 void Wire::note_stored(std::size_t without_stored_reply) {

@@ -47,9 +47,21 @@ public:
   struct Sent {
     RequestId id; ///< as the process counted it
     std::string url;
+    bool start = false;
     std::optional<IntentKey> intent; ///< none: the database could not be looked into
     bool not_sent = false;           ///< no byte of it left
+    bool undone = false;             ///< a restored file knows nothing of it
   };
+
+  /// What is known at a moment, for the time after a restore of what the tables were then.
+  struct Bookmark {
+    std::size_t sent = 0;
+    std::set<RequestId> stored;
+  };
+  Bookmark bookmark() const { return {sent_.size(), stored_}; }
+  /// The tables are what they were then. Of what is under way nobody knows whether it is given up.
+  void restored(const Bookmark& then);
+
   /// All requests, whichever process sent them.
   const std::vector<Sent>& sent() const { return sent_; }
   /// The request that the service knows by this id.
@@ -57,6 +69,9 @@ public:
   const std::vector<std::string>& violations() const { return violations_; }
   /// Called before a start is sent.
   std::function<void()> on_start;
+  /// Called before any request is sent, and for each reply that the daemon takes.
+  std::function<void(const HttpRequest&)> on_send;
+  std::function<void(const std::string& url, bool start, const Delivery&)> on_reply;
   /// Finds the intent of a request that is about to be sent; throws if there is none.
   std::function<std::optional<IntentKey>(const HttpRequest&)> find_intent;
 
@@ -68,6 +83,7 @@ private:
   std::set<RequestId> under_way_;
   std::set<RequestId> taken_; ///< by the daemon, and not yet said to be stored
   std::set<RequestId> stored_;
+  std::set<RequestId> unclear_; ///< were under way at a restore
   std::vector<Sent> sent_;
   std::vector<std::string> violations_;
 };

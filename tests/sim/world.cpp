@@ -88,6 +88,11 @@ World::World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folde
     check_files_in_use();
     roll_.start_sent(clock_.steady());
   };
+  wire_.on_send = [this](const HttpRequest& request) { before_send(request); };
+  wire_.on_reply = [this](const std::string& url, bool start, const Delivery& delivery) {
+    if (!plan_.steps_clock)
+      asked_waits_.replied(app_of(url), start, delivery, clock_.now());
+  };
   wire_.find_intent = [this](const HttpRequest& request) { return intent_of(request); };
   watch_roll();
 }
@@ -126,7 +131,7 @@ World::~World() {
 }
 
 void World::lay_out_files(const std::filesystem::path& prepared) {
-  for (const char* ending : {"", "-wal", "-shm", "-journal", ".suspect"})
+  for (const char* ending : {"", "-wal", "-shm", "-journal", ".suspect", ".backup"})
     std::filesystem::remove(file_.string() + ending);
   // The spill file's space is reserved once for all runs; a zeroed head is an empty file.
   std::fstream spill(file_.string() + ".spill", std::ios::in | std::ios::out | std::ios::binary);
@@ -152,6 +157,20 @@ void World::set_up_service() {
     });
     return fault;
   };
+  if (plan_.hanging)
+    kdocs_.hangs = [this](Endpoint endpoint, const std::string& url) {
+      const Hanging& hanging = *plan_.hanging;
+      const milliseconds now = clock_.steady() - begins_;
+      return !calm_ && app_of(url) == hanging.app && now >= hanging.from && now < hanging.to &&
+             (endpoint == Endpoint::submit ? hanging.starts : hanging.polls);
+    };
+}
+
+std::string World::app_of(const std::string& url) const {
+  for (const auto& [name, app] : plan_.settings.apps)
+    if (url.starts_with(app.base_url))
+      return name;
+  return {};
 }
 
 void World::die_again_within(std::uint64_t points, Death death) {
@@ -184,11 +203,14 @@ void World::step(SteadyTime limit) {
     repair_is_planned_ = true;
     agenda_.emplace(clock_.steady() + repair_after, [this] { repair_disk(); });
   }
-  if (!daemon_ && clock_.steady() >= starts_at_)
+  if (!daemon_ && clock_.steady() >= starts_at_) {
+    judge_end_of_daemon();
     start_daemon();
+  }
   if (daemon_ && !audited_)
     audited_ = users_.keep_audit();
   const SteadyTime wake = daemon_ ? tick() : starts_at_;
+  after_tick();
   const SteadyTime next = agenda_.empty() ? limit : std::min(limit, agenda_.begin()->first);
   kdocs_.wait_until(std::max(clock_.steady(), std::min(wake, next)));
 }
@@ -212,6 +234,14 @@ void World::perform(const Action& action) {
   };
   switch (action.kind) {
   case Kind::insert:
+    insert(action);
+    break;
+  case Kind::back_up:
+    back_up(action);
+    break;
+  case Kind::restore:
+    restore(action);
+    break;
   case Kind::cancel:
   case Kind::rerun:
   case Kind::remove:
@@ -295,6 +325,7 @@ void World::as_process(const std::function<void()>& work) {
 void World::start_daemon() {
   trace_.tell(clock_, [] { return "systemd: start"; });
   daemon_ = std::make_unique<Daemon>();
+  daemon_->since = clock_.steady();
   as_process([this] {
     daemon_->database = std::make_unique<Database>(file_, 0ms);
     daemon_->engine = std::make_unique<Engine>(plan_.settings, *daemon_->database, wire_, clock_,

@@ -3,8 +3,11 @@
 
 #include "poller/engine/engine.h"
 #include "store/database.h"
+#include "tests/sim/asked_waits.h"
 #include "tests/sim/fault_vfs.h"
+#include "tests/sim/neighbour.h"
 #include "tests/sim/plan.h"
+#include "tests/sim/restores.h"
 #include "tests/sim/roll.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/users.h"
@@ -55,6 +58,9 @@ public:
   const test::FakeKdocs& kdocs() const { return kdocs_; }
   const Wire& wire() const { return wire_; }
   Users& users() { return users_; }
+  const Restores& restores() const { return restores_; }
+  const AskedWaits& asked_waits() const { return asked_waits_; }
+  const Neighbour& neighbour() const { return neighbour_; }
   const test::FakeClock& clock() const { return clock_; }
 
 private:
@@ -63,6 +69,7 @@ private:
     std::unique_ptr<Database> database;
     std::unique_ptr<Engine> engine;
     bool stopping = false;
+    SteadyTime since{};
     SteadyTime stop_deadline{};
   };
   class Listener;
@@ -74,6 +81,9 @@ private:
   void step(SteadyTime limit);
   void do_what_is_due();
   void perform(const Action& action);
+  void insert(const Action& action);
+  void back_up(const Action& action);
+  void restore(const Action& action);
   void begin_pause(const Action& action);
   void end_pause(const Action& action);
   void resume_all();
@@ -92,6 +102,10 @@ private:
   void check_files_in_use();
   void watch_roll();
   void check_waiting();
+  std::string app_of(const std::string& url) const;
+  void before_send(const HttpRequest& request);
+  void after_tick();
+  void judge_end_of_daemon();
   bool is_quiet() const;
 
   FaultVfs& vfs_;
@@ -110,6 +124,10 @@ private:
   Random death_random_;
   Seen seen_;
   Roll roll_;
+  Restores restores_;
+  AskedWaits asked_waits_;
+  Neighbour neighbour_{plan_};
+  SteadyTime next_look_at_neighbour_{};
   std::unique_ptr<Daemon> daemon_;
   SteadyTime starts_at_{};
   std::multimap<SteadyTime, std::function<void()>> agenda_;

@@ -211,6 +211,15 @@ std::int64_t FakeKdocs::counted_today(Endpoint endpoint, const std::string& base
   return found == spent_.end() ? 0 : found->second;
 }
 
+std::int64_t FakeKdocs::most_counted_in_a_day(Endpoint endpoint,
+                                              const std::string& base_url) const {
+  std::int64_t most = 0;
+  for (const auto& [key, count] : spent_)
+    if (std::get<Endpoint>(key) == endpoint && std::get<std::string>(key) == base_url)
+      most = std::max(most, count);
+  return most;
+}
+
 Answered FakeKdocs::serve(RequestId id, const HttpRequest& request) {
   if (query_parameter(request.url, "access_token") != token)
     return error_reply(401, 30001, "UserUnauthorized");

@@ -122,6 +122,8 @@ public:
   /// Requests of an app that the service has counted today, other clients' included.
   std::int64_t counted_today(Endpoint endpoint,
                              const std::string& base_url = "https://kdocs.test") const;
+  /// The same of the day that had most.
+  std::int64_t most_counted_in_a_day(Endpoint endpoint, const std::string& base_url) const;
   /// Task ids that were not encoded exactly once, as received.
   std::size_t wrong_encodings() const { return wrong_encodings_; }
   std::size_t paths_not_found() const { return paths_not_found_; }
