@@ -228,7 +228,7 @@ void Engine::Impl::notice_users() {
   if (!restored)
     return;
   const std::size_t given_up = restored_file.give_up_all();
-  take_up("the database was restored from a backup meanwhile");
+  take_up("the database was restored from a backup");
   restored = false;
   events.trouble("the database was restored from a backup while it was in use: what it says is "
                  "taken up as at a start; requests on their way that were given up: " +
