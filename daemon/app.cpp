@@ -47,6 +47,7 @@ App::App(const Config& config, const std::filesystem::path& credentials_director
       writer_yield_(database_file_), tokens_(config.token_files, credentials_directory),
       transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
+  files_beside_.remember(database_file_.string() + ".lock");
   database_.before_write([this] { writer_yield_.yield(); });
   for (const int fd : watch_.descriptors())
     transport_.watch(fd);
@@ -119,8 +120,7 @@ bool App::take_up() {
 void App::work() {
   if (!take_up())
     return;
-  for (const char* suffix : {".lock", ".spill"})
-    files_beside_.remember(database_file_.string() + suffix);
+  files_beside_.remember(database_file_.string() + ".spill");
   service_.ready();
   for (;;) {
     require_same_files();

@@ -95,6 +95,7 @@ struct JobQueue::Impl {
   Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
   Statement expired{db, "SELECT job_id FROM queue WHERE expires_at IS NOT NULL "
                         "AND expires_at <= ?1 ORDER BY expires_at LIMIT 100"};
+  Statement any_queued{db, "SELECT 1 FROM queue LIMIT 1"};
   Statement any_ready{db, "SELECT 1 FROM queue WHERE lane = 'ready' LIMIT 1"};
   Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
   Statement overdue{db, "SELECT 1 FROM queue WHERE lane = 'future' AND due <= ?1"};
@@ -258,6 +259,10 @@ std::optional<WallTime> JobQueue::next_time() {
       if (const auto time = parse_time(*text); time && (!next || *time < *next))
         next = time;
   return next;
+}
+
+bool JobQueue::has_queued() {
+  return impl_->any_queued.integer().has_value();
 }
 
 std::size_t JobQueue::queued() {

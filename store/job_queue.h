@@ -50,6 +50,8 @@ public:
   std::vector<JobId> expired(WallTime now);
   /// When the next run_at or expires_at comes.
   std::optional<WallTime> next_time();
+  /// Whether any job is queued, whatever the counters say.
+  bool has_queued();
   /// How many jobs are queued, and how many are being started or running; kept counters.
   std::size_t queued();
   std::size_t busy();

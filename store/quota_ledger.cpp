@@ -18,17 +18,34 @@ constexpr std::int64_t most_requests = std::int64_t{1} << 50;
 } // namespace
 
 struct QuotaLedger::Impl {
-  explicit Impl(SQLite::Database& connection) : db(connection) {}
+  explicit Impl(Database& database) : owner(database), db(database.connection()) {
+    owner.at_commit(
+        this, [this] { keep(committed, spent); }, [this] { keep(spent, committed); });
+  }
+  ~Impl() { owner.at_commit(this, nullptr, nullptr); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
+  Database& owner;
   SQLite::Database& db;
   struct Spent {
     QuotaKey key;
     std::int64_t allowed = 0;
     std::int64_t used = 0;
   };
-  /// As of the start or the last take(), by app and endpoint. A transaction that is not committed
-  /// may leave too much in it.
-  std::map<std::pair<std::string, Endpoint>, Spent> spent;
+  using SpentByApp = std::map<std::pair<std::string, Endpoint>, Spent>;
+  SpentByApp spent;     ///< as of the last change, or the first used(), of a day
+  SpentByApp committed; ///< the same, as far as it was committed
+  bool changed = false; ///< by this transaction
+
+  void keep(SpentByApp& stale, const SpentByApp& valid) {
+    if (std::exchange(changed, false))
+      stale = valid;
+  }
+  void set(const QuotaKey& key, std::int64_t allowed, std::int64_t requests) {
+    spent.insert_or_assign({key.app, key.endpoint}, Spent{key, allowed, requests});
+    changed = true;
+  }
   Statement take{db, "INSERT INTO quota(app, endpoint, day, allowed, used) "
                      "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
                      "DO UPDATE SET used = used + excluded.used, allowed = excluded.allowed"};
@@ -41,11 +58,11 @@ struct QuotaLedger::Impl {
   Statement keep_spent{db, "INSERT INTO quota(app, endpoint, day, allowed, used) "
                            "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
                            "DO UPDATE SET used = max(used, excluded.used)"};
-  Statement used{db, "SELECT used FROM quota WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
+  Statement used{db, "SELECT used, allowed FROM quota "
+                     "WHERE app = ?1 AND endpoint = ?2 AND day = ?3"};
 };
 
-QuotaLedger::QuotaLedger(Database& database)
-    : impl_(std::make_unique<Impl>(database.connection())) {}
+QuotaLedger::QuotaLedger(Database& database) : impl_(std::make_unique<Impl>(database)) {}
 QuotaLedger::~QuotaLedger() = default;
 
 std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::int64_t wanted) {
@@ -55,25 +72,25 @@ std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::i
     return 0;
   if (impl_->take.run(key.app, key.endpoint, key.day, allowed, granted) != 1)
     throw_ignored(impl_->db, "quota", "the app " + key.app);
-  impl_->spent.insert_or_assign({key.app, key.endpoint},
-                                Impl::Spent{key, allowed, before + granted});
+  impl_->set(key, allowed, before + granted);
   return granted;
-}
-
-void QuotaLedger::remember(const QuotaKey& key, std::int64_t allowed) {
-  if (const std::int64_t spent = used(key); spent > 0)
-    impl_->spent.insert_or_assign({key.app, key.endpoint}, Impl::Spent{key, allowed, spent});
 }
 
 void QuotaLedger::keep_spent() {
   for (const auto& [name, spent] : impl_->spent)
-    impl_->keep_spent.run(spent.key.app, spent.key.endpoint, spent.key.day, spent.allowed,
-                          spent.used);
+    if (spent.used > 0)
+      impl_->keep_spent.run(spent.key.app, spent.key.endpoint, spent.key.day, spent.allowed,
+                            spent.used);
 }
 
 void QuotaLedger::give_back(const QuotaKey& key, std::int64_t requests) {
-  if (requests > 0)
-    impl_->give_back.run(key.app, key.endpoint, key.day, requests);
+  if (requests <= 0)
+    return;
+  impl_->give_back.run(key.app, key.endpoint, key.day, requests);
+  if (const auto found = impl_->spent.find({key.app, key.endpoint});
+      found != impl_->spent.end() && found->second.key.day == key.day)
+    impl_->set(key, found->second.allowed,
+               std::max<std::int64_t>(0, found->second.used - requests));
 }
 
 void QuotaLedger::spent_by_others(const QuotaKey& key, std::int64_t allowed) {
@@ -81,8 +98,21 @@ void QuotaLedger::spent_by_others(const QuotaKey& key, std::int64_t allowed) {
 }
 
 std::int64_t QuotaLedger::used(const QuotaKey& key) {
-  return std::clamp<std::int64_t>(impl_->used.integer(key.app, key.endpoint, key.day).value_or(0),
-                                  0, most_requests);
+  Impl::Spent found{key};
+  impl_->used.each(
+      [&](SQLite::Statement& row) {
+        found.used = std::clamp<std::int64_t>(row.getColumn(0).getInt64(), 0, most_requests);
+        found.allowed = row.getColumn(1).getInt64();
+        return true;
+      },
+      key.app, key.endpoint, key.day);
+  // Later only what is taken counts: the file may have been restored meanwhile.
+  for (Impl::SpentByApp* known : {&impl_->spent, &impl_->committed}) {
+    const auto [entry, first] = known->try_emplace({key.app, key.endpoint}, found);
+    if (!first && entry->second.key.day != key.day)
+      entry->second = found;
+  }
+  return found.used;
 }
 
 } // namespace kdq

@@ -25,9 +25,7 @@ public:
   /// The service refused although requests were left: others use the app. Counts the rest of
   /// `allowed` as theirs. Inside of Database::write().
   void spent_by_others(const QuotaKey& key, std::int64_t allowed);
-  /// At a start: what was spent by then is remembered for keep_spent(). Inside of Database::read().
-  void remember(const QuotaKey& key, std::int64_t allowed);
-  /// In a restored file: counts as spent what is remembered, and what was spent since. Inside of
+  /// In a restored file: counts as spent what is known to be spent from the start on. Inside of
   /// Database::write().
   void keep_spent();
   /// Requests spent so far. Inside of Database::read().

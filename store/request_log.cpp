@@ -59,7 +59,8 @@ struct RequestLog::Impl {
                     "WHERE job_id = ?1 AND attempt = ?2 AND endpoint = ?3 AND sent_at = ?4 "
                     "  AND rev = ?5 "
                     "ON CONFLICT (job_id, attempt) DO UPDATE SET entries = excluded.entries + "
-                    "  iif(sent_at = excluded.sent_at, entries, 0), sent_at = excluded.sent_at"};
+                    "  iif(sent_at = excluded.sent_at, max(0, min(entries, 1000000000000)), 0), "
+                    "sent_at = excluded.sent_at"};
   Statement record{db, "INSERT INTO requests(job_id, attempt, endpoint, sent_at, answered_at, "
                        "http_status, outcome, body) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, 0), ?7, nullif(?8, x''))"};
@@ -100,8 +101,13 @@ bool RequestLog::end(const Intent& intent) {
 
 bool RequestLog::advance(const Intent& intent, std::size_t entries) {
   impl_->any_parts = true;
-  return impl_->advance.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev,
-                            static_cast<std::int64_t>(entries)) == 1;
+  if (impl_->advance.run(intent.job, intent.attempt, intent.endpoint, intent.sent_at, intent.rev,
+                         static_cast<std::int64_t>(entries)) == 1)
+    return true;
+  if (impl_->is_open.integer(intent.job, intent.attempt, intent.endpoint, intent.sent_at,
+                             intent.rev))
+    throw_ignored(impl_->db, "reply_parts", name_of(intent));
+  return false;
 }
 
 void RequestLog::record(const RequestRecord& record) {

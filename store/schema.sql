@@ -204,6 +204,7 @@ SELECT job_id, app, file_token, script_name, priority,
          ELSE 'waits for job ' || id || ', which is ' || state END
        FROM jobs WHERE id = waits_for),
       'job ' || waits_for || ', which must succeed first, was deleted: set depends_on to NULL to run this one without it, or cancel it')
+    WHEN 'trouble' THEN 'nothing is started as long as the daemon cannot write: ' || trouble
     WHEN 'all paused' THEN 'all starts are paused' || coalesce(': ' || (
       SELECT reason FROM pauses WHERE scope = 'all' AND key = ''), '')
     WHEN 'app paused' THEN 'starts of the app ' || app || ' are paused' || coalesce(': ' || (
@@ -232,6 +233,7 @@ FROM (
     WHEN waits_for IS NOT NULL THEN 'depends'
     WHEN seen_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-150 seconds')
       AND due < strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 seconds') THEN 'gone'
+    WHEN trouble IS NOT NULL THEN 'trouble'
     WHEN EXISTS (SELECT 1 FROM pauses WHERE scope = 'all' AND key = '') THEN 'all paused'
     WHEN EXISTS (SELECT 1 FROM pauses WHERE scope = 'app' AND key = app) THEN 'app paused'
     WHEN EXISTS (SELECT 1 FROM pauses WHERE scope = 'file' AND key = file_token) THEN 'file paused'
@@ -247,7 +249,7 @@ FROM (
     SELECT q.job_id, q.app, q.file_token, q.priority, q.due, q.timed, q.depends_on AS waits_for,
       j.script_name, j.attempt, j.max_attempts, j.error,
       a.state AS app_state, a.reason AS app_reason, a.start_wait, a.start_at,
-      d.started_at, d.stopped_at, d.seen_at, d.max_running,
+      d.started_at, d.stopped_at, d.seen_at, d.max_running, d.trouble,
       -- The job that takes the last place of its file: with one place, the oldest one that runs.
       iif(d.max_running_per_file > 0, (
         SELECT id FROM jobs
@@ -320,6 +322,13 @@ UNION ALL
 SELECT 'app ' || name, since,
   'the app is ' || iif(state = 'blocked', 'blocked', 'waiting') || coalesce(': ' || reason, '')
 FROM apps WHERE state <> 'ready'
+UNION ALL
+SELECT 'app ' || app, NULL,
+  count(*) || iif(count(*) = 1, ' job of the app runs', ' jobs of the app run')
+    || ', but it is not configured, so nobody asks about them: configure it again, or set their state to cancelled (SELECT id FROM jobs WHERE state = ''running'' AND app = ' || quote(app) || ')'
+FROM jobs WHERE (state = 'submitting' OR state = 'running' OR state = 'unconfirmed')
+  AND state <> 'unconfirmed' AND app NOT IN (SELECT name FROM apps)
+GROUP BY app
 UNION ALL
 SELECT CASE scope WHEN 'all' THEN 'all' ELSE scope || ' ' || key END, created_at,
   'new starts are paused' || coalesce(' (' || reason || ')', '')

@@ -1,5 +1,7 @@
 #include "poller/api/reply_envelope.h"
 
+#include "poller/api/ascii.h"
+
 #include <algorithm>
 
 namespace kdq::kdocs_api {
@@ -32,7 +34,9 @@ bool begins_empty(std::string_view json) {
 }
 
 bool holds_lines_or_result(std::string_view name) {
-  return name == "logs" || name == "log" || name == "result" || name == "output";
+  std::string word(name);
+  std::transform(word.begin(), word.end(), word.begin(), ascii_lower);
+  return word == "logs" || word == "log" || word == "result" || word == "output";
 }
 
 } // namespace

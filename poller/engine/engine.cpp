@@ -160,9 +160,8 @@ void Engine::recover() {
   impl.database.read([&] {
     for (auto& [name, app] : impl.apps) {
       app.breaker.restore(impl.store.status_tables.app_pauses(name), now);
-      for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status})
-        impl.store.ledger.remember(app.breaker.quota_key(endpoint, now.wall),
-                                   app.breaker.allowed(endpoint));
+      for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status}) // known from now on
+        impl.store.ledger.used(app.breaker.quota_key(endpoint, now.wall));
     }
   });
   impl.take_up({});
@@ -234,7 +233,7 @@ void Engine::Impl::notice_users() {
   if (!restored)
     return;
   const std::size_t given_up = restored_file.give_up_all();
-  take_up("the database was restored from a backup meanwhile");
+  take_up("the database was restored from a backup");
   restored = false;
   events.trouble("the database was restored from a backup while it was in use: what it says is "
                  "taken up as at a start; requests on their way that were given up: " +

@@ -59,7 +59,7 @@ Recovered Recovery::run(Moment now, const std::string& gap) {
   Recovered found;
   take_in_hand(jobs, now);
   try {
-    judge_open(open, std::move(spilled), found, now);
+    judge_open(open, std::move(spilled), gap, found, now);
     judge_jobs_without_intent(jobs, open, now);
     if (!gap.empty())
       add_gaps(open, gap, now);
@@ -119,7 +119,8 @@ InFlight Recovery::request_of(const OpenRequest& open) {
 }
 
 void Recovery::judge_open(const std::vector<OpenRequest>& requests,
-                          std::vector<SpilledReply> spilled, Recovered& found, Moment now) {
+                          std::vector<SpilledReply> spilled, const std::string& gap,
+                          Recovered& found, Moment now) {
   std::map<AttemptKey, SpilledReply> kept;
   for (SpilledReply& reply : spilled) {
     const AttemptKey key = key_of(reply.intent);
@@ -143,7 +144,7 @@ void Recovery::judge_open(const std::vector<OpenRequest>& requests,
       ++found.gaps;
     else if (ours)
       ++found.unconfirmed;
-    replies_.add(judge_lost(std::move(request)));
+    replies_.add(judge_lost(std::move(request), gap));
   }
 }
 

@@ -46,7 +46,7 @@ private:
   void take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now);
   InFlight request_of(const OpenRequest& open);
   void judge_open(const std::vector<OpenRequest>& requests, std::vector<SpilledReply> spilled,
-                  Recovered& found, Moment now);
+                  const std::string& gap, Recovered& found, Moment now);
   void judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
                                  const std::vector<OpenRequest>& requests, Moment now);
   void add_gaps(const std::vector<OpenRequest>& requests, const std::string& reason, Moment now);

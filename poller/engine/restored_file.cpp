@@ -28,7 +28,9 @@ bool RestoredFile::is_as_remembered() {
            task->row.rev == job.row.rev && task->row.task_id == job.row.task_id;
   };
   const std::vector<InFlight> on_their_way = in_flight_.all();
-  const auto is_sent = [&](const OpenRequest& row) {
+  const auto is_in_hand = [&](const OpenRequest& row) {
+    if (const auto stored = replies_.entries_stored(row.intent)) // from a spill file, maybe
+      return *stored == row.entries_stored;
     return std::any_of(on_their_way.begin(), on_their_way.end(),
                        [&](const InFlight& request) { return request.intent == row.intent; });
   };
@@ -37,7 +39,7 @@ bool RestoredFile::is_as_remembered() {
                      [&](const OpenRequest& row) { return row.intent == request.intent; }))
       give_up(request);
   return std::all_of(jobs.begin(), jobs.end(), is_known) &&
-         std::all_of(open.begin(), open.end(), is_sent);
+         std::all_of(open.begin(), open.end(), is_in_hand);
 }
 
 std::size_t RestoredFile::give_up_all() {

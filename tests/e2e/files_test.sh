@@ -47,6 +47,14 @@ wait_for 60 "its end again" all_ended
 expect "the restored job" 'succeeded|"done"|1' "$(sql "SELECT state, result, log_gaps > 0 FROM jobs ORDER BY id DESC LIMIT 1")"
 stop_daemon
 
+# The lock goes while the daemon still waits for the database.
+(echo "BEGIN IMMEDIATE;" && sleep 4) | sqlite3 "$db" &
+holder=$!
+start_daemon
+rm "$db.lock"
+ends_because "the file $db.lock was replaced, moved or removed while it was in use"
+wait $holder
+
 # A link in the configured name comes to lead to another folder.
 mkdir "$work/one" "$work/two"
 ln -s "$work/one" "$work/link"

@@ -22,6 +22,11 @@ struct Fixture : QueueFixture {
     database.write([&] { requests.begin(intent); });
   }
   std::int64_t open() { return user.number("SELECT count(*) FROM in_flight"); }
+  bool advance(const Intent& intent, std::size_t entries) {
+    bool advanced = false;
+    database.write([&] { advanced = requests.advance(intent, entries); });
+    return advanced;
+  }
 };
 
 } // namespace
@@ -132,4 +137,30 @@ TEST_CASE_FIXTURE(Fixture, "the raw body is kept byte for byte, and an empty one
   database.write([&] { requests.record(record); });
   CHECK(user.number("SELECT count(*) FROM requests WHERE body IS NULL AND http_status IS NULL AND "
                     "outcome = 'lost' AND answered_at IS NOT NULL") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "that lines of a reply are stored is not noted because of a trigger, or "
+                           "because nobody waits for them") {
+  const Intent intent = poll();
+  CHECK_FALSE(advance(intent, 5));
+  begin(intent);
+  user.exec("CREATE TRIGGER deaf BEFORE INSERT ON reply_parts BEGIN SELECT RAISE(IGNORE); END");
+  database.accept_schema();
+  CHECK_THROWS_WITH_AS(advance(intent, 5), doctest::Contains("DROP TRIGGER \"deaf\""),
+                       StoreUnavailable);
+  user.exec("DROP TRIGGER deaf");
+  database.accept_schema();
+  CHECK(advance(intent, 5));
+  CHECK(advance(intent, 7));
+  CHECK(requests.in_flight().at(0).entries_stored == 12);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what somebody else writes into reply_parts stops nothing") {
+  const Intent intent = poll();
+  begin(intent);
+  for (const char* entries : {"9223372036854775807", "-9223372036854775808"}) {
+    user.exec("REPLACE INTO reply_parts SELECT job_id, attempt, sent_at, " + std::string(entries) +
+              " FROM in_flight");
+    CHECK(advance(intent, 5));
+  }
 }

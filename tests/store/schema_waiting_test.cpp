@@ -44,6 +44,13 @@ TEST_CASE_FIXTURE(SqlFixture, "without a daemon all jobs wait for it") {
   CHECK(user.text("SELECT expected_at FROM waiting") == "");
 }
 
+TEST_CASE_FIXTURE(Fixture, "what keeps the daemon from writing keeps jobs from starting") {
+  user.enqueue("f", "x", "");
+  set_daemon("trouble = 'a trigger refuses it'");
+  CHECK(reason() == "nothing is started as long as the daemon cannot write: a trigger refuses it");
+  CHECK(expected() == "");
+}
+
 TEST_CASE_FIXTURE(Fixture, "an unconfirmed job waits for a decision") {
   user.enqueue("f", "x", "");
   go(1, {"submitting", "unconfirmed"});

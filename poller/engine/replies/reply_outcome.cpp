@@ -232,11 +232,12 @@ void drop_lines(ReplyOutcome& outcome) {
     outcome.gap = "the row of the request in in_flight was deleted while its lines were stored";
 }
 
-ReplyOutcome judge_lost(InFlight request) {
+ReplyOutcome judge_lost(InFlight request, const std::string& reason) {
   ReplyOutcome outcome;
   outcome.end.outcome = RequestOutcome::lost;
-  outcome.end.reason = "the daemon stopped before the reply to a request sent at " +
-                       to_text(request.intent.sent_at) + " UTC was stored";
+  outcome.end.reason = (reason.empty() ? "the daemon stopped" : reason) +
+                       " before the reply to a request sent at " + to_text(request.intent.sent_at) +
+                       " UTC was stored";
   outcome.end.request = std::move(request);
   if (is_submit(outcome)) {
     outcome.meaning = NotConfirmed{outcome.end.reason};

@@ -83,8 +83,9 @@ void next_piece(ReplyOutcome& outcome);
 /// Of a reply with a rest: its job or its intent was deleted.
 void drop_lines(ReplyOutcome& outcome);
 
-/// Of a request whose reply, if there was one, is gone with the process that waited for it.
-ReplyOutcome judge_lost(InFlight request);
+/// Of a request whose reply, if there was one, is gone: with the process that waited for it, or for
+/// this reason.
+ReplyOutcome judge_lost(InFlight request, const std::string& reason = {});
 
 /// A reply as the spill file keeps it, and back to what judge() takes.
 SpilledReply to_spill(const RequestEnd& end);

@@ -106,10 +106,12 @@ void ReplyStore::save_piece() {
   database_.write([&] { stored = writer_.save_piece(reply, begin.wall); });
   const SteadyTime end = clock_.steady();
   next_piece_ = end + pauses_a_piece * (end - begin.steady);
-  if (stored)
+  if (stored) {
+    reply.end.request.entries_stored += reply.entries;
     next_piece(reply);
-  else
+  } else {
     drop_lines(reply);
+  }
   if (reply.rest)
     return;
   unsaved_.emplace_back(std::move(reply));
@@ -131,6 +133,17 @@ bool ReplyStore::holds(JobId job) const {
          std::any_of(unsaved_.begin(), unsaved_.end(), [&](const Unsaved& unsaved) {
            return is_of_job(std::visit([](const auto& it) { return request_of(it); }, unsaved));
          });
+}
+
+std::optional<std::size_t> ReplyStore::entries_stored(const Intent& request) const {
+  for (const ReplyOutcome& reply : long_)
+    if (reply.end.request.intent == request)
+      return reply.end.request.entries_stored;
+  for (const Unsaved& unsaved : unsaved_)
+    if (const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
+        end && end->request.intent == request)
+      return end->request.entries_stored;
+  return std::nullopt;
 }
 
 void ReplyStore::clear() {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -35,6 +36,9 @@ public:
   std::size_t unsaved() const { return unsaved_.size() + long_.size(); }
   /// Whether a reply about this job is among them.
   bool holds(JobId job) const;
+  /// How many log entries of the reply to this request are stored already; nothing: it is not among
+  /// them.
+  std::optional<std::size_t> entries_stored(const Intent& request) const;
 
   /// Commits them in batches until all are or the time has come; one batch in any case. Of one with
   /// very many lines a piece is committed, if it is due: other work goes on between its pieces, and

@@ -17,7 +17,7 @@
 namespace kdq {
 
 void StartChooser::choose(RoundPlan& plan, Moment now) {
-  if (queue_.queued() == 0) {
+  if (!queue_.has_queued()) {
     for (auto& [name, app] : apps_) {
       app.no_polls_left.reset();
       app.no_place.reset();

@@ -132,8 +132,9 @@ TEST_CASE("what looks like lines or a result and was not taken is told") {
       R"("error":"","status":"finish","data":{"logs":[{"args":["a"]}],"result":1})";
   CHECK(!report("{" + usual + "}").left_over);
   CHECK(!report(R"({"code":0,"result":"ok","data":{)" + usual + "}}").left_over);
-  for (const auto* more : {R"("logs":[{"args":["b"]}])", R"("result":{"x":1})", R"("output":"b")",
-                           R"("log":"b")", R"("more":{"deeper":[{"logs":["b"]}]})"}) {
+  for (const auto* more :
+       {R"("logs":[{"args":["b"]}])", R"("result":{"x":1})", R"("output":"b")", R"("log":"b")",
+        R"("Logs":["b"])", R"("more":{"deeper":[{"logs":["b"]}]})"}) {
     CAPTURE(more);
     const auto both = report("{" + usual + "," + more + "}");
     CHECK(both.left_over);

@@ -132,6 +132,19 @@ TEST_CASE("what a stop leaves of a long reply the next start stores, from the ne
     }
 }
 
+TEST_CASE("a user's DDL while a spilled long reply is stored is no restored file") {
+  LongWorld world(20'000);
+  REQUIRE(world.run_until_stored(3000));
+  world.engine->finish();
+  world.restart();
+  world.user->enqueue("g", R"({"ms": 60000, "lines": 3})", "m");
+  REQUIRE(world.run_until_stored(9000));
+  world.user->exec("CREATE TABLE mine(x)");
+  world.check_end();
+  CHECK_FALSE(world.events.told("restored from a backup"));
+  CHECK(world.user->number("SELECT sum(log_gaps) FROM jobs") == 1); // it has no closing line
+}
+
 TEST_CASE("a task whose long report was spilled is asked again when it is stored") {
   LongWorld world(0);
   bool sent = false;

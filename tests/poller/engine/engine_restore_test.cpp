@@ -99,6 +99,8 @@ TEST_CASE("a start that is on its way in a restored file is not confirmed") {
   world.restore();
   world.run_for(1min);
   CHECK(world.state(1) == "unconfirmed");
+  CHECK(world.error(1).find("the database was restored from a backup before the reply") !=
+        std::string::npos);
   CHECK(world.kdocs.received(Endpoint::submit) == 1);
 }
 
@@ -120,13 +122,49 @@ TEST_CASE("what was spent before a restart of the daemon stays spent in a restor
   for (int i = 0; i < 7; ++i)
     world.user->enqueue("f" + std::to_string(i), "s", "n");
   REQUIRE(world.run_until_idle());
+  const auto polls = world.user->number("SELECT used FROM quota WHERE endpoint = 'status'");
   world.kill();
   world.start();
-  world.run_for(5s);
   world.restore();
-  world.user->enqueue("f", two_seconds, "n");
   world.run_for(5s);
-  CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 8);
+  CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 7);
+  CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'status'") == polls);
+  CHECK(world.user->number("SELECT min(allowed) FROM quota") == 100'000);
+}
+
+TEST_CASE("of a long reply the lines that a restored file lacks are marked") {
+  RestoredWorld world;
+  world.kdocs.edit = [](Endpoint endpoint, std::string& body) {
+    const std::size_t end = body.find(R"({"args":["执行完毕"])");
+    if (endpoint == Endpoint::submit || end == std::string::npos)
+      return;
+    std::string more;
+    for (int i = 0; i < 20'000; ++i)
+      more += R"({"args":["x"]},)";
+    body.insert(end, more);
+  };
+  world.database->before_write([&] { world.clock.advance(1ms); });
+  world.user->enqueue("f", R"({"ms": 2000, "lines": 0, "result": "bar"})", "n");
+  const auto stored = [&] { return world.user->number("SELECT count(*) FROM logs"); };
+  REQUIRE(world.run_until([&] { return stored() > 3000; }));
+  world.back_up();
+  const auto lines_of_backup = stored();
+  SUBCASE("with the same number of them nothing is lacking") {
+    world.restore();
+    REQUIRE(world.run_until_idle());
+    CHECK(world.gaps(1) == 0);
+    CHECK(stored() == 20'002);
+  }
+  SUBCASE("with fewer of them") {
+    REQUIRE(world.run_until([&] { return stored() > 9000; }));
+    world.restore();
+    REQUIRE(stored() == lines_of_backup);
+    REQUIRE(world.run_until_idle());
+    CHECK(world.gaps(1) == 1);
+    CHECK(world.user->text("SELECT message FROM logs WHERE level = 'gap'")
+              .find("the database was restored from a backup") != std::string::npos);
+  }
+  CHECK(world.state(1) == "succeeded");
 }
 
 TEST_CASE("what KDocs asked to wait for is saved again in a restored file") {

@@ -118,6 +118,28 @@ TEST_CASE("replies that take too long together are stored one by one") {
   CHECK(world.user->number("SELECT count(*) FROM logs WHERE level <> 'gap'") == 80);
 }
 
+TEST_CASE("what a refused change would have spent of the quota is not spent") {
+  EngineWorld world;
+  for (int i = 0; i < 10; ++i)
+    world.user->enqueue("f" + std::to_string(i), two_seconds, "n");
+  world.user->exec("CREATE TRIGGER ann BEFORE INSERT ON in_flight WHEN NEW.endpoint = 'submit' "
+                   "BEGIN SELECT RAISE(ABORT, 'no'); END");
+  world.run_for(10s);
+  world.user->exec("DROP TRIGGER ann");
+  world.run_for(0ms);
+  REQUIRE(world.run_until_idle());
+  CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 10);
+}
+
+TEST_CASE("a job starts whatever somebody has written into the kept counters") {
+  EngineWorld world;
+  for (const char* mischief : {"UPDATE job_counts SET jobs = -5", "DELETE FROM job_counts"}) {
+    const auto job = world.user->enqueue("f", two_seconds, "n");
+    world.user->exec(mischief);
+    CHECK(world.run_until([&] { return world.state(job) == "succeeded"; }, 1min));
+  }
+}
+
 TEST_CASE("a start that finds such a trigger waits for it to go") {
   EngineWorld world;
   world.kill();
