@@ -44,9 +44,9 @@ public:
 
 private:
   void take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now);
-  InFlight request_of(const OpenRequest& open);
+  InFlight request_of(const OpenRequest& open, std::optional<WallTime> restored_at);
   void judge_open(const std::vector<OpenRequest>& requests, std::vector<SpilledReply> spilled,
-                  Recovered& found, Moment now);
+                  Recovered& found, Moment now, bool restored);
   void judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
                                  const std::vector<OpenRequest>& requests, Moment now);
   void add_gaps(const std::vector<OpenRequest>& requests, const std::string& reason, Moment now);
