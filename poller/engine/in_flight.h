@@ -26,6 +26,7 @@ struct InFlight {
   WallTime log_complete_until;    ///< of a status request: what was written until then is stored
   std::size_t entries_stored = 0; ///< log entries of its reply that are stored already
   bool of_former_run = false;     ///< an earlier process sent it: its intent was found at the start
+  std::optional<WallTime> restored_at; ///< ... or in a file that was restored from a backup then
 };
 
 /// Numbers the requests of this process. One is in here until its answer is stored.

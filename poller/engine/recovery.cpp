@@ -99,11 +99,12 @@ void Recovery::take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now) 
 }
 
 /// What is known of a request of the last run. Its token is not: what was spilled is free of it.
-InFlight Recovery::request_of(const OpenRequest& open) {
+InFlight Recovery::request_of(const OpenRequest& open, std::optional<WallTime> restored_at) {
   const Intent& intent = open.intent;
   InFlight request;
   request.intent = intent;
   request.of_former_run = true;
+  request.restored_at = restored_at;
   request.paid_from.endpoint = intent.endpoint;
   request.log_begins = open.log_begins;
   request.log_complete_until = open.log_complete_until;
@@ -128,7 +129,7 @@ void Recovery::judge_open(const std::vector<OpenRequest>& requests,
   }
   for (const OpenRequest& open : requests) {
     const Intent& intent = open.intent;
-    InFlight request = request_of(open);
+    InFlight request = request_of(open, gap.empty() ? std::nullopt : std::optional(now.wall));
     Task* task = tasks_.find(intent.job);
     const bool ours = task && task->row.attempt == intent.attempt;
     if (ours && intent.endpoint == Endpoint::submit)

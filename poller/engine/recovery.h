@@ -44,7 +44,7 @@ public:
 
 private:
   void take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now);
-  InFlight request_of(const OpenRequest& open);
+  InFlight request_of(const OpenRequest& open, std::optional<WallTime> restored_at);
   void judge_open(const std::vector<OpenRequest>& requests, std::vector<SpilledReply> spilled,
                   const std::string& gap, Recovered& found, Moment now);
   void judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,

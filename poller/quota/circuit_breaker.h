@@ -12,6 +12,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kdq {
@@ -52,6 +53,11 @@ public:
   /// Plans one request; false if the rate limit does not allow it now.
   bool take(Endpoint endpoint, SteadyTime now);
   SteadyTime rate_ready_at(SteadyTime now) const { return rate_.ready_at(now); }
+  /// The rate alone is in the way of a start: the next request that it allows is not a poll's. Else
+  /// what runs would use up the rate, and no start would come.
+  void let_start_pass() { start_is_next_ = true; }
+  /// Whether polls have to let a start pass: asked where the rate allows a request, and true once.
+  bool start_passes() { return std::exchange(start_is_next_, false); }
   /// A planned request was sent.
   void sent(Endpoint endpoint, SteadyTime now);
 
@@ -110,6 +116,7 @@ private:
   std::string name_;
   AppSettings settings_;
   TokenBucket rate_;
+  bool start_is_next_ = false;
   Jitter jitter_;
   mutable std::optional<QuotaDay> day_; ///< of the last look
   std::array<EndpointState, 2> endpoints_;

@@ -212,8 +212,9 @@ Conclusion conclude(const NoReport& missing, const RequestEnd& end, const Task* 
 WallTime lines_taken_until(const RequestEnd& end, WallTime now) {
   const WallTime latest = end.request.intent.sent_at + longest_request;
   // Not `now`: what waits in a socket of the service is acted upon after a quick restart.
+  // In a restored file all is missing that was stored since its backup.
   if (end.outcome == RequestOutcome::lost)
-    return latest;
+    return std::max(latest, end.request.restored_at.value_or(latest));
   // A service that has begun to answer has acted; one that was slow, or is behind a gateway that
   // gave up, may yet.
   const bool may_yet_act = end.outcome == RequestOutcome::refused ||

@@ -35,6 +35,10 @@ void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
       plan.wake.by(ready);
       return;
     }
+    if (breaker.start_passes()) {
+      plan.wake.by(now.steady); // whether it took its turn or not
+      return;
+    }
     if (const auto due = schedule.next_due(now.steady)) {
       breaker.take(Endpoint::status, now.steady);
       plan.polls.push_back(*due);

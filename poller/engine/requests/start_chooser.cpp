@@ -50,6 +50,7 @@ bool StartChooser::may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now
   }
   const SteadyTime ready = breaker.rate_ready_at(now.steady);
   if (ready > now.steady) {
+    breaker.let_start_pass();
     plan.wake.by(ready);
     return false;
   }

@@ -1,4 +1,4 @@
-// What KDocs asked to wait for is kept over a restart.
+// What KDocs asked to wait for is kept over a restart; and what the rate keeps waiting.
 #include "tests/support/engine_world.h"
 
 #include <doctest/doctest.h>
@@ -81,4 +81,17 @@ TEST_CASE("what a user has written into the saved pauses holds nobody up for eve
   world.user->enqueue("f", two_seconds, "n");
   REQUIRE(world.run_until_idle());
   CHECK(world.state(1) == "succeeded");
+}
+
+TEST_CASE("where the rate is short a start is not kept waiting by the polls of what runs") {
+  EngineSettings settings = one_app();
+  settings.apps["default"].requests_per_second = 10;
+  EngineWorld world(settings);
+  const std::size_t running = 20;
+  for (std::size_t i = 0; i < running; ++i)
+    world.user->enqueue("f" + std::to_string(i), R"({"ms": 600000})", "n");
+  REQUIRE(world.run_until([&] { return world.kdocs.received(Endpoint::submit) == running; }));
+  world.user->enqueue("g", two_seconds, "n");
+  world.run_for(1s);
+  CHECK(world.kdocs.received(Endpoint::submit) == running + 1);
 }

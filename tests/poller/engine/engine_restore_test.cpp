@@ -52,6 +52,22 @@ TEST_CASE("what runs in a restored file is asked for, and what it may lack is ma
   CHECK(world.events.told("restored from a backup"));
 }
 
+TEST_CASE(
+    "the gap of a restored file lasts to its restore, also where a poll was on its way in it") {
+  RestoredWorld world;
+  world.user->enqueue("f", R"({"ms": 1000000, "lines": 500})", "n");
+  world.run_for(20s);
+  world.kdocs.latency = 2s;
+  REQUIRE(
+      world.run_until([&] { return world.user->number("SELECT count(*) FROM in_flight") == 1; }));
+  world.back_up();
+  world.run_for(10min);
+  const std::string restored_at = to_text(world.clock.wall());
+  world.restore();
+  world.run_for(1min);
+  CHECK(world.user->text("SELECT max(args ->> 2) FROM logs WHERE level = 'gap'") >= restored_at);
+}
+
 TEST_CASE("a job that has ended and runs in the restored file is brought to its end again") {
   RestoredWorld world;
   world.user->enqueue("f", R"({"ms": 5000, "lines": 2, "result": "bar"})", "n");
