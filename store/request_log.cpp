@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 namespace kdq {
 
@@ -121,13 +122,17 @@ void RequestLog::record(const RequestRecord& record) {
 std::vector<OpenRequest> RequestLog::in_flight() {
   std::vector<OpenRequest> requests;
   impl_->in_flight.each([&](SQLite::Statement& row) {
+    const std::int64_t attempt = row.getColumn(1).getInt64();
+    const auto sent_at = parse_time(row.getColumn(3).getString());
+    if (!sent_at || attempt < 1 || attempt > std::numeric_limits<int>::max())
+      return true; // not written by us: a row of ours cannot be changed
     OpenRequest& request = requests.emplace_back();
     Intent& intent = request.intent;
     intent.job = JobId{row.getColumn(0).getInt64()};
-    intent.attempt = row.getColumn(1).getInt();
+    intent.attempt = static_cast<int>(attempt);
     intent.endpoint = row.getColumn(2).getString() == to_text(Endpoint::submit) ? Endpoint::submit
                                                                                 : Endpoint::status;
-    intent.sent_at = parse_time(row.getColumn(3).getString()).value_or(WallTime{});
+    intent.sent_at = *sent_at;
     intent.rev = row.getColumn(4).getInt64();
     request.log_begins = parse_time(row.getColumn(5).getString()).value_or(intent.sent_at);
     request.log_complete_until =

@@ -107,12 +107,13 @@ std::vector<AppPause> StatusTables::app_pauses(const std::string& app) {
   impl_->app_pauses.each(
       [&](SQLite::Statement& row) {
         AppPause pause;
+        const std::string word = row.getColumn(0).getString();
         for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status})
-          if (row.getColumn(0).getString() == to_text(endpoint))
+          if (word == to_text(endpoint))
             pause.endpoint = endpoint;
         const auto since = parse_time(row.getColumn(1).getString());
         const auto until = parse_time(row.getColumn(2).getString());
-        if (!since || !until)
+        if (word != endpoint_word(pause) || !since || !until)
           return true; // somebody has written into it
         pause.since = *since;
         pause.until = *until;

@@ -14,10 +14,15 @@ namespace kdq {
 
 class PriceSchedule;
 
-/// Requests of an app have taken all its places on the wire.
+/// An app has no place for another start, although it may send.
 struct NoPlace {
+  enum class Why {
+    polls,  ///< so many of its status requests are on the wire that starts wait
+    starts, ///< its starts have taken its places on the wire
+    kept    ///< its scripts run in all places of max_running but those kept for the other apps
+  };
   SteadyTime since{};
-  bool held_by_polls = false; ///< so many that starts wait; else starts themselves have taken them
+  Why why = Why::polls;
 };
 
 /// What the engine keeps of one app. The engine owns it; its parts have references.

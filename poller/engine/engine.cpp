@@ -164,12 +164,12 @@ void Engine::recover() {
         impl.store.ledger.used(app.breaker.quota_key(endpoint, now.wall));
     }
   });
+  impl.database.accept_schema();
   impl.take_up({});
 }
 
 void Engine::Impl::take_up(const std::string& gap) {
   const Moment now = clock.now();
-  database.accept_schema();
   const Recovered found = recovery.run(now, gap);
   database.write([&] { status_writer.begin(settings, now); });
   status_writer.committed();
@@ -225,10 +225,10 @@ void Engine::Impl::notice_users() {
     schema_changed = true;
     database.accept_schema();
   }
-  if (schema_changed) {
+  if (schema_changed)
     status_writer.forget();
-    restored = restored || !restored_file.is_as_remembered();
-  }
+  if (schema_changed && !restored_file.is_as_remembered())
+    restored = true; // maybe once more, before it was taken up
   schema_changed = false;
   if (!restored)
     return;

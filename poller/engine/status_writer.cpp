@@ -48,14 +48,19 @@ bool says_the_same(const AppRow& a, const AppRow& b) {
          std::equal(a.pauses.begin(), a.pauses.end(), b.pauses.begin(), b.pauses.end(), same_pause);
 }
 
+std::string sentence(NoPlace::Why why) {
+  if (why == NoPlace::Why::kept)
+    return "its scripts run in all places (max_running) but those that are kept for the other apps";
+  return std::string("KDocs leaves many ") +
+         (why == NoPlace::Why::polls ? "status requests" : "starts") +
+         " of this app without an answer: no more is started until they have one";
+}
+
 std::optional<Wait> wait_of_starts(const AppState& app, Moment now) {
   if (auto wait = app.breaker.wait(Endpoint::submit, now))
     return wait;
   if (app.no_place && now.steady - app.no_place->since >= worth_a_word)
-    return Wait{std::string("KDocs leaves ") +
-                    (app.no_place->held_by_polls ? "many status requests" : "many starts") +
-                    " of this app without an answer: no more is started until they have one",
-                std::nullopt};
+    return Wait{sentence(app.no_place->why), std::nullopt};
   return app.no_polls_left;
 }
 

@@ -112,7 +112,7 @@ if [ "$apps" = 2 ]; then
   ill_ledger=("ill=$work/ill_ledger")
 fi
 cat > "$work/config.json" <<JSON
-{"database": "$db", "max_running": 1000, "max_running_per_file": 2, "keep_raw": true,
+{"database": "$db", "max_running_per_file": 2, "keep_raw": true,
  "apps": {$(app default "$base_url")${ill_url:+, $(app ill "$ill_url")}}}
 JSON
 audit() { "$bin/tests/e2e/kdocs-audit" "$1" "$2" "$requeued" "${ill_ledger[@]}"; }

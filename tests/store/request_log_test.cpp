@@ -164,3 +164,9 @@ TEST_CASE_FIXTURE(Fixture, "what somebody else writes into reply_parts stops not
     CHECK(advance(intent, 5));
   }
 }
+
+TEST_CASE_FIXTURE(Fixture, "a row of in_flight that cannot be ours is no open request") {
+  user.exec("INSERT INTO in_flight VALUES (1, 4294967297, 'status', 'garbage', 0),"
+            "(1, 2, 'status', 'garbage', 0), (1, -1, 'status', '2026-01-01 00:00:00.000', 0)");
+  CHECK(requests.in_flight().empty());
+}

@@ -29,7 +29,8 @@ struct RoundPlan {
   // --- room, and who has how much of it ---------------------------------------------------------
   Shares poll_places;              ///< on the wire
   Shares start_places;             ///< on the wire
-  std::size_t free_to_run = 0;     ///< places of max_running
+  Shares running_places;           ///< of max_running
+  bool any_place_to_run = false;   ///< of max_running, whomever it is kept for
   std::set<std::string> held_apps; ///< no starts: their polls come first
 
   std::vector<DuePoll> polls;
@@ -42,7 +43,7 @@ struct RoundPlan {
 
   /// How many more scripts of an app may be started.
   std::size_t start_room(const std::string& app) const {
-    return held_apps.contains(app) ? 0 : std::min(start_places.room(app), free_to_run);
+    return held_apps.contains(app) ? 0 : std::min(start_places.room(app), running_places.room(app));
   }
   bool empty() const {
     return polls.empty() && starts.empty() && unstartable.empty() && expired.empty() && !promote &&

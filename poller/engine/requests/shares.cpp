@@ -9,10 +9,10 @@ void Shares::keep_for(const std::string& app, std::size_t taken) {
   taken_ += taken;
 }
 
-void Shares::take(const std::string& app) {
-  ++taken_;
+void Shares::take(const std::string& app, std::size_t count) {
+  taken_ += count;
   if (const auto found = apps_.find(app); found != apps_.end())
-    ++found->second;
+    found->second += count;
 }
 
 std::size_t Shares::room(const std::string& app) const {

@@ -17,7 +17,8 @@ public:
 
   /// To be called for each app that a part is kept for, and before room(): it has so many places.
   void keep_for(const std::string& app, std::size_t taken);
-  void take(const std::string& app);
+  /// One that no part is kept for may take places as well.
+  void take(const std::string& app, std::size_t count = 1);
   /// How many more the app may take.
   std::size_t room(const std::string& app) const;
 

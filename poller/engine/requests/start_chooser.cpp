@@ -8,9 +8,7 @@
 #include "poller/engine/requests/start_finder.h"
 #include "poller/engine/requests/start_pace.h"
 
-#include <algorithm>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -29,15 +27,26 @@ void StartChooser::choose(RoundPlan& plan, Moment now) {
     plan.promote = *next <= now.wall;
     plan.wake.by(plan.promote ? now.steady : to_steady(*next, now));
   }
-  count_free(plan, now.steady);
+  divide_places(plan, now.steady);
   choose_among(finder_.find(plan, now), plan, now);
 }
 
-void StartChooser::count_free(RoundPlan& plan, SteadyTime now) {
-  if (const auto rests_until = pace_.rests_until(now))
+/// The places of max_running: else the scripts of an app whose service is ill would take them all,
+/// one after the other, and keep them until their time is over.
+void StartChooser::divide_places(RoundPlan& plan, SteadyTime now) const {
+  if (const auto rests_until = pace_.rests_until(now)) {
     plan.wake.by(*rests_until);
-  else
-    plan.free_to_run = max_running_ - std::min(tasks_.size(), max_running_);
+    return; // with no place for anybody
+  }
+  plan.running_places = Shares(max_running_);
+  std::size_t others = tasks_.size();
+  for (const auto& [name, app] : apps_) {
+    const std::size_t running = tasks_.of_app(name);
+    plan.running_places.keep_for(name, running);
+    others -= running;
+  }
+  plan.running_places.take({}, others); // of apps that are not configured any more
+  plan.any_place_to_run = tasks_.size() < max_running_;
 }
 
 /// As far as the app's token, breaker and rate allow a start now; else plans the wake-up.
@@ -58,20 +67,6 @@ bool StartChooser::may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now
 }
 
 void StartChooser::choose_among(std::vector<QueueScan::Entry> found, RoundPlan& plan, Moment now) {
-  // Of the places to run each app that has something to start has a part, before the others have
-  // theirs: else the scripts of one whose service is ill would take them all, one after the other.
-  std::set<std::string> apps;
-  for (const QueueScan::Entry& entry : found)
-    apps.insert(entry.app);
-  const std::size_t part = apps.empty() ? 0 : max_running_ / (2 * apps.size());
-  std::map<std::string, std::size_t> running;
-  for (const std::string& app : apps)
-    running[app] = tasks_.of_app(app);
-  if (apps.size() > 1)
-    std::stable_partition(found.begin(), found.end(), [&](const QueueScan::Entry& entry) {
-      return running[entry.app]++ < part;
-    });
-
   std::map<std::string, std::size_t> chosen_on; // one file may be queued for under two apps
   StartAdmission admission(queue_, tasks_, budgets_, now);
   for (QueueScan::Entry& entry : found) {
@@ -87,7 +82,7 @@ void StartChooser::choose_among(std::vector<QueueScan::Entry> found, RoundPlan& 
     app.breaker.take(Endpoint::submit, now.steady);
     admission.chosen(entry.app);
     plan.start_places.take(entry.app);
-    --plan.free_to_run;
+    plan.running_places.take(entry.app);
     ++chosen;
     plan.starts.push_back(std::move(entry));
   }

@@ -30,7 +30,7 @@ public:
   void choose(RoundPlan& plan, Moment now);
 
 private:
-  void count_free(RoundPlan& plan, SteadyTime now);
+  void divide_places(RoundPlan& plan, SteadyTime now) const;
   void choose_among(std::vector<QueueScan::Entry> found, RoundPlan& plan, Moment now);
   bool may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now);
 

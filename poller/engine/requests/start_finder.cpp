@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 namespace kdq {
@@ -54,12 +55,19 @@ std::vector<QueueScan::Entry> StartFinder::find(RoundPlan& plan, Moment now) {
 
 /// A burst takes all places on the wire for a moment; that they stay taken is worth a word.
 void StartFinder::note_room(AppState& app, const RoundPlan& plan, SteadyTime now) {
+  using Why = NoPlace::Why;
   const std::string& name = app.breaker.name();
-  const bool held = plan.held_apps.contains(name);
-  if (!held && plan.start_places.room(name) > 0)
+  std::optional<Why> why;
+  if (plan.held_apps.contains(name))
+    why = Why::polls;
+  else if (plan.start_places.room(name) == 0)
+    why = Why::starts;
+  else if (plan.any_place_to_run && plan.running_places.room(name) == 0)
+    why = Why::kept;
+  if (!why)
     app.no_place.reset();
-  else if (!app.no_place || app.no_place->held_by_polls != held)
-    app.no_place = NoPlace{now, held};
+  else if (!app.no_place || app.no_place->why != *why)
+    app.no_place = NoPlace{now, *why};
 }
 
 void StartFinder::scan_unknown_app(const std::string& app, RoundPlan& plan, Moment now) {

@@ -32,6 +32,9 @@ struct AppsWorld : EngineWorld {
       return endpoint == hanging && url.starts_with("https://ill.test");
     };
   }
+  std::int64_t running() {
+    return user->number("SELECT count(*) FROM jobs WHERE state = 'running'");
+  }
   std::int64_t ended(const std::string& app) {
     return user->number("SELECT count(*) FROM jobs WHERE state = 'succeeded' AND app = '" + app +
                         "'");
@@ -66,19 +69,26 @@ TEST_CASE("an app whose starts hang holds up no other, and is said to wait") {
   CHECK(world.user->text("SELECT state FROM apps WHERE name = 'default'") == "ready");
 }
 
-TEST_CASE("scripts that never end do not take the places of another app's for ever") {
-  AppsWorld world(10);
-  world.enqueue(100, "ill", R"({"ms": 60000})");
-  world.run_for(5s);
-  world.enqueue(30, "default", R"({"ms": 1000})");
-  world.run_for(90s); // the first ten have ended meanwhile, and their places are shared
-  CHECK(world.ended("default") >= 5);
-  CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'running'") == 10);
+TEST_CASE("scripts that hang do not take the places to run that are kept for another app") {
+  AppsWorld world(100);
+  world.enqueue(300, "ill", R"({"ms": 3600000})");
+  world.run_for(60s);
+  CHECK(world.running() == 75);
+  CHECK(
+      world.user->text("SELECT reason FROM waiting WHERE app = 'ill' ORDER BY job_id DESC LIMIT 1")
+          .find("kept for the other apps") != std::string::npos);
+  world.enqueue(25, "default", R"({"ms": 2000})");
+  world.run_for(8s);
+  CHECK(world.ended("default") == 25);
 }
 
-TEST_CASE("an app alone has all places to run") {
-  AppsWorld world(10);
-  world.enqueue(100, "ill", R"({"ms": 60000})");
+TEST_CASE("an app without others has all places to run") {
+  EngineSettings settings = one_app();
+  settings.max_running = 10;
+  settings.max_running_per_file = 0;
+  EngineWorld world(settings);
+  for (int i = 0; i < 30; ++i)
+    world.user->enqueue("f", R"({"ms": 60000})", "n");
   world.run_for(5s);
   CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'running'") == 10);
 }

@@ -148,6 +148,31 @@ TEST_CASE("what was spent before a restart of the daemon stays spent in a restor
   CHECK(world.user->number("SELECT min(allowed) FROM quota") == 100'000);
 }
 
+TEST_CASE("a second restore at any moment of the first one gives no request back") {
+  for (int moment = 0; moment < 6; ++moment) {
+    CAPTURE(moment);
+    RestoredWorld world;
+    world.user->enqueue("f", R"({"ms": 100000, "lines": 50})", "n");
+    world.run_for(5s);
+    world.back_up();
+    for (int i = 0; i < 7; ++i)
+      world.user->enqueue("f" + std::to_string(i), "s", "n");
+    REQUIRE(world.run_until([&] { return world.state(8) == "succeeded"; }));
+    world.run_for(5s);
+    world.restore();
+    int writes = 0;
+    world.database->before_write([&] {
+      if (writes++ == moment)
+        world.restore();
+    });
+    world.run_for(1s);
+    CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 8);
+    REQUIRE(world.run_until_idle());
+    CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit'") == 8);
+    CHECK(world.gaps(1) >= 1);
+  }
+}
+
 TEST_CASE("of a long reply the lines that a restored file lacks are marked") {
   RestoredWorld world;
   world.kdocs.edit = [](Endpoint endpoint, std::string& body) {
