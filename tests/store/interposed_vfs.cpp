@@ -1,5 +1,8 @@
 #include "tests/store/interposed_vfs.h"
 
+#include "store/database.h"
+#include "tests/support/temp_dir.h"
+
 #include <sqlite3.h>
 
 #include <new>
@@ -7,6 +10,15 @@
 
 namespace kdq::test {
 namespace {
+
+/// SQLite takes no settings after its first use: that must be Database's, not the search for a VFS.
+const sqlite3_vfs& unix_vfs_after_first_use() {
+  {
+    const TempDir dir;
+    const Database first(dir.path() / "first.db");
+  }
+  return *sqlite3_vfs_find("unix");
+}
 
 /// What SQLite allocates for an open file: ours, and behind it the real one.
 struct OpenFile {
@@ -103,7 +115,7 @@ const sqlite3_io_methods InterposedCalls::methods = {3,
                                                      fetch,
                                                      unfetch};
 
-InterposedVfs::InterposedVfs() : vfs_(std::make_unique<sqlite3_vfs>(*sqlite3_vfs_find("unix"))) {
+InterposedVfs::InterposedVfs() : vfs_(std::make_unique<sqlite3_vfs>(unix_vfs_after_first_use())) {
   vfs_->zName = "kdq-interposed";
   vfs_->szOsFile += static_cast<int>(sizeof(OpenFile));
   vfs_->pAppData = this;
