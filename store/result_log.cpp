@@ -11,7 +11,7 @@ namespace {
 
 // Users may write this table too: what stands from here on is none of ours, and is not counted on
 // from.
-constexpr std::int64_t highest_seq = std::int64_t{1} << 62;
+constexpr std::int64_t last_seq_of_ours = std::int64_t{1} << 62;
 
 } // namespace
 
@@ -40,9 +40,9 @@ struct ResultLog::Impl {
   public:
     Places(Impl& impl, JobId job, int attempt) : impl_(impl), job_(job), attempt_(attempt) {
       std::int64_t last = impl.last_seq.integer(job, attempt).value_or(0);
-      is_crowded_ = last >= highest_seq;
+      is_crowded_ = last >= last_seq_of_ours;
       if (is_crowded_)
-        last = impl.last_below.integer(job, attempt, highest_seq).value_or(0);
+        last = impl.last_below.integer(job, attempt, last_seq_of_ours).value_or(0);
       last_ = std::max<std::int64_t>(0, last);
     }
     std::int64_t next() {

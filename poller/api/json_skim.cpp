@@ -94,9 +94,7 @@ bool JsonSkim::nested() {
           return false;
         continue;
       }
-    } else if (!(first == '"' ? string() : token())) {
-      return false;
-    } else if (!next(brackets_.back(), more)) {
+    } else if (!(first == '"' ? string() : token()) || !next(brackets_.back(), more)) {
       return false;
     }
     while (!more) { // a bracket was closed
