@@ -47,7 +47,6 @@ App::App(const Config& config, const std::filesystem::path& credentials_director
       writer_yield_(database_file_), tokens_(config.token_files, credentials_directory),
       transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
-  files_beside_.remember(database_file_.string() + ".lock");
   database_.before_write([this] { writer_yield_.yield(); });
   for (const int fd : watch_.descriptors())
     transport_.watch(fd);
@@ -161,6 +160,8 @@ void App::require_same_files() {
                        false);
   auto changed = database_.displaced();
   const bool is_database = changed == database_file_;
+  if (!changed && !lock_.is_in_place())
+    changed = database_file_.string() + ".lock";
   if (!changed)
     changed = files_beside_.changed();
   if (changed)

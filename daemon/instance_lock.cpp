@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,8 +54,8 @@ bool lock_patiently(int fd) {
 
 } // namespace
 
-InstanceLock::InstanceLock(const std::filesystem::path& database) {
-  const std::string path = lock_path(database);
+InstanceLock::InstanceLock(const std::filesystem::path& database) : path_(lock_path(database)) {
+  const std::string path = path_.string();
   // A group member must be able to take the lock after somebody else created the file.
   fd_ = open_sibling(path, O_RDWR | O_CREAT, MadeBy::anybody);
   if (!fd_) {
@@ -73,6 +74,13 @@ InstanceLock::InstanceLock(const std::filesystem::path& database) {
   }
   if (!write_pid(fd_.get()))
     throw LockError("the lock file " + path + " cannot be written: " + std::strerror(errno));
+}
+
+bool InstanceLock::is_in_place() const {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(fd_.get(), &held) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 std::optional<std::string> InstanceLock::holder(const std::filesystem::path& database) {

@@ -23,10 +23,14 @@ public:
   /// Throws LockError, which names the process id of the holder.
   explicit InstanceLock(const std::filesystem::path& database);
 
+  /// Whether the name still leads to the file that is locked: if not, another daemon could start.
+  bool is_in_place() const;
+
   /// Who works on the database now, as the lock file says (`?` if it says nothing); none if nobody.
   static std::optional<std::string> holder(const std::filesystem::path& database);
 
 private:
+  std::filesystem::path path_;
   UniqueFd fd_;
 };
 

@@ -121,3 +121,14 @@ TEST_CASE("a lock that cannot be taken for want of descriptors says so") {
   CHECK(told.find("cannot be opened: too many open files: this process") != std::string::npos);
   CHECK(told.find("writable") == std::string::npos);
 }
+
+TEST_CASE("a lock file that is removed or replaced is not in place") {
+  TempDir dir;
+  const InstanceLock lock(dir / "queue.db");
+  CHECK(lock.is_in_place());
+  std::filesystem::remove(dir / "queue.db.lock");
+  CHECK(!lock.is_in_place());
+  const InstanceLock other(dir / "queue.db");
+  CHECK(!lock.is_in_place());
+  CHECK(other.is_in_place());
+}
