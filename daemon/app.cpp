@@ -31,12 +31,14 @@ EngineSettings engine_settings(const Config& config) {
 constexpr std::chrono::seconds file_check{5};
 
 /// A name of the queue leads elsewhere: what is written now is seen by nobody.
-struct FilesChanged : StoreBroken {
-  FilesChanged(const std::string& what, bool database)
-      : StoreBroken(what + " while it was in use; nothing more is sent, and the next start uses "
-                           "what stands there then"),
-        is_database(database) {}
-  bool is_database; ///< it is not the queue any more: nothing of it may be written anywhere
+std::string displaced_sentence(const std::string& what) {
+  return what + " while it was in use; nothing more is sent, and the next start uses what stands "
+                "there then";
+}
+
+/// The database itself: nothing of it may be written anywhere, it is not the queue any more.
+struct FileReplaced : StoreBroken {
+  using StoreBroken::StoreBroken;
 };
 
 } // namespace
@@ -73,11 +75,7 @@ void App::tell_settings(const Config& config) {
 void App::run() {
   try {
     work();
-  } catch (const FilesChanged& changed) {
-    if (!changed.is_database) {
-      engine_.spill();
-      Database::suspect(database_file_);
-    }
+  } catch (const FileReplaced&) {
     throw;
   } catch (const StoreBroken&) {
     engine_.spill();
@@ -119,7 +117,7 @@ bool App::take_up() {
 void App::work() {
   if (!take_up())
     return;
-  files_beside_.remember(database_file_.string() + ".spill");
+  spill_file_.remember(database_file_.string() + ".spill");
   service_.ready();
   for (;;) {
     require_same_files();
@@ -155,18 +153,18 @@ void App::require_same_files() {
   next_file_check_ = now + file_check;
   std::error_code problem;
   if (std::filesystem::weakly_canonical(database_name_, problem) != database_file_)
-    throw FilesChanged("the name " + database_name_.string() + " came to lead elsewhere than to " +
-                           database_file_.string(),
-                       false);
-  auto changed = database_.displaced();
-  const bool is_database = changed == database_file_;
-  if (!changed && !lock_.is_in_place())
-    changed = database_file_.string() + ".lock";
-  if (!changed)
-    changed = files_beside_.changed();
-  if (changed)
-    throw FilesChanged("the file " + changed->string() + " was replaced, moved or removed",
-                       is_database);
+    throw StoreBroken(displaced_sentence("the name " + database_name_.string() +
+                                         " came to lead elsewhere than to " +
+                                         database_file_.string()));
+  for (const auto& file : {database_.displaced(), lock_.displaced(), spill_file_.changed()}) {
+    if (!file)
+      continue;
+    const std::string sentence =
+        displaced_sentence("the file " + file->string() + " was replaced, moved or removed");
+    if (*file == database_file_)
+      throw FileReplaced(sentence);
+    throw StoreBroken(sentence);
+  }
 }
 
 void App::notice_signals() {

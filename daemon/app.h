@@ -54,7 +54,7 @@ private:
   CurlTransport transport_;
   LogEvents events_;
   Engine engine_;
-  FileNames files_beside_; ///< of the spill file
+  FileNames spill_file_;
   SteadyTime next_status_{};
   SteadyTime next_file_check_{};
   std::optional<SteadyTime> stop_deadline_; ///< set once a stop was asked for

@@ -46,10 +46,9 @@ ChangeWatch::ChangeWatch(const std::filesystem::path& database)
   const auto folder = database.has_parent_path() ? database.parent_path() : ".";
   inotify_ = UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify_ || ::inotify_add_watch(inotify_.get(), folder.c_str(), watched) < 0) {
-    const std::string reason = std::strerror(errno);
-    const std::string shortage = descriptor_shortage();
     trouble_ = "new jobs are looked for twice a second only, because inotify cannot be used: " +
-               (shortage.empty() ? reason + " (the limits are in /proc/sys/fs/inotify)" : shortage);
+               or_descriptor_shortage(std::strerror(errno) +
+                                      std::string(" (the limits are in /proc/sys/fs/inotify)"));
     inotify_ = UniqueFd();
   }
 }

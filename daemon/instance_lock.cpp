@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,18 +53,16 @@ bool lock_patiently(int fd) {
 
 } // namespace
 
-InstanceLock::InstanceLock(const std::filesystem::path& database) : path_(lock_path(database)) {
-  const std::string path = path_.string();
+InstanceLock::InstanceLock(const std::filesystem::path& database) {
+  const std::string path = lock_path(database);
   // A group member must be able to take the lock after somebody else created the file.
   fd_ = open_sibling(path, O_RDWR | O_CREAT, MadeBy::anybody);
-  if (!fd_) {
-    const std::string reason = std::strerror(errno);
-    const std::string shortage = descriptor_shortage();
+  if (!fd_)
     throw LockError("the lock file " + path + " cannot be opened: " +
-                    (shortage.empty()
-                         ? reason + "; its folder must exist and be writable for this user"
-                         : shortage));
-  }
+                    or_descriptor_shortage(std::strerror(errno) +
+                                           std::string("; its folder must exist and be writable "
+                                                       "for this user")));
+  name_.remember(path, fd_.get());
   if (!lock_patiently(fd_.get())) {
     if (errno != EWOULDBLOCK)
       throw LockError("the lock file " + path + " cannot be locked: " + std::strerror(errno));
@@ -74,13 +71,6 @@ InstanceLock::InstanceLock(const std::filesystem::path& database) : path_(lock_p
   }
   if (!write_pid(fd_.get()))
     throw LockError("the lock file " + path + " cannot be written: " + std::strerror(errno));
-}
-
-bool InstanceLock::is_in_place() const {
-  struct stat held {};
-  struct stat named {};
-  return ::fstat(fd_.get(), &held) == 0 && ::stat(path_.c_str(), &named) == 0 &&
-         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 std::optional<std::string> InstanceLock::holder(const std::filesystem::path& database) {

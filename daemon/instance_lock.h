@@ -1,6 +1,7 @@
 // One daemon per database.
 #pragma once
 
+#include "store/base/file_names.h"
 #include "store/base/unique_fd.h"
 
 #include <filesystem>
@@ -23,15 +24,16 @@ public:
   /// Throws LockError, which names the process id of the holder.
   explicit InstanceLock(const std::filesystem::path& database);
 
-  /// Whether the name still leads to the file that is locked: if not, another daemon could start.
-  bool is_in_place() const;
+  /// The name of the lock file, if it does not lead to the one that is locked any more: another
+  /// daemon could start then.
+  std::optional<std::filesystem::path> displaced() const { return name_.changed(); }
 
   /// Who works on the database now, as the lock file says (`?` if it says nothing); none if nobody.
   static std::optional<std::string> holder(const std::filesystem::path& database);
 
 private:
-  std::filesystem::path path_;
   UniqueFd fd_;
+  FileNames name_;
 };
 
 } // namespace kdq

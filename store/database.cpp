@@ -158,6 +158,7 @@ struct Database::Impl {
   void bound_read();
   bool try_write(const std::function<void()>& change, std::size_t rows);
   void roll_back();
+  std::optional<std::int64_t> number(Statement& pragma);
 };
 
 void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
@@ -260,6 +261,15 @@ SQLite::Database& Database::connection() {
 void Database::Impl::roll_back() {
   if (sqlite3_get_autocommit(connection->getHandle()) == 0)
     connection->tryExec("ROLLBACK");
+}
+
+/// Outside of a transaction.
+std::optional<std::int64_t> Database::Impl::number(Statement& pragma) {
+  try {
+    return pragma.integer();
+  } catch (const SQLite::Exception& error) {
+    rethrow(error, file, connection.get());
+  }
 }
 
 void Database::Impl::bound_write(std::size_t rows) {
@@ -390,30 +400,18 @@ void Database::checkpoint() {
 }
 
 bool Database::foreign_change() {
-  try {
-    const auto version = impl_->data_version->integer();
-    const bool changed = version != impl_->seen_version;
-    impl_->seen_version = version;
-    return changed;
-  } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file, impl_->connection.get());
-  }
+  const auto version = impl_->number(*impl_->data_version);
+  const bool changed = version != impl_->seen_version;
+  impl_->seen_version = version;
+  return changed;
 }
 
 bool Database::schema_changed() {
-  try {
-    return impl_->accepted_schema && impl_->schema_version->integer() != impl_->accepted_schema;
-  } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file, impl_->connection.get());
-  }
+  return impl_->accepted_schema && impl_->number(*impl_->schema_version) != impl_->accepted_schema;
 }
 
 void Database::accept_schema() {
-  try {
-    impl_->accepted_schema = impl_->schema_version->integer();
-  } catch (const SQLite::Exception& error) {
-    rethrow(error, impl_->file, impl_->connection.get());
-  }
+  impl_->accepted_schema = impl_->number(*impl_->schema_version);
 }
 
 std::uintmax_t Database::log_bytes() const {

@@ -40,4 +40,11 @@ std::string_view to_text(Endpoint endpoint) {
   return endpoint == Endpoint::submit ? "submit" : "status";
 }
 
+std::optional<Endpoint> endpoint_of(std::string_view text) {
+  for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status})
+    if (to_text(endpoint) == text)
+      return endpoint;
+  return std::nullopt;
+}
+
 } // namespace kdq

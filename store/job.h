@@ -30,6 +30,8 @@ std::optional<JobState> job_state(std::string_view text);
 /// The two calls of the service, each with a daily quota of its own.
 enum class Endpoint { submit, status };
 std::string_view to_text(Endpoint endpoint);
+/// Nothing, if the word is none of them.
+std::optional<Endpoint> endpoint_of(std::string_view text);
 
 /// The columns of a job that the daemon writes, as they stand in its row. Empty texts are NULL.
 /// The daemon has the value in memory and writes it whole (store/job_queue.h), so that it can say

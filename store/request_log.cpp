@@ -130,8 +130,7 @@ std::vector<OpenRequest> RequestLog::in_flight() {
     Intent& intent = request.intent;
     intent.job = JobId{row.getColumn(0).getInt64()};
     intent.attempt = static_cast<int>(attempt);
-    intent.endpoint = row.getColumn(2).getString() == to_text(Endpoint::submit) ? Endpoint::submit
-                                                                                : Endpoint::status;
+    intent.endpoint = endpoint_of(row.getColumn(2).getString()).value_or(Endpoint::status);
     intent.sent_at = *sent_at;
     intent.rev = row.getColumn(4).getInt64();
     request.log_begins = parse_time(row.getColumn(5).getString()).value_or(intent.sent_at);

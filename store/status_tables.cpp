@@ -108,9 +108,7 @@ std::vector<AppPause> StatusTables::app_pauses(const std::string& app) {
       [&](SQLite::Statement& row) {
         AppPause pause;
         const std::string word = row.getColumn(0).getString();
-        for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status})
-          if (word == to_text(endpoint))
-            pause.endpoint = endpoint;
+        pause.endpoint = endpoint_of(word);
         const auto since = parse_time(row.getColumn(1).getString());
         const auto until = parse_time(row.getColumn(2).getString());
         if (word != endpoint_word(pause) || !since || !until)

@@ -74,7 +74,7 @@ public:
   /// Removes the rows of apps that are not configured any more.
   void keep_only(const std::set<std::string>& apps);
   void started(const DaemonRow& row, WallTime now);
-  /// It runs. started() says so, too.
+  /// It runs.
   void seen(WallTime now);
   void stopped(WallTime now);
   /// Why other changes are not possible; empty: they are.

@@ -1,8 +1,8 @@
 #include "poller/api/closing_time.h"
 
 #include "poller/api/kdocs_api.h"
+#include "poller/api/number_in.h"
 
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
@@ -16,21 +16,13 @@ constexpr double first_in_ms = 1e11;
 // What a time of this era can be; a number beyond would overflow.
 constexpr double last_in_ms = 1e14;
 
-std::optional<int> number(std::string_view digits) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc{} || end != digits.data() + digits.size())
-    return std::nullopt;
-  return value;
-}
-
 /// The milliseconds of `17:29:58.114`, if its second is the one asked for.
 std::optional<milliseconds> milliseconds_of(std::string_view timestamp, std::int64_t second) {
   constexpr std::string_view shape = "00:00:00.000";
   if (timestamp.size() != shape.size() || timestamp[8] != '.')
     return std::nullopt;
-  const auto seconds = number(timestamp.substr(6, 2));
-  const auto thousandths = number(timestamp.substr(9));
+  const auto seconds = number_in<int>(timestamp.substr(6, 2));
+  const auto thousandths = number_in<int>(timestamp.substr(9));
   if (!seconds || !thousandths || *seconds != second % 60)
     return std::nullopt;
   return milliseconds(*thousandths);

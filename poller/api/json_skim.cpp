@@ -1,11 +1,9 @@
 #include "poller/api/json_skim.h"
 
+#include "poller/api/json_text.h"
+
 namespace kdq {
 namespace {
-
-bool is_blank(char byte) {
-  return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
-}
 
 /// Of numbers, literals, and what is written in their place: NaN, Infinity, undefined.
 bool is_of_token(char byte) {
@@ -16,7 +14,7 @@ bool is_of_token(char byte) {
 } // namespace
 
 void JsonSkim::blanks() {
-  while (!at_end() && is_blank(text_[at_]))
+  while (!at_end() && is_json_blank(text_[at_]))
     ++at_;
 }
 

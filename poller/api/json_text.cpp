@@ -9,7 +9,6 @@
 namespace kdq {
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr std::string_view no_character = "\xEF\xBF\xBD"; // U+FFFD
 
 bool is_digit(char byte) {
@@ -127,8 +126,7 @@ private:
 
   char peek() const { return at_ < input_.size() ? input_[at_] : '\0'; }
   void blanks() {
-    while (at_ < input_.size() &&
-           (peek() == ' ' || peek() == '\n' || peek() == '\r' || peek() == '\t'))
+    while (is_json_blank(peek()))
       ++at_;
   }
 

@@ -9,9 +9,16 @@
 
 namespace kdq {
 
+/// At the head of a text it is no part of it.
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
 /// Deeper texts have a problem. SQLite 3.40 reads JSON down to 2000 levels, so that whatever passes
 /// here can be queried with its functions after it was stored.
 inline constexpr std::size_t max_json_depth = 1000;
+
+constexpr bool is_json_blank(char byte) {
+  return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+}
 
 /// What becomes of strings that are not as JSON wants them: with `mend` bytes that are no UTF-8 are
 /// read as U+FFFD, and control characters as they are.

@@ -24,6 +24,9 @@ inline constexpr const char* closing_line = "执行完毕";
 /// The word for a task that has not ended.
 inline constexpr std::string_view running_word = "running";
 
+/// A service that says how long to wait is believed up to here, and not for ever.
+inline constexpr std::chrono::seconds longest_retry_after = std::chrono::days(366);
+
 /// The longest task id that is accepted, in bytes.
 inline constexpr std::size_t max_task_id_bytes = 4096;
 

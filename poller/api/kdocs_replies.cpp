@@ -14,10 +14,8 @@
 namespace kdq::kdocs_api {
 namespace {
 
-/// A service that says how long to wait is believed within these bounds: not at once, which would
-/// be as fast as replies come, and not for ever.
-constexpr std::chrono::seconds shortest_wait{1};
-constexpr std::chrono::seconds longest_wait = std::chrono::days(366);
+/// Below, requests would go as fast as replies come.
+constexpr std::chrono::seconds shortest_retry_after{1};
 
 bool is_http_error(int status) {
   return status < 200 || status >= 300;
@@ -30,8 +28,7 @@ bool means_end(std::string_view status) {
 /// Words that are not the API's, or not in its spelling: with a result, or with the error of a
 /// script, they are an end all the same; without either nobody knows.
 bool means_end_with(std::string_view status, bool has_result, bool has_error) {
-  std::string word(status);
-  std::transform(word.begin(), word.end(), word.begin(), ascii_lower);
+  const std::string word = ascii_lower(status);
   const auto is_one_of = [&word](std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), word) != words.end();
   };
@@ -125,7 +122,7 @@ Failure read_failure(const ReplyEnvelope& body, const Answered& reply, Endpoint 
   failure.endpoint = endpoint;
   failure.http_status = reply.http_status;
   if (reply.retry_after)
-    failure.retry_after = std::clamp(*reply.retry_after, shortest_wait, longest_wait);
+    failure.retry_after = std::clamp(*reply.retry_after, shortest_retry_after, longest_retry_after);
   if (!body.whole())
     return failure;
   const EnvelopeObject& root = body.root();

@@ -34,15 +34,13 @@ bool begins_empty(std::string_view json) {
 }
 
 bool holds_lines_or_result(std::string_view name) {
-  std::string word(name);
-  std::transform(word.begin(), word.end(), word.begin(), ascii_lower);
+  const std::string word = ascii_lower(name);
   return word == "logs" || word == "log" || word == "result" || word == "output";
 }
 
 } // namespace
 
 ReplyEnvelope::ReplyEnvelope(std::string_view body) : body_(body) {
-  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   JsonSkim skim(body, body.starts_with(byte_order_mark) ? byte_order_mark.size() : 0);
   skim.blanks();
   if (skim.peek() == '[') { // no reply of the API

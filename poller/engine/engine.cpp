@@ -225,11 +225,12 @@ void Engine::Impl::notice_users() {
     schema_changed = true;
     database.accept_schema();
   }
-  if (schema_changed)
+  if (schema_changed) {
     status_writer.forget();
-  if (schema_changed && !restored_file.is_as_remembered())
-    restored = true; // maybe once more, before it was taken up
-  schema_changed = false;
+    if (!restored_file.is_as_remembered())
+      restored = true; // maybe once more, before it was taken up
+    schema_changed = false;
+  }
   if (!restored)
     return;
   const std::size_t given_up = restored_file.give_up_all();

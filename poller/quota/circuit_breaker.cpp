@@ -20,8 +20,6 @@ constexpr std::chrono::milliseconds longest_pause = 1h;
 // An app that an operator has to unblock is tried again with one request, in case it was done at
 // the vendor's side where nothing tells us.
 constexpr std::chrono::milliseconds blocked_retry = 10min;
-// As long as a Retry-After may be (poller/api).
-constexpr std::chrono::milliseconds longest_restored = 366 * 24h;
 // A missing or refused token is looked at again this often; it costs one stat().
 constexpr std::chrono::milliseconds token_recheck = 5s;
 
@@ -238,7 +236,8 @@ void CircuitBreaker::restore(const std::vector<AppPause>& pauses, Moment now) {
   for (const AppPause& saved : pauses) {
     // A row may say anything, and the clock may have been set since.
     const SteadyTime since = std::min(to_steady(saved.since, now), now.steady);
-    const SteadyTime until = std::min(to_steady(saved.until, now), now.steady + longest_restored);
+    const SteadyTime until =
+        std::min(to_steady(saved.until, now), now.steady + kdocs_api::longest_retry_after);
     const BreakerPause pause{since, until, saved.reason, saved.needs_person, saved.quota};
     if (!saved.endpoint) {
       app_pause_ = pause;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace kdq {
 namespace {
@@ -35,6 +36,11 @@ std::string descriptor_shortage() {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return "too many open files: this process may have " + std::to_string(limit.rlim_cur) +
          " (LimitNOFILE= of the service, or ulimit -n)";
+}
+
+std::string or_descriptor_shortage(std::string sentence) {
+  std::string shortage = descriptor_shortage();
+  return shortage.empty() ? std::move(sentence) : std::move(shortage);
 }
 
 void raise_descriptor_limit() {

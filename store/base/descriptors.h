@@ -10,6 +10,9 @@ namespace kdq {
 /// far.
 std::string descriptor_shortage();
 
+/// The sentence about a failure; or, if no more files can be opened, the one about that.
+std::string or_descriptor_shortage(std::string sentence);
+
 /// So many descriptors as the process may take, up to a bound that all needs are below.
 void raise_descriptor_limit();
 

@@ -18,9 +18,14 @@ bool FileNames::same(const Entry& a, const std::optional<Entry>& b) {
 }
 
 void FileNames::remember(const std::filesystem::path& name) {
-  std::erase_if(entries_, [&](const Entry& entry) { return entry.name == name; });
   if (auto entry = look(name))
     entries_.push_back(std::move(*entry));
+}
+
+void FileNames::remember(const std::filesystem::path& name, int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) == 0)
+    entries_.push_back({name, info.st_dev, info.st_ino});
 }
 
 std::optional<std::filesystem::path> FileNames::changed() const {

@@ -14,6 +14,8 @@ class FileNames {
 public:
   /// The name leads to what it leads to now; nothing is remembered of a name without a file.
   void remember(const std::filesystem::path& name);
+  /// The name led to the file that is open.
+  void remember(const std::filesystem::path& name, int fd);
   /// The first of them that leads elsewhere, or nowhere.
   std::optional<std::filesystem::path> changed() const;
   /// Whether there is a file under this name, and it is not the one that is remembered.

@@ -125,10 +125,10 @@ TEST_CASE("a lock that cannot be taken for want of descriptors says so") {
 TEST_CASE("a lock file that is removed or replaced is not in place") {
   TempDir dir;
   const InstanceLock lock(dir / "queue.db");
-  CHECK(lock.is_in_place());
+  CHECK(!lock.displaced());
   std::filesystem::remove(dir / "queue.db.lock");
-  CHECK(!lock.is_in_place());
+  CHECK(lock.displaced() == dir / "queue.db.lock");
   const InstanceLock other(dir / "queue.db");
-  CHECK(!lock.is_in_place());
-  CHECK(other.is_in_place());
+  CHECK(lock.displaced() == dir / "queue.db.lock");
+  CHECK(!other.displaced());
 }

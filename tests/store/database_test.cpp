@@ -1,6 +1,7 @@
 #include "store/database.h"
 #include "store/job_queue.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/text.h"
 #include "tests/support/user.h"
 
 #include <SQLiteCpp/Database.h>
@@ -25,10 +26,6 @@ std::string refusal(const std::filesystem::path& file) {
   } catch (const std::runtime_error& error) {
     return error.what();
   }
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 } // namespace

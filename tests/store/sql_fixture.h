@@ -5,6 +5,7 @@
 #include "store/database.h"
 #include "store/job_queue.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/text.h"
 #include "tests/support/user.h"
 
 #include <map>
@@ -92,9 +93,5 @@ struct QueueFixture : SqlFixture {
     return save(job, row);
   }
 };
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 } // namespace kdq::test

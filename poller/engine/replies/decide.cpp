@@ -369,6 +369,14 @@ KeepRequest keep_of(const ReplyOutcome& outcome, bool keep_raw) {
   return outcome.end.outcome == RequestOutcome::accepted ? KeepRequest::row : KeepRequest::all;
 }
 
+Effects without_reply(const Task& task, Moment now) {
+  Effects effects;
+  effects.job = task.id;
+  effects.attempt = task.row.attempt;
+  effects.at = now;
+  return effects;
+}
+
 } // namespace
 
 bool needs_retry_policy(const ReplyOutcome& outcome) {
@@ -422,10 +430,7 @@ Effects decide(ReplyOutcome outcome, const Task* task, const Facts& facts, Momen
 
 Effects decide_unsendable(InFlight request, const Task& task, const std::string& error,
                           Moment now) {
-  Effects effects;
-  effects.job = task.id;
-  effects.attempt = task.row.attempt;
-  effects.at = now;
+  Effects effects = without_reply(task, now);
   settle(effects, task.row, ended_row(task.row, JobState::failed, error, now.wall), error);
   effects.request = RequestEnd{std::move(request), RequestOutcome::not_sent, 0, {}, error};
   effects.give_back = true;
@@ -434,20 +439,14 @@ Effects decide_unsendable(InFlight request, const Task& task, const std::string&
 
 Effects decide_without_intent(const Task& task, const Facts& facts, Moment now) {
   const std::string reason = "the row of its request is missing";
-  Effects effects;
-  effects.job = task.id;
-  effects.attempt = task.row.attempt;
-  effects.at = now;
+  Effects effects = without_reply(task, now);
   effects.row =
       JobChange{task.row, not_confirmed(task.row, facts.retry, reason, now.wall), std::nullopt};
   return effects;
 }
 
 Effects decide_gap(const Task& task, const std::string& reason, Moment now) {
-  Effects effects;
-  effects.job = task.id;
-  effects.attempt = task.row.attempt;
-  effects.at = now;
+  Effects effects = without_reply(task, now);
   JobRow after = next(task.row);
   ++after.log_gaps;
   const WallTime from = task.row.reported_at.value_or(task.row.submitted_at.value_or(now.wall));

@@ -34,6 +34,11 @@ const RequestEnd* request_of(const Effects& effects) {
   return effects.request ? &*effects.request : nullptr;
 }
 
+/// Null: no request is behind it.
+const RequestEnd* request_of(const std::variant<ReplyOutcome, Effects>& unsaved) {
+  return std::visit([](const auto& it) { return request_of(it); }, unsaved);
+}
+
 /// How much is to be written: rows, and pages of long ones.
 std::size_t rows_of(const std::vector<const Effects*>& batch) {
   constexpr std::size_t page = 4096;
@@ -124,26 +129,24 @@ SteadyTime ReplyStore::next_wake() const {
   return long_.empty() ? SteadyTime::max() : next_piece_;
 }
 
-bool ReplyStore::holds(JobId job) const {
-  const auto is_of_job = [job](const RequestEnd* end) {
-    return end && end->request.intent.job == job;
-  };
-  return std::any_of(long_.begin(), long_.end(),
-                     [&](const ReplyOutcome& reply) { return is_of_job(&reply.end); }) ||
-         std::any_of(unsaved_.begin(), unsaved_.end(), [&](const Unsaved& unsaved) {
-           return is_of_job(std::visit([](const auto& it) { return request_of(it); }, unsaved));
-         });
+template <class Wanted>
+const InFlight* ReplyStore::find(const Wanted& wanted) const {
+  for (const ReplyOutcome& reply : long_)
+    if (wanted(reply.end.request))
+      return &reply.end.request;
+  for (const Unsaved& unsaved : unsaved_)
+    if (const RequestEnd* end = request_of(unsaved); end && wanted(end->request))
+      return &end->request;
+  return nullptr;
 }
 
-std::optional<std::size_t> ReplyStore::entries_stored(const Intent& request) const {
-  for (const ReplyOutcome& reply : long_)
-    if (reply.end.request.intent == request)
-      return reply.end.request.entries_stored;
-  for (const Unsaved& unsaved : unsaved_)
-    if (const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
-        end && end->request.intent == request)
-      return end->request.entries_stored;
-  return std::nullopt;
+bool ReplyStore::holds(JobId job) const {
+  return find([&](const InFlight& request) { return request.intent.job == job; }) != nullptr;
+}
+
+std::optional<std::size_t> ReplyStore::entries_stored(const Intent& intent) const {
+  const auto* found = find([&](const InFlight& request) { return request.intent == intent; });
+  return found ? std::optional(found->entries_stored) : std::nullopt;
 }
 
 void ReplyStore::clear() {
@@ -193,7 +196,7 @@ void ReplyStore::decide_batch(std::size_t count, Moment now) {
 
 void ReplyStore::forget(RequestId request) {
   std::erase_if(unsaved_, [&](const Unsaved& unsaved) {
-    const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
+    const RequestEnd* end = request_of(unsaved);
     return end && end->request.id == request;
   });
   std::erase_if(long_, [&](const ReplyOutcome& reply) { return reply.end.request.id == request; });
@@ -205,7 +208,7 @@ void ReplyStore::spill(SpillFile& file) {
     unsaved_.emplace_back(std::move(reply));
   long_.clear();
   for (const Unsaved& unsaved : unsaved_)
-    if (const RequestEnd* end = std::visit([](const auto& it) { return request_of(it); }, unsaved);
+    if (const RequestEnd* end = request_of(unsaved);
         end && end->outcome != RequestOutcome::lost) { // nothing came: its intent says the same
       replies.push_back(to_spill(*end));
       in_flight_.remove(end->request.id);

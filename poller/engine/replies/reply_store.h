@@ -38,7 +38,7 @@ public:
   bool holds(JobId job) const;
   /// How many log entries of the reply to this request are stored already; nothing: it is not among
   /// them.
-  std::optional<std::size_t> entries_stored(const Intent& request) const;
+  std::optional<std::size_t> entries_stored(const Intent& intent) const;
 
   /// Commits them in batches until all are or the time has come; one batch in any case. Of one with
   /// very many lines a piece is committed, if it is due: other work goes on between its pieces, and
@@ -60,6 +60,8 @@ private:
   /// As it came, and from its first batch on as it was decided.
   using Unsaved = std::variant<ReplyOutcome, Effects>;
 
+  template <class Wanted>
+  const InFlight* find(const Wanted& wanted) const;
   std::size_t next_batch() const;
   void decide_batch(std::size_t count, Moment now);
   void save_piece();

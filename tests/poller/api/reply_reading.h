@@ -2,6 +2,7 @@
 #pragma once
 
 #include "poller/api/kdocs_api.h"
+#include "tests/support/text.h"
 
 #include <doctest/doctest.h>
 
@@ -71,10 +72,6 @@ inline std::string accepted(const std::string& text, int http_status = 200) {
   const SubmitOutcome outcome = read_submit(Answered{http_status, text, {}});
   REQUIRE(std::holds_alternative<Accepted>(outcome));
   return std::get<Accepted>(outcome).task.value;
-}
-
-inline bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// The line that a single entry is read as.

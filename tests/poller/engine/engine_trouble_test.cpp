@@ -1,6 +1,7 @@
 // What users have put into the database and what it does to the engine: nothing is lost, and all
 // who look are told.
 #include "tests/support/engine_world.h"
+#include "tests/support/text.h"
 
 #include <doctest/doctest.h>
 
@@ -13,10 +14,6 @@ namespace {
 std::string health(EngineWorld& world) {
   return world.user->text("SELECT coalesce(group_concat(subject || ': ' || message), '') "
                           "FROM health");
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// Of three jobs one of which has lines to be stored.
