@@ -21,6 +21,8 @@ struct AppSettings {
   double requests_per_second = 10;              ///< of both kinds together; 0: no limit
   std::chrono::minutes quota_reset{0};          ///< time of day at which the quota day begins
   std::string quota_timezone = "Asia/Shanghai"; ///< IANA name
+  std::string app_id; ///< at the vendor's; empty: somebody else keeps the access token fresh
+  std::string login;  ///< the command with which a person consents, for people
 };
 
 using Days = std::chrono::duration<double, std::ratio<86400>>;

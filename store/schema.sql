@@ -158,6 +158,10 @@ CREATE TABLE apps (
   day_ends       TEXT,
   reserved_polls INTEGER NOT NULL DEFAULT 0,  -- what the running tasks are expected to need today
   running        INTEGER NOT NULL DEFAULT 0,
+  token_expires_at TEXT,           -- of the access token; NULL: not known. The daemon renews it before
+  consent_ends_at  TEXT,           -- until when a person has consented; NULL: nobody has to
+  token_trouble    TEXT,           -- why the token is not renewed; NULL: nothing is in the way
+  login            TEXT,           -- the command with which a person consents anew
   CHECK (state IN ('ready', 'waiting', 'blocked'))
 ) STRICT, WITHOUT ROWID;
 
@@ -322,6 +326,14 @@ UNION ALL
 SELECT 'app ' || name, since,
   'the app is ' || iif(state = 'blocked', 'blocked', 'waiting') || coalesce(': ' || reason, '')
 FROM apps WHERE state <> 'ready'
+UNION ALL
+SELECT 'app ' || name, NULL, token_trouble
+FROM apps WHERE token_trouble IS NOT NULL AND (state = 'ready' OR instr(reason, token_trouble) = 0)
+UNION ALL
+SELECT 'app ' || name, NULL,
+  'a person''s consent ' || iif(consent_ends_at > strftime('%Y-%m-%d %H:%M:%f', 'now'), 'ends', 'has ended')
+    || ' on ' || substr(consent_ends_at, 1, 10) || ', 90 days after it was given; to give it anew: ' || login
+FROM apps WHERE consent_ends_at <= strftime('%Y-%m-%d %H:%M:%f', 'now', '+15 days')
 UNION ALL
 SELECT 'app ' || app, NULL,
   count(*) || iif(count(*) = 1, ' job of the app runs', ' jobs of the app run')

@@ -34,15 +34,20 @@ struct StatusTables::Impl {
   // `since` is when the state began, whatever else of the row changes.
   Statement show{
       db, "INSERT INTO apps(name, state, reason, since, start_wait, start_at, poll_wait, poll_at, "
-          "submit_quota, status_quota, day, day_begins, day_ends, reserved_polls, running) "
-          "VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+          "submit_quota, status_quota, day, day_begins, day_ends, reserved_polls, running, "
+          "token_expires_at, consent_ends_at, token_trouble, login) "
+          "VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
+          "?16, ?17, nullif(?18, ''), nullif(?19, '')) "
           "ON CONFLICT DO UPDATE SET since = iif(state IS excluded.state, since, excluded.since), "
           "state = excluded.state, reason = excluded.reason, start_wait = excluded.start_wait, "
           "start_at = excluded.start_at, poll_wait = excluded.poll_wait, "
           "poll_at = excluded.poll_at, submit_quota = excluded.submit_quota, "
           "status_quota = excluded.status_quota, day = excluded.day, "
           "day_begins = excluded.day_begins, day_ends = excluded.day_ends, "
-          "reserved_polls = excluded.reserved_polls, running = excluded.running"};
+          "reserved_polls = excluded.reserved_polls, running = excluded.running, "
+          "token_expires_at = excluded.token_expires_at, "
+          "consent_ends_at = excluded.consent_ends_at, token_trouble = excluded.token_trouble, "
+          "login = excluded.login"};
   Statement app_pauses{db, "SELECT endpoint, since, until, reason, needs_person, quota, in_a_row "
                            "FROM app_pauses WHERE app = ?1"};
   Statement add_pause{db,
@@ -94,7 +99,8 @@ std::vector<Watch> StatusTables::watches(WallTime now) {
 void StatusTables::show(const AppRow& row, WallTime now) {
   impl_->show.run(row.name, row.state, row.reason, now, reason_of(row.starts), end_of(row.starts),
                   reason_of(row.polls), end_of(row.polls), row.submit_quota, row.status_quota,
-                  row.day, row.day_begins, row.day_ends, row.reserved_polls, row.running);
+                  row.day, row.day_begins, row.day_ends, row.reserved_polls, row.running,
+                  row.token_expires_at, row.consent_ends_at, row.token_trouble, row.login);
   impl_->no_pauses.run(row.name);
   for (const AppPause& pause : row.pauses)
     impl_->add_pause.run(row.name, endpoint_word(pause), pause.since, pause.until, pause.reason,

@@ -45,6 +45,10 @@ struct AppRow {
   std::int64_t reserved_polls = 0; ///< that the running tasks are expected to need today
   std::int64_t running = 0;
   std::vector<AppPause> pauses; ///< rows of app_pauses
+  std::optional<WallTime> token_expires_at;
+  std::optional<WallTime> consent_ends_at;
+  std::string token_trouble; ///< empty: none
+  std::string login;         ///< the command with which a person consents; empty: nobody has to
   bool operator==(const AppRow&) const = default;
 };
 

@@ -119,8 +119,8 @@ std::string presentable(std::string_view text, std::size_t max_bytes) {
   return shortened(redacted(line), max_bytes);
 }
 
-/// `TooManyTask (code 30010)`, `code 4711, HTTP 503`, `HTTP 404: there is no …`
-std::string description(const Failure& failure, const CodeRow* row) {
+/// `TooManyTask (code 30010)`, `code 4711, HTTP 503`
+std::string name_and_code(const Failure& failure, const CodeRow* row) {
   const bool http_error = failure.http_status < 200 || failure.http_status >= 300;
   const std::string name = row != nullptr && !row->name.empty()
                                ? std::string(row->name)
@@ -131,7 +131,15 @@ std::string description(const Failure& failure, const CodeRow* row) {
   std::string text = name.empty() || code.empty() ? name + code : name + " (" + code + ")";
   if (row != nullptr || !http_error)
     return text;
-  text += (text.empty() ? "HTTP " : ", HTTP ") + std::to_string(failure.http_status);
+  return text + (text.empty() ? "HTTP " : ", HTTP ") + std::to_string(failure.http_status);
+}
+
+/// The same with what an HTTP status hints at: `HTTP 404: there is no …`
+std::string description(const Failure& failure, const CodeRow* row) {
+  std::string text = name_and_code(failure, row);
+  const bool http_error = failure.http_status < 200 || failure.http_status >= 300;
+  if (row != nullptr || !http_error)
+    return text;
   const HttpRow& http = find_http(failure.http_status);
   const std::string_view hint =
       failure.endpoint == Endpoint::submit ? http.submit_hint : http.poll_hint;
@@ -148,16 +156,19 @@ std::string_view opening(Endpoint endpoint, ErrorClass error_class) {
                                       : "KDocs refused the status request: ";
 }
 
+std::string with_message(std::string sentence, const Failure& failure) {
+  const std::string message = presentable(failure.message, max_quoted_bytes);
+  return message.empty() ? sentence : sentence.append(": ").append(message);
+}
+
 ServiceError error(const Failure& failure, ErrorClass error_class, std::string_view what) {
   ServiceError result;
   result.error_class = error_class;
   result.http_status = failure.http_status;
   result.code = failure.code;
   result.retry_after = failure.retry_after;
-  result.sentence = std::string(opening(failure.endpoint, error_class)).append(what);
-  const std::string message = presentable(failure.message, max_quoted_bytes);
-  if (!message.empty())
-    result.sentence += ": " + message;
+  result.sentence =
+      with_message(std::string(opening(failure.endpoint, error_class)).append(what), failure);
   return result;
 }
 
@@ -175,6 +186,10 @@ ServiceError judge(const Failure& failure) {
   }
   // A code that nobody has seen yet says nothing about whether the script was started.
   return error(failure, submit ? ErrorClass::unknown_if_ran : ErrorClass::unknown_code, what);
+}
+
+std::string in_words(const Failure& failure) {
+  return with_message(name_and_code(failure, find_code(failure)), failure);
 }
 
 ServiceError no_task_id(const Failure& failure, std::string_view why) {

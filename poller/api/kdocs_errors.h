@@ -20,6 +20,9 @@ struct Failure {
 /// an unknown code.
 ServiceError judge(const Failure& failure);
 
+/// What it says of itself, on one line and without what it means: `TooManyTask (code 30010): …`
+std::string in_words(const Failure& failure);
+
 /// A 2xx reply to a submit without a task id.
 ServiceError no_task_id(const Failure& failure, std::string_view why);
 

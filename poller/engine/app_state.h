@@ -25,6 +25,15 @@ struct NoPlace {
   Why why = Why::polls;
 };
 
+/// How it stands with an app's access token, for people.
+struct TokenStanding {
+  std::optional<WallTime> expires_at;
+  std::optional<WallTime> consent_ends_at; ///< nothing: nobody has to consent
+  std::string trouble;                     ///< why it is not renewed; empty: nothing is in the way
+  bool needs_person = false;               ///< who has to consent anew
+  bool operator==(const TokenStanding&) const = default;
+};
+
 /// What the engine keeps of one app. The engine owns it; its parts have references.
 struct AppState {
   AppState(const std::string& name, const AppSettings& app, std::uint64_t jitter_seed);
@@ -32,6 +41,7 @@ struct AppState {
 
   CircuitBreaker breaker;
   std::unique_ptr<PriceSchedule> schedule;
+  TokenStanding token;
   std::optional<NoPlace> no_place;   ///< for another start
   std::optional<Wait> no_polls_left; ///< for another start: what is left is for the running tasks
 };

@@ -8,8 +8,8 @@
 
 namespace kdq {
 
-class CircuitBreaker;
 class Tokens;
+struct AppState;
 
 /// Reads each app's token at most once a round.
 class AppTokens {
@@ -17,9 +17,9 @@ public:
   explicit AppTokens(Tokens& tokens) : tokens_(tokens) {}
 
   void begin_round() { read_.clear(); }
-  /// The app's token; null if there is none that the service has not refused: its breaker knows
-  /// then.
-  const std::string* usable(CircuitBreaker& breaker, SteadyTime now);
+  /// The app's token; null if there is none that has not run out and that the service has not
+  /// refused: its breaker knows then.
+  const std::string* usable(AppState& app, Moment now);
   /// Of an app for which usable() has given one in this round.
   const std::string& of(const std::string& app) const { return read_.at(app); }
 

@@ -25,6 +25,7 @@
 #include "poller/engine/scheduled_tasks.h"
 #include "poller/engine/status_writer.h"
 #include "poller/engine/store_trouble.h"
+#include "poller/engine/token_keeper.h"
 #include "poller/engine/user_changes.h"
 #include "store/database.h"
 #include "store/job_queue.h"
@@ -74,8 +75,8 @@ struct Store {
 struct Engine::Impl {
   Impl(EngineSettings wanted, Database& db, Transport& wire, Clock& time, Tokens& token_source,
        Events& listener)
-      : settings(std::move(wanted)), database(db), transport(wire), clock(time), events(listener),
-        apps(make_apps(settings)), app_tokens(token_source) {
+      : settings(std::move(wanted)), database(db), transport(wire), clock(time),
+        tokens(token_source), events(listener), apps(make_apps(settings)) {
     database.bound_time([this] { return clock.steady(); });
   }
   ~Impl() { database.bound_time(nullptr); }
@@ -94,6 +95,7 @@ struct Engine::Impl {
   Database& database;
   Transport& transport;
   Clock& clock;
+  Tokens& tokens;
   Events& events;
   Store store{database};
 
@@ -119,7 +121,8 @@ struct Engine::Impl {
                              apps,     task_table,  in_flight,      replies};
 
   // --- requests -------------------------------------------------------------------------------
-  AppTokens app_tokens;
+  TokenKeeper token_keeper{tokens, apps, in_flight, transport, clock, events, jitter};
+  AppTokens app_tokens{tokens};
   FileSlots slots{task_table, users.pauses(), settings.max_running_per_file};
   StartPace pace;
   StartFinder finder{store.queue, apps, slots, users.pauses()};
@@ -186,6 +189,8 @@ SteadyTime Engine::tick() {
   if (impl.may_checkpoint())
     impl.database.checkpoint();
   impl.collect();
+  if (!impl.stopping)
+    impl.token_keeper.work();
   if (const SteadyTime rest = impl.store_trouble.rests_until(); impl.clock.steady() < rest)
     return rest;
   try {
@@ -215,7 +220,8 @@ bool Engine::Impl::may_checkpoint() const {
 
 void Engine::Impl::collect() {
   for (Reply& reply : transport.take_replies())
-    replies.add(std::move(reply));
+    if (!token_keeper.take(reply))
+      replies.add(std::move(reply));
 }
 
 /// Before anything is stored: a restored file may have another job under the id of a reply.
@@ -275,7 +281,8 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
   if (stopping)
     return std::min(now + wake_after_stop, std::max(now, replies.next_wake()));
   SteadyTime wake = std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
-                              housekeeping.next_wake(), store_trouble.next_wake()});
+                              housekeeping.next_wake(), store_trouble.next_wake(),
+                              std::max(now, token_keeper.next_wake())});
   if (task_table.size() > 0)
     wake = std::min(wake, silent.next_look());
   return wake;
@@ -292,6 +299,7 @@ void Engine::stop() {
 }
 
 void Engine::spill() {
+  impl_->token_keeper.save();
   impl_->replies.spill(impl_->store.spill);
 }
 
@@ -306,7 +314,7 @@ void Engine::finish() {
 }
 
 std::size_t Engine::in_flight() const {
-  return impl_->in_flight.size();
+  return impl_->in_flight.size() + impl_->token_keeper.in_flight();
 }
 
 EngineStatus Engine::status() const {

@@ -5,7 +5,7 @@
 namespace kdq {
 
 RequestId InFlightTable::add(InFlight request) {
-  const RequestId id{++last_.value};
+  const RequestId id = next_number();
   request.id = id;
   ++counts_[request.paid_from.app][index(request.intent.endpoint)];
   requests_.emplace(id, Entry{std::move(request), false});

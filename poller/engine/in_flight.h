@@ -33,6 +33,8 @@ struct InFlight {
 class InFlightTable {
 public:
   RequestId add(InFlight request);
+  /// A number for a request that is about no job, and in no table.
+  RequestId next_number() { return RequestId{++last_.value}; }
   /// Hands out the request whose reply has come; nothing if there is none of this number, or if its
   /// reply has come before.
   std::optional<InFlight> answered(RequestId id);

@@ -45,6 +45,8 @@ bool says_the_same(const AppRow& a, const AppRow& b) {
   return a.state == b.state && same_but_for_numbers(a.reason, b.reason) && a.day == b.day &&
          a.submit_quota == b.submit_quota && a.status_quota == b.status_quota &&
          same_wait(a.starts, b.starts) && same_wait(a.polls, b.polls) &&
+         a.token_expires_at == b.token_expires_at && a.consent_ends_at == b.consent_ends_at &&
+         same_but_for_numbers(a.token_trouble, b.token_trouble) && a.login == b.login &&
          std::equal(a.pauses.begin(), a.pauses.end(), b.pauses.begin(), b.pauses.end(), same_pause);
 }
 
@@ -98,7 +100,8 @@ bool same_but_for_numbers(const std::string& a, const std::string& b) {
 }
 
 std::string StatusWriter::trouble(const AppState& app, Moment now) const {
-  return row(app, now).reason;
+  std::string reason = row(app, now).reason;
+  return reason.empty() ? app.token.trouble : reason;
 }
 
 void StatusWriter::tell_changes(Moment now) {
@@ -109,7 +112,7 @@ void StatusWriter::tell_changes(Moment now) {
       continue; // of how many tasks, until when: the tables say it as it changes
     if (trouble.empty())
       events_.relief("app " + name + " works again");
-    else if (app.breaker.needs_person())
+    else if (app.breaker.needs_person() || app.token.needs_person)
       events_.trouble(of_app(name, trouble));
     else
       events_.waiting(of_app(name, trouble));
@@ -133,6 +136,10 @@ AppRow StatusWriter::row(const AppState& app, Moment now) const {
   row.day_ends = day.ends;
   row.pauses = breaker.pauses(now);
   row.running = static_cast<std::int64_t>(tasks_.of_app(breaker.name()));
+  row.token_expires_at = app.token.expires_at;
+  row.consent_ends_at = app.token.consent_ends_at;
+  row.token_trouble = app.token.trouble;
+  row.login = breaker.settings().login;
   return row;
 }
 

@@ -68,7 +68,7 @@ void CircuitBreaker::extend(std::optional<BreakerPause>& pause, SteadyTime now, 
                             const std::string& reason) {
   // Never shortened: what the service asked for is kept in full.
   const SteadyTime earlier = pause ? pause->until : until;
-  pause = BreakerPause{now, std::max(earlier, until), reason, false, false};
+  pause = BreakerPause{now, std::max(earlier, until), reason};
 }
 
 bool CircuitBreaker::is_spent(const EndpointState& state, WallTime now) const {
@@ -213,9 +213,15 @@ bool CircuitBreaker::accepts_token(const std::string& token) {
   return refused_token_.empty() || token != refused_token_;
 }
 
-void CircuitBreaker::no_token(const std::string& sentence, SteadyTime now) {
+void CircuitBreaker::no_token(const std::string& sentence, bool needs_person, SteadyTime now) {
   extend(app_pause_, now, now + token_recheck, sentence);
-  app_pause_->needs_person = true;
+  app_pause_->needs_person = needs_person;
+  app_pause_->no_token = true;
+}
+
+void CircuitBreaker::token_came(SteadyTime now) {
+  if (app_pause_ && (app_pause_->no_token || app_pause_->needs_person))
+    app_pause_->until = std::min(app_pause_->until, now);
 }
 
 std::vector<AppPause> CircuitBreaker::pauses(Moment now) const {
@@ -238,7 +244,7 @@ void CircuitBreaker::restore(const std::vector<AppPause>& pauses, Moment now) {
     const SteadyTime since = std::min(to_steady(saved.since, now), now.steady);
     const SteadyTime until =
         std::min(to_steady(saved.until, now), now.steady + kdocs_api::longest_retry_after);
-    const BreakerPause pause{since, until, saved.reason, saved.needs_person, saved.quota};
+    const BreakerPause pause{since, until, saved.reason, saved.needs_person, saved.quota, false};
     if (!saved.endpoint) {
       app_pause_ = pause;
       failures_ = saved.in_a_row;
@@ -255,7 +261,7 @@ std::optional<Wait> CircuitBreaker::wait(Endpoint endpoint, Moment now) const {
       return std::nullopt;
     return to_wall(pause.until, now);
   };
-  if (app_pause_ && app_pause_->needs_person)
+  if (app_pause_ && (app_pause_->needs_person || app_pause_->no_token))
     return Wait{app_pause_->reason, std::nullopt};
   const EndpointState& state = state_of(endpoint);
   const bool refused_for_today = state.pause && state.pause->quota;

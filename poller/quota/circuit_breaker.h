@@ -28,7 +28,8 @@ struct BreakerPause {
   SteadyTime until{};
   std::string reason;
   bool needs_person = false;
-  bool quota = false; ///< the service said that the day's requests are used up
+  bool quota = false;    ///< the service said that the day's requests are used up
+  bool no_token = false; ///< ends when there is one
 };
 
 /// Pauses, backoff, the token's standing, the rate limit and the quota day of one app. Pure: it is
@@ -79,8 +80,12 @@ public:
   void worked(Endpoint endpoint, SteadyTime sent_at, WallTime now);
   /// Whether a token may be used: not the one that the service refused.
   bool accepts_token(const std::string& token);
+  /// Whether the service refused one, and nothing has worked since.
+  bool doubts_token() const { return !refused_token_.empty(); }
   /// There is no usable token: both endpoints wait a moment, then the file is looked at again.
-  void no_token(const std::string& sentence, SteadyTime now);
+  void no_token(const std::string& sentence, bool needs_person, SteadyTime now);
+  /// There is another token: what waited for it, or for a person, is tried with one request.
+  void token_came(SteadyTime now);
 
   /// What keeps it from sending, for the time after a restart; and back.
   std::vector<AppPause> pauses(Moment now) const;

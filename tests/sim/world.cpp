@@ -62,22 +62,12 @@ private:
   const World& world_;
 };
 
-class World::Token : public Tokens {
-public:
-  explicit Token(const std::string& file) : file_(file) {}
-  std::variant<std::string, TokenProblem> token(const std::string&) override { return file_; }
-  void put(const std::string& value) { file_ = value; }
-
-private:
-  std::string file_;
-};
-
 World::World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folder,
              const std::filesystem::path& prepared)
     : vfs_(vfs), plan_(std::move(plan)), trace_(trace), folder_(std::move(folder)),
       file_(folder_ / "queue.db"), clock_(plan_.begins), begins_(clock_.steady()), kdocs_(clock_),
       wire_(vfs, kdocs_), users_(file_, clock_, plan_.users_stay, trace),
-      events_(std::make_unique<Listener>(*this)), token_(std::make_unique<Token>(kdocs_.token)),
+      events_(std::make_unique<Listener>(*this)),
       service_random_(plan_.seed, service_stream), death_random_(plan_.seed, death_stream) {
   audited_ = !plan_.new_database;
   lay_out_files(prepared);
@@ -269,7 +259,7 @@ void World::perform(const Action& action) {
   case Kind::expire_token:
     kdocs_.token = "token-" + std::to_string(action.choice);
     trace_.tell(clock_, [] { return "service: the token has expired"; });
-    later(action.span, [this, value = kdocs_.token] { token_->put(value); });
+    later(action.span, [this, value = kdocs_.token] { token_.current = lone_token(value); });
     break;
   case Kind::restart:
     if (daemon_ && !daemon_->stopping) {
@@ -329,7 +319,7 @@ void World::start_daemon() {
   as_process([this] {
     daemon_->database = std::make_unique<Database>(file_, 0ms);
     daemon_->engine = std::make_unique<Engine>(plan_.settings, *daemon_->database, wire_, clock_,
-                                               *token_, *events_);
+                                               token_, *events_);
     daemon_->engine->recover();
   });
 }
@@ -407,7 +397,7 @@ void World::calm() {
   repair_disk();
   users_.unlock(true);
   users_.end_reading();
-  token_->put(kdocs_.token);
+  token_.current = lone_token(kdocs_.token);
   resume_all();
 }
 

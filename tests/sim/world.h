@@ -14,6 +14,7 @@
 #include "tests/sim/wire.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_kdocs.h"
+#include "tests/support/fake_tokens.h"
 
 #include <filesystem>
 #include <functional>
@@ -73,7 +74,6 @@ private:
     SteadyTime stop_deadline{};
   };
   class Listener;
-  class Token;
 
   void lay_out_files(const std::filesystem::path& prepared);
   void set_up_service();
@@ -119,7 +119,7 @@ private:
   Wire wire_;
   Users users_;
   std::unique_ptr<Listener> events_;
-  std::unique_ptr<Token> token_;
+  test::FakeTokens token_;
   Random service_random_;
   Random death_random_;
   Seen seen_;

@@ -5,6 +5,7 @@
 #include "store/database.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_kdocs.h"
+#include "tests/support/fake_tokens.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/user.h"
 
@@ -14,12 +15,6 @@
 #include <vector>
 
 namespace kdq::test {
-
-class FakeTokens : public Tokens {
-public:
-  std::variant<std::string, TokenProblem> token(const std::string&) override { return current; }
-  std::variant<std::string, TokenProblem> current = std::string("secret-token");
-};
 
 class RecordingEvents : public Events {
 public:

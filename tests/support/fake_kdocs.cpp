@@ -11,6 +11,7 @@ using nlohmann::json;
 
 constexpr std::string_view files_path = "/api/v1/openapi/personal/files/";
 constexpr std::string_view status_path = "/api/v1/openapi/personal/script/status";
+constexpr std::string_view renewal_path = "/api/v1/oauth2/refresh_token";
 
 Endpoint endpoint_of(const HttpRequest& request) {
   return request.method == HttpRequest::Method::post ? Endpoint::submit : Endpoint::status;
@@ -40,10 +41,18 @@ Answered error_reply(int http_status, std::int64_t code, const std::string& name
   return {http_status, json{{"code", code}, {"result", name}, {"msg", name}}.dump(), {}};
 }
 
-/// Whether the service has this address: the one POST, the one GET.
-bool known_path(const HttpRequest& request) {
+std::string path_of(const HttpRequest& request) {
   const std::string address = request.url.substr(0, request.url.find('?'));
-  const std::string path = address.substr(address.find('/', address.find("://") + 3));
+  return address.substr(address.find('/', address.find("://") + 3));
+}
+
+bool is_renewal(const HttpRequest& request) {
+  return path_of(request) == renewal_path;
+}
+
+/// Whether the service has this address, apart from renewals: the one POST, the one GET.
+bool known_path(const HttpRequest& request) {
+  const std::string path = path_of(request);
   return request.method == HttpRequest::Method::post
              ? path.starts_with(files_path) && path.ends_with("/script")
              : path == status_path;
@@ -105,12 +114,21 @@ std::string query_parameter(const std::string& url, const std::string& name) {
   return {};
 }
 
-void FakeKdocs::send(RequestId id, HttpRequest request) {
+Fault FakeKdocs::fault_of(const HttpRequest& request) {
+  if (is_renewal(request)) {
+    const std::size_t number = renewals_sent_++;
+    return renewal_faults ? renewal_faults(number) : Fault{};
+  }
   const Endpoint endpoint = endpoint_of(request);
-  Fault fault = faults ? faults(endpoint, sent_[endpoint]) : Fault{};
+  const std::size_t number = sent_[endpoint]++;
+  Fault fault = faults ? faults(endpoint, number) : Fault{};
   if (hangs && hangs(endpoint, request.url))
     fault.delay = 2 * time_limit;
-  ++sent_[endpoint];
+  return fault;
+}
+
+void FakeKdocs::send(RequestId id, HttpRequest request) {
+  const Fault fault = fault_of(request);
   const SteadyTime now = clock_.steady();
   const bool connected = fault.kind != Fault::Kind::not_sent;
   pending_.push_back({id,
@@ -132,13 +150,16 @@ void FakeKdocs::act(Pending& pending) {
     pending.delivery = NotSent{"connection refused"};
     return;
   }
-  if (!known_path(pending.request)) {
+  const bool renews = oauth && is_renewal(pending.request);
+  if (!renews && !known_path(pending.request)) {
     ++paths_not_found_;
     pending.delivery = Answered{404, "404 page not found", {}};
     return;
   }
-  ++received_[{endpoint_of(pending.request), base_of(pending.request.url)}];
-  arrivals_.push_back(pending.id);
+  if (!renews) {
+    ++received_[{endpoint_of(pending.request), base_of(pending.request.url)}];
+    arrivals_.push_back(pending.id);
+  }
   if (fault.kind == Kind::drop_before) {
     pending.delivery = Unanswered{"the connection was closed", 0, {}};
     return;
@@ -146,7 +167,7 @@ void FakeKdocs::act(Pending& pending) {
   const bool refused = fault.kind == Kind::http_status || fault.kind == Kind::code;
   Answered reply =
       !refused || fault.act ? serve(pending.id, pending.request) : Answered{200, {}, {}};
-  if (edit)
+  if (edit && !renews)
     edit(endpoint_of(pending.request), reply.body);
   pending.delivery = spoilt(fault, std::move(reply));
 }
@@ -221,7 +242,10 @@ std::int64_t FakeKdocs::most_counted_in_a_day(Endpoint endpoint,
 }
 
 Answered FakeKdocs::serve(RequestId id, const HttpRequest& request) {
-  if (query_parameter(request.url, "access_token") != token)
+  if (oauth && is_renewal(request))
+    return oauth->renew(request.body, clock_.elsewhere());
+  const std::string access_token = query_parameter(request.url, "access_token");
+  if (oauth ? !oauth->accepts(access_token, clock_.elsewhere()) : access_token != token)
     return error_reply(401, 30001, "UserUnauthorized");
   if (!spend(endpoint_of(request), base_of(request.url)))
     return over_quota(style);

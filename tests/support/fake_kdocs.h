@@ -3,6 +3,7 @@
 
 #include "poller/transport.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_oauth.h"
 
 #include <nlohmann/json.hpp>
 
@@ -88,6 +89,10 @@ public:
 
   // --- what a test sets ----------------------------------------------------------------------
   std::string token = "secret-token";
+  /// With it only the tokens that it has given are accepted, and it renews them.
+  std::optional<FakeOauth> oauth;
+  /// Asked for each renewal, by its number from 0.
+  std::function<Fault(std::size_t)> renewal_faults;
   bool shape_a = true;
   FakeStyle style;
   std::chrono::milliseconds latency{40};
@@ -146,6 +151,7 @@ private:
   };
   void act(Pending& pending);
   Delivery spoilt(const Fault& fault, Answered reply) const;
+  Fault fault_of(const HttpRequest& request);
   Answered serve(RequestId id, const HttpRequest& request);
   Answered run_script(RequestId id, const HttpRequest& request);
   Answered task_status(RequestId id, const HttpRequest& request);
@@ -159,6 +165,7 @@ private:
   std::deque<Pending> pending_;
   std::vector<Reply> arrived_;
   std::map<Endpoint, std::size_t> sent_;
+  std::size_t renewals_sent_ = 0;
   std::map<std::pair<Endpoint, std::string>, std::size_t> received_; ///< by base address
   std::vector<RequestId> arrivals_;
   std::map<std::tuple<Endpoint, std::string, std::int64_t>, std::int64_t> spent_;

@@ -29,7 +29,7 @@ void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
     }
     if (plan.poll_places.room(breaker.name()) == 0)
       return; // an answer wakes us
-    if (!tokens_.usable(breaker, now.steady))
+    if (!tokens_.usable(app, now))
       continue; // the breaker knows now: the next round plans the wake-up
     if (const SteadyTime ready = breaker.rate_ready_at(now.steady); ready > now.steady) {
       plan.wake.by(ready);

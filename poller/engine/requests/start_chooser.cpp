@@ -50,8 +50,9 @@ void StartChooser::divide_places(RoundPlan& plan, SteadyTime now) const {
 }
 
 /// As far as the app's token, breaker and rate allow a start now; else plans the wake-up.
-bool StartChooser::may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now) {
-  const bool usable = tokens_.usable(breaker, now.steady) != nullptr;
+bool StartChooser::may_send(AppState& app, RoundPlan& plan, Moment now) {
+  CircuitBreaker& breaker = app.breaker;
+  const bool usable = tokens_.usable(app, now) != nullptr;
   const SteadyTime until = breaker.blocked_until(Endpoint::submit, now);
   if (!usable || until > now.steady) {
     plan.wake.by(until); // one trial request may be under way
@@ -77,7 +78,7 @@ void StartChooser::choose_among(std::vector<QueueScan::Entry> found, RoundPlan& 
         admission.is_over(entry.app))
       continue;
     AppState& app = apps_.find(entry.app)->second;
-    if (!may_send(app.breaker, plan, now) || !admission.admits(app, entry.id, plan.wake))
+    if (!may_send(app, plan, now) || !admission.admits(app, entry.id, plan.wake))
       continue;
     app.breaker.take(Endpoint::submit, now.steady);
     admission.chosen(entry.app);

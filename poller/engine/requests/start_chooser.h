@@ -32,7 +32,7 @@ public:
 private:
   void divide_places(RoundPlan& plan, SteadyTime now) const;
   void choose_among(std::vector<QueueScan::Entry> found, RoundPlan& plan, Moment now);
-  bool may_send(CircuitBreaker& breaker, RoundPlan& plan, Moment now);
+  bool may_send(AppState& app, RoundPlan& plan, Moment now);
 
   JobQueue& queue_;
   const TaskTable& tasks_;

@@ -207,7 +207,7 @@ TEST_CASE("a refused token blocks its app until there is another, and apps says 
   CHECK(world.user->text("SELECT start_wait FROM apps") ==
         world.user->text("SELECT poll_wait FROM apps"));
   CHECK(world.kdocs.received(Endpoint::submit) == 1); // it is not asked again with that token
-  world.tokens.current = std::string("fresh");
+  world.tokens.current = lone_token("fresh");
   REQUIRE(world.run_until_idle());
   CHECK(world.state(1) == "succeeded");
   CHECK(app_state(world) == "ready");

@@ -224,13 +224,13 @@ TEST_CASE("a spent quota stops the requests until the roll and is never exceeded
 
 TEST_CASE("a refused token stops the app until its file has another one, no attempt is lost") {
   EngineWorld world;
-  world.tokens.current = std::string("old");
+  world.tokens.current = lone_token("old");
   world.user->enqueue("f", two_seconds, "n");
   world.run_for(10min);
   CHECK(world.kdocs.received(Endpoint::submit) == 1);
   CHECK(world.state(1) == "queued");
   CHECK(world.engine->status().trouble.find("token") != std::string::npos);
-  world.tokens.current = std::string("secret-token");
+  world.tokens.current = lone_token("secret-token");
   REQUIRE(world.run_until_idle());
   CHECK(world.state(1) == "succeeded");
   CHECK(world.user->number("SELECT attempt FROM jobs") == 1);

@@ -192,7 +192,7 @@ TEST_CASE_FIXTURE(Fixture, "of two reasons the one that lasts is told, with its 
   breaker.unreachable("no route", clock.steady());
   CHECK(why(Endpoint::submit) == spent);
   CHECK(why(Endpoint::status) == "no answer from KDocs: no route");
-  breaker.no_token("no token", clock.steady());
+  breaker.no_token("no token", true, clock.steady());
   CHECK(why(Endpoint::submit) == "no token"); // somebody must act, whatever the day has left
 }
 
