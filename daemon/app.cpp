@@ -46,7 +46,7 @@ struct FileReplaced : StoreBroken {
 App::App(const Config& config, const std::filesystem::path& credentials_directory, Log& log)
     : log_(log), database_file_(config.database), database_name_(config.database_name),
       lock_(database_file_), watch_(database_file_), database_(database_file_),
-      writer_yield_(database_file_), tokens_(config.token_files, credentials_directory),
+      writer_yield_(database_file_), tokens_(config.token_sources, credentials_directory),
       transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
   database_.before_write([this] { writer_yield_.yield(); });
@@ -65,8 +65,7 @@ void App::tell_settings(const Config& config) {
   if (!watch_.trouble().empty())
     log_.write(LogLevel::warn, watch_.trouble());
   for (const auto& [app, settings] : config.engine.apps) {
-    const auto answer = tokens_.token(app);
-    if (const auto* problem = std::get_if<TokenProblem>(&answer))
+    if (const auto* problem = std::get_if<TokenProblem>(&tokens_.grant(app)))
       log_.write(LogLevel::warn, problem->sentence + "; until then its jobs wait");
   }
   log_.flush();

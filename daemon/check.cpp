@@ -33,17 +33,38 @@ private:
   bool all_well_ = true;
 };
 
+std::string store_sentence(const TokenSource& source, const std::string& app,
+                           const TokenGrant& grant) {
+  std::string text =
+      "the token store " + source.token_store.string() + " of the app \"" + app + "\" holds tokens";
+  if (grant.expires_at)
+    text += "; the access token ends at " + utc_second(*grant.expires_at);
+  if (grant.consented_at)
+    text += "; a person consented at " + utc_second(*grant.consented_at) +
+            ", which is good for about 90 days";
+  return text;
+}
+
 void check_tokens(const Config& config, const std::filesystem::path& credentials,
                   Findings& findings) {
-  TokenFiles tokens(config.token_files, credentials);
+  TokenFiles tokens(config.token_sources, credentials);
   for (const auto& [app, settings] : config.engine.apps) {
-    const auto answer = tokens.token(app);
+    const TokenSource& source = config.token_sources.at(app);
+    const bool keeps_tokens = source.token_file.empty();
+    if (keeps_tokens) {
+      const auto key = tokens.app_key(app);
+      if (const auto* problem = std::get_if<TokenProblem>(&key))
+        findings.bad(problem->sentence);
+    }
+    const auto& answer = tokens.grant(app);
     if (const auto* problem = std::get_if<TokenProblem>(&answer))
       findings.bad(problem->sentence);
+    else if (keeps_tokens)
+      findings.good(store_sentence(source, app, std::get<TokenGrant>(answer)));
     else
-      findings.good("the token file " + config.token_files.at(app).string() + " of the app \"" +
-                    app + "\" holds a token of " +
-                    std::to_string(std::get<std::string>(answer).size()) +
+      findings.good("the token file " + source.token_file.string() + " of the app \"" + app +
+                    "\" holds a token of " +
+                    std::to_string(std::get<TokenGrant>(answer).access_token.size()) +
                     " characters (whether the service accepts it shows only in use)");
   }
 }

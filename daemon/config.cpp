@@ -2,6 +2,7 @@
 
 #include "daemon/base_url.h"
 #include "daemon/config_value.h"
+#include "daemon/url.h"
 #include "poller/quota/quota_calendar.h"
 
 #include <algorithm>
@@ -40,6 +41,13 @@ constexpr std::int64_t max_bytes_min = std::int64_t{1} << 20;
 /// With what else a job's row has it stays below what the store takes (store/database.h).
 constexpr std::int64_t script_bytes_max = std::int64_t{64} << 20;
 
+/// With which scripts are started, and asked for.
+constexpr std::string_view usual_scopes = "access_personal_files,edit_personal_files";
+/// The vendor's name for an app: those of approved apps begin with AK, those of others with SX, as
+/// far as has been seen.
+constexpr std::size_t app_id_max = 128;
+constexpr std::string_view approved_app = "AK";
+
 /// Where relative paths of a setting begin.
 struct Folders {
   fs::path base;
@@ -49,10 +57,11 @@ struct Folders {
 /// One app as it is written, before the tier fills what is missing.
 struct AppDraft {
   AppSettings settings;
-  std::string tier = "test";
+  std::optional<std::string> tier;
   std::optional<std::int64_t> submit_quota;
   std::optional<std::int64_t> status_quota;
-  fs::path token_file;
+  TokenSource source;
+  LoginSettings login{"", std::string(usual_scopes)};
 };
 
 /// Tells a setting's reader how to complain, be it in the file or on the command line.
@@ -110,6 +119,35 @@ std::string checked_ca_file(const std::string& text, const Folders& folders,
   return file;
 }
 
+bool is_word(const std::string& text) {
+  const auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
+  return !text.empty() && std::all_of(text.begin(), text.end(), visible);
+}
+
+std::string checked_app_id(const std::string& text, const Complain& complain) {
+  if (!is_word(text) || text.size() > app_id_max)
+    complain("must be the app's id as the vendor shows it: up to 128 characters, no spaces");
+  return text;
+}
+
+std::string checked_redirect_uri(const std::string& text, const Complain& complain) {
+  const auto parsed = parse_url(text);
+  const auto* url = std::get_if<Url>(&parsed);
+  if (!is_word(text) || url == nullptr || !may_carry_token(*url) || !url->fragment.empty())
+    complain("must be the address that is registered for the app, https, or http to this machine, "
+             "such as http://127.0.0.1:18765/callback");
+  return text;
+}
+
+std::string checked_scopes(const std::string& text, const Complain& complain) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == ',';
+  };
+  if (text.empty() || !std::all_of(text.begin(), text.end(), allowed))
+    complain("must be names joined by commas, such as " + std::string(usual_scopes));
+  return text;
+}
+
 std::chrono::minutes checked_time_of_day(const std::string& text, const Complain& complain) {
   const auto digit = [&](std::size_t i) {
     return std::isdigit(static_cast<unsigned char>(text[i]));
@@ -165,7 +203,18 @@ void read_app(const ConfigValue& value, const Folders& folders, AppDraft& app) {
       {"tier", [&](auto& v) { app.tier = find_tier(v.text(), complain(v)).name; }},
       {"base_url", [&](auto& v) { s.base_url = checked_base_url(v.text(), complain(v)); }},
       {"status_path", [&](auto& v) { s.status_path = checked_status_path(v.text(), complain(v)); }},
-      {"token_file", [&](auto& v) { app.token_file = token_path(v.text(), folders, complain(v)); }},
+      {"token_file",
+       [&](auto& v) { app.source.token_file = token_path(v.text(), folders, complain(v)); }},
+      {"app_id", [&](auto& v) { s.app_id = checked_app_id(v.text(), complain(v)); }},
+      {"app_key_file",
+       [&](auto& v) { app.source.app_key_file = token_path(v.text(), folders, complain(v)); }},
+      {"redirect_uri",
+       [&](auto& v) { app.login.redirect_uri = checked_redirect_uri(v.text(), complain(v)); }},
+      {"scopes", [&](auto& v) { app.login.scopes = checked_scopes(v.text(), complain(v)); }},
+      {"token_store",
+       [&](auto& v) {
+         app.source.token_store = checked_path(v.text(), folders.base, complain(v));
+       }},
       {"ca_file",
        [&](auto& v) {
          // Empty as in the example file: the system's certificates.
@@ -178,6 +227,16 @@ void read_app(const ConfigValue& value, const Folders& folders, AppDraft& app) {
       {"quota_timezone",
        [&](auto& v) { s.quota_timezone = checked_timezone(v.text(), complain(v)); }},
   });
+  const bool keeps_tokens = !s.app_id.empty();
+  if (keeps_tokens && !app.source.token_file.empty())
+    value.fail("give token_file, if somebody else keeps the token fresh, or app_id, if the daemon "
+               "shall: not both");
+  if (keeps_tokens && app.source.app_key_file.empty())
+    value.fail("app_id needs app_key_file, the file that holds the app's secret");
+  if (!keeps_tokens && !(app.source.app_key_file.empty() && app.source.token_store.empty() &&
+                         app.login.redirect_uri.empty()))
+    value.fail(
+        "app_key_file, redirect_uri and token_store need app_id, the app's id at the vendor");
 }
 
 void check_app_name(const std::string& name, const ConfigValue& value) {
@@ -252,18 +311,34 @@ void apply(const Overrides& overrides, const Folders& folders, AppDraft& app) {
     app.settings.base_url = checked_base_url(*overrides.base_url, about_option("--base-url"));
   if (overrides.tier)
     app.tier = find_tier(*overrides.tier, about_option("--tier")).name;
-  if (overrides.token_file)
-    app.token_file = token_path(*overrides.token_file, folders, about_option("--token-file"));
+  if (overrides.token_file) {
+    app.source = {};
+    app.source.token_file =
+        token_path(*overrides.token_file, folders, about_option("--token-file"));
+    app.settings.app_id.clear();
+  }
 }
 
-void add_app(const std::string& name, AppDraft app, Config& config) {
-  const Tier& tier = find_tier(app.tier, about_option("--tier"));
+void add_app(const std::string& name, AppDraft app, const std::optional<fs::path>& file,
+             Config& config) {
+  const bool approved = app.settings.app_id.starts_with(approved_app);
+  const Tier& tier =
+      find_tier(app.tier.value_or(approved ? "production" : "test"), about_option("--tier"));
   app.settings.submit_quota = app.submit_quota.value_or(tier.submit_quota);
   app.settings.status_quota = app.status_quota.value_or(tier.status_quota);
+  config.tiers.emplace(name, tier.name);
+  if (const std::string& app_id = app.settings.app_id; !app_id.empty() && file) {
+    app.settings.login =
+        "kdocs-queued login --config " + fs::absolute(*file).string() + " --app " + name;
+    app.source.app_id = app_id;
+    app.source.login = app.settings.login;
+    if (app.source.token_store.empty())
+      app.source.token_store = config.database.parent_path() / "tokens" / (name + ".json");
+    config.logins.emplace(name, std::move(app.login));
+  }
+  if (!app.source.token_file.empty() || !app.source.token_store.empty())
+    config.token_sources.emplace(name, std::move(app.source));
   config.engine.apps.emplace(name, std::move(app.settings));
-  config.tiers.emplace(name, app.tier);
-  if (!app.token_file.empty())
-    config.token_files.emplace(name, app.token_file);
 }
 
 } // namespace
@@ -295,16 +370,17 @@ Config load_config(const std::optional<fs::path>& file, const Overrides& overrid
   if (for_default || apps.empty())
     apply(overrides, here, apps["default"]);
   for (auto& [name, app] : apps)
-    add_app(name, std::move(app), config);
+    add_app(name, std::move(app), file, config);
   return config;
 }
 
-void require_token_files(const Config& config) {
+void require_token_sources(const Config& config) {
   for (const auto& [name, settings] : config.engine.apps) {
-    if (config.token_files.contains(name))
+    if (config.token_sources.contains(name))
       continue;
     std::string sentence = "the app \"" + name + "\" has no access token: give the key apps.";
-    sentence += name + ".token_file in the configuration file";
+    sentence += name + ".app_id (with app_key_file), or apps." + name;
+    sentence += ".token_file, in the configuration file";
     sentence += name == "default" ? ", or --token-file FILE" : "";
     throw ConfigError(sentence);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/logging.h"
+#include "daemon/token_files.h"
 #include "poller/settings.h"
 
 #include <filesystem>
@@ -27,13 +28,20 @@ struct Overrides {
   std::optional<std::string> tier;
 };
 
+/// What a login needs of an app that has an app_id.
+struct LoginSettings {
+  std::string redirect_uri; ///< as it is registered with the vendor; empty: not configured
+  std::string scopes;       ///< joined by commas
+};
+
 struct Config {
   std::filesystem::path database;      ///< absolute, without links in it
   std::filesystem::path database_name; ///< absolute, as it is configured: it leads to `database`
   LogLevel log_level = LogLevel::info;
   EngineSettings engine;
-  std::map<std::string, std::filesystem::path> token_files; ///< by app; absolute
-  std::map<std::string, std::string> tiers;                 ///< by app; for people only
+  std::map<std::string, TokenSource> token_sources; ///< by app; not of one that has none
+  std::map<std::string, LoginSettings> logins;      ///< by app; of those with an app_id
+  std::map<std::string, std::string> tiers;         ///< by app; for people only
 };
 
 /// Reads `file` (none: only defaults), applies `overrides`, and validates everything that needs no
@@ -43,7 +51,7 @@ struct Config {
 Config load_config(const std::optional<std::filesystem::path>& file, const Overrides& overrides,
                    const std::filesystem::path& credentials_directory = {});
 
-/// Throws ConfigError if an app has no token file: without one nothing can be sent.
-void require_token_files(const Config& config);
+/// Throws ConfigError if an app has neither a token file nor an app_id: then nothing can be sent.
+void require_token_sources(const Config& config);
 
 } // namespace kdq

@@ -32,6 +32,12 @@ void add_options(CLI::App& cli, Options& options) {
       ->check(CLI::IsMember({"test", "production"}));
 }
 
+void add_login_options(CLI::App& command, LoginOptions& login) {
+  command.add_option("--app", login.app, "The app, if several have an app_id")->type_name("NAME");
+  command.add_flag("--paste", login.paste,
+                   "Paste the address instead of listening for the browser");
+}
+
 } // namespace
 
 std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
@@ -43,18 +49,21 @@ std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv
   cli.require_subcommand(0, 1); // none is refused below, with better words
   cli.fallthrough();
   const auto add_command = [&](const char* name, const char* help, Command command) {
-    cli.add_subcommand(name, help)->fallthrough()->final_callback([&options, command] {
-      options.command = command;
-    });
+    CLI::App* added = cli.add_subcommand(name, help)->fallthrough();
+    added->final_callback([&options, command] { options.command = command; });
+    return added;
   };
   add_command("run", "Run jobs until SIGTERM or SIGINT", Command::run);
   add_command("init", "Create the database and exit", Command::init);
   add_command("check", "Say what is wrong, or what would happen", Command::check);
+  add_login_options(
+      *add_command("login", "Consent to an app's use, and keep its tokens", Command::login),
+      options.login);
 
   try {
     cli.parse(argc, argv);
     if (cli.get_subcommands().empty())
-      return EarlyExit{exit_usage, "A command is required: run, init or check\n"
+      return EarlyExit{exit_usage, "A command is required: run, init, check or login\n"
                                    "Run with --help for more information.\n"};
     return options;
   } catch (const CLI::ParseError& error) {

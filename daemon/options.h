@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/config.h"
+#include "daemon/login.h"
 
 #include <filesystem>
 #include <optional>
@@ -16,12 +17,13 @@ inline constexpr int exit_cannot_start =
     1; ///< configuration or database; also if that breaks later
 inline constexpr int exit_usage = 2;
 
-enum class Command { run, init, check };
+enum class Command { run, init, check, login };
 
 struct Options {
   Command command = Command::run;
   std::optional<std::filesystem::path> config;
   Overrides overrides;
+  LoginOptions login;
 };
 
 /// Nothing is to be run: help or version was asked for, or the command line is wrong.

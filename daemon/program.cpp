@@ -2,6 +2,7 @@
 
 #include "daemon/app.h"
 #include "daemon/check.h"
+#include "daemon/login.h"
 #include "daemon/options.h"
 #include "daemon/system_clock.h"
 #include "store/base/descriptors.h"
@@ -76,7 +77,11 @@ int execute(const Options& options) {
   const Config config = load_config(options.config, options.overrides, credentials);
   if (options.command == Command::init)
     return init(config);
-  require_token_files(config);
+  require_token_sources(config);
+  if (options.command == Command::login) {
+    login(config, credentials, options.login, std::cin, std::cout);
+    return exit_stopped;
+  }
   if (options.command == Command::check)
     return check(config, credentials, std::cout) ? exit_stopped : exit_cannot_start;
   Log log(detect_log_style(STDERR_FILENO), config.log_level);

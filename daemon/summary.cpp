@@ -27,8 +27,10 @@ std::string app_sentence(const std::string& name, const AppSettings& app, const 
                      " polls a day (tier " + config.tiers.at(name) + "; the day begins at " +
                      time_of_day(app.quota_reset) + " " + app.quota_timezone + "), " +
                      rate(app.requests_per_second);
-  if (const auto token = config.token_files.find(name); token != config.token_files.end())
-    text += "; the token is in " + token->second.string();
+  if (const auto found = config.token_sources.find(name); found != config.token_sources.end())
+    text += found->second.token_file.empty()
+                ? "; its tokens are kept fresh in " + found->second.token_store.string()
+                : "; the token is in " + found->second.token_file.string();
   if (!app.ca_file.empty())
     text += "; the server must have a certificate from " + app.ca_file;
   return text;

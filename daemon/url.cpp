@@ -1,8 +1,9 @@
 #include "daemon/url.h"
 
 #include <arpa/inet.h>
-#include <curl/urlapi.h>
+#include <curl/curl.h>
 
+#include <algorithm>
 #include <memory>
 #include <new>
 
@@ -60,9 +61,32 @@ std::variant<Url, UrlProblem> parse_url(const std::string& text) {
   return Url{scheme == "https",
              part(parsed, CURLUPART_HOST),
              part(parsed, CURLUPART_PORT),
+             part(parsed, CURLUPART_PATH),
              part(parsed, CURLUPART_QUERY),
              part(parsed, CURLUPART_FRAGMENT),
              part(parsed, CURLUPART_URL)};
+}
+
+std::string query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    const std::size_t sign = pair.find('=');
+    if (sign == pair.npos || pair.substr(0, sign) != name)
+      continue;
+    const std::string_view value = pair.substr(sign + 1);
+    if (value.empty())
+      return {}; // libcurl takes no length for "up to the NUL"
+    int length = 0;
+    char* decoded =
+        curl_easy_unescape(nullptr, value.data(), static_cast<int>(value.size()), &length);
+    if (decoded == nullptr)
+      throw std::bad_alloc();
+    std::string text(decoded, static_cast<std::size_t>(length));
+    curl_free(decoded);
+    return text;
+  }
+  return {};
 }
 
 std::string origin(const Url& url) {

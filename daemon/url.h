@@ -12,6 +12,7 @@ struct Url {
   bool secure = false; ///< https
   std::string host;    ///< a v6 address has its brackets
   std::string port;    ///< a number up to 65535; empty: the scheme's own
+  std::string path;    ///< as it is written
   std::string query;
   std::string fragment;
   std::string text; ///< the whole, as libcurl writes it
@@ -21,6 +22,9 @@ enum class UrlProblem { scheme, user, host, port, other };
 
 /// `text` is taken as it is: nothing is guessed, no dots of a path are removed.
 std::variant<Url, UrlProblem> parse_url(const std::string& text);
+
+/// The value of a parameter in a query, percent-decoded once; a `+` stays. Empty: there is none.
+std::string query_value(std::string_view query, std::string_view name);
 
 /// Scheme and place up to and with the `/` behind them: addresses that begin with it go there.
 std::string origin(const Url& url);

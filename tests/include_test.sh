@@ -13,6 +13,7 @@ only_in() {
 }
 
 only_in 'daemon/(curl_transport|url)\.cpp' '#include <curl/' store poller daemon
+only_in 'daemon/redirect_listener\.cpp' '#include <httplib' store poller daemon
 only_in 'store/' '#include [<"](SQLiteCpp|sqlite3)' store poller daemon
 only_in 'daemon/system_clock\.cpp' '_clock::now' store poller daemon
 only_in 'daemon/' '#include [<"](spdlog|CLI|systemd|sys/inotify|sys/signalfd)' store poller daemon

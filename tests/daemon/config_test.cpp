@@ -64,7 +64,7 @@ TEST_CASE(
   CHECK(app.requests_per_second == 10);
   CHECK(app.quota_reset == 0min);
   CHECK(app.quota_timezone == "Asia/Shanghai");
-  CHECK(config.token_files.at("default") == "/etc/token");
+  CHECK(config.token_sources.at("default").token_file == "/etc/token");
   CHECK(config.tiers.at("default") == "test");
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("the command line wins over the file and reaches only the app default"
   CHECK(config.engine.apps.at("default").status_quota == 1'000'000);
   CHECK(config.engine.apps.at("second").base_url == "https://b.example");
   CHECK(config.engine.apps.at("second").submit_quota == 500);
-  CHECK_FALSE(config.token_files.contains("second"));
+  CHECK_FALSE(config.token_sources.contains("second"));
 }
 
 TEST_CASE("every key of the file is taken, comments included") {
@@ -119,7 +119,7 @@ TEST_CASE("every key of the file is taken, comments included") {
   CHECK(app.requests_per_second == 0.5);
   CHECK(app.quota_reset == 23h + 59min);
   CHECK(app.quota_timezone == "Europe/Berlin");
-  CHECK(config.token_files.at("a.b-c_1") == dir / "tok");
+  CHECK(config.token_sources.at("a.b-c_1").token_file == dir / "tok");
 }
 
 TEST_CASE("a quota that is written out wins over the tier, wherever the tier comes from") {
@@ -181,6 +181,15 @@ TEST_CASE("each mistake in the file is refused with a sentence that names the ke
       {R"({"apps": {"a": {"status_path": "status"}}})", "apps.a.status_path: must begin with /"},
       {R"({"apps": {"a": {"token_file": ""}}})", "apps.a.token_file: must name a file"},
       {R"({"apps": {"a": {"token_file": "x\u0000y"}}})", "apps.a.token_file: must name a file"},
+      {R"({"apps": {"a": {"app_id": "x y"}}})", "apps.a.app_id: must be the app's id"},
+      {R"({"apps": {"a": {"app_id": "x"}}})", "apps.a: app_id needs app_key_file"},
+      {R"({"apps": {"a": {"app_key_file": "k"}}})", "apps.a: app_key_file, redirect_uri and "},
+      {R"({"apps": {"a": {"app_id": "x", "app_key_file": "k", "token_file": "t"}}})",
+       "apps.a: give token_file, if somebody else keeps the token fresh, or app_id"},
+      {R"({"apps": {"a": {"redirect_uri": "http://example.org/back"}}})",
+       "apps.a.redirect_uri: must be the address that is registered for the app"},
+      {R"({"apps": {"a": {"scopes": "a b"}}})", "apps.a.scopes: must be names joined by commas"},
+      {R"({"apps": {"a": {"token_store": ""}}})", "apps.a.token_store: must name a file"},
       {R"({"apps": {"a": {"ca_file": "/nowhere/ca.pem"}}})",
        "apps.a.ca_file: the file /nowhere/ca.pem cannot be read"},
       {R"({"apps": {"a": {"quota": {"submit": -1}}}})",
@@ -240,9 +249,10 @@ TEST_CASE("a mistake on the command line names the option") {
 TEST_CASE(
     "an app without a token file is refused where one is needed, with both ways to give one") {
   const Config config = load_config(std::nullopt, with_database());
-  CHECK_THROWS_WITH_AS(require_token_files(config), doctest::Contains("apps.default.token_file"),
+  CHECK_THROWS_WITH_AS(require_token_sources(config), doctest::Contains("apps.default.token_file"),
                        ConfigError);
-  CHECK_THROWS_WITH_AS(require_token_files(config), doctest::Contains("--token-file"), ConfigError);
+  CHECK_THROWS_WITH_AS(require_token_sources(config), doctest::Contains("--token-file"),
+                       ConfigError);
 }
 
 TEST_CASE("a relative token file is a systemd credential if there is one of that name") {
@@ -250,7 +260,9 @@ TEST_CASE("a relative token file is a systemd credential if there is one of that
   const TempDir credentials;
   const auto file = config_dir.file("c.json", R"({"apps": {"default": {"token_file": "token"}}})");
   const auto found = [&] {
-    return load_config(file, with_database(), credentials.path()).token_files.at("default");
+    return load_config(file, with_database(), credentials.path())
+        .token_sources.at("default")
+        .token_file;
   };
   CHECK(found() == config_dir / "token");
   credentials.file("token", "t");
@@ -300,4 +312,43 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(json.size() == 9);
   CHECK(json.at("retention").size() == 3);
   CHECK(json.at("apps").at("default").size() == 9);
+}
+
+TEST_CASE("an app with an app_id keeps its tokens beside the database, and says how to consent") {
+  const TempDir dir;
+  const auto file = dir.file("c.json", R"({"database": "q/queue.db", "apps": {
+    "first": {"app_id": "AK1", "app_key_file": "secrets/key"},
+    "second": {"app_id": "SX2", "app_key_file": "/k", "token_store": "t/s.json",
+               "redirect_uri": "http://127.0.0.1:1/back", "scopes": "a,b"},
+    "third": {"app_id": "AK3", "app_key_file": "k", "tier": "test"}}})");
+  const Config config = load_config(file, {});
+  const TokenSource& first = config.token_sources.at("first");
+  CHECK(first.token_file.empty());
+  CHECK(first.token_store == dir / "q" / "tokens" / "first.json");
+  CHECK(first.app_key_file == dir / "secrets" / "key");
+  CHECK(first.app_id == "AK1");
+  CHECK(first.login == "kdocs-queued login --config " + file.string() + " --app first");
+  CHECK(config.engine.apps.at("first").login == first.login);
+  CHECK(config.engine.apps.at("first").app_id == "AK1");
+  CHECK(config.logins.at("first").scopes == "access_personal_files,edit_personal_files");
+  CHECK(config.logins.at("first").redirect_uri.empty());
+  CHECK(config.token_sources.at("second").token_store == dir / "t" / "s.json");
+  CHECK(config.logins.at("second").scopes == "a,b");
+  CHECK(config.logins.at("second").redirect_uri == "http://127.0.0.1:1/back");
+  CHECK(config.tiers.at("first") == "production"); // as its id says
+  CHECK(config.tiers.at("second") == "test");
+  CHECK(config.tiers.at("third") == "test");
+}
+
+TEST_CASE("a token file of the command line takes the place of an app_id") {
+  const TempDir dir;
+  const auto file = dir.file("c.json", R"({"database": "q.db", "apps": {"default": {
+    "app_id": "AK1", "app_key_file": "k"}}})");
+  Overrides overrides;
+  overrides.token_file = "/t";
+  const Config config = load_config(file, overrides);
+  CHECK(config.token_sources.at("default").token_file == "/t");
+  CHECK(config.token_sources.at("default").token_store.empty());
+  CHECK(config.engine.apps.at("default").app_id.empty());
+  CHECK(config.logins.empty());
 }

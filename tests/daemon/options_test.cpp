@@ -59,7 +59,7 @@ TEST_CASE("a wrong command line is a usage error that names what is wrong") {
     std::string named;
   };
   const Row rows[] = {
-      {{}, "A command is required: run, init or check"},
+      {{}, "A command is required: run, init, check or login"},
       {{"walk"}, "not expected: walk"},
       {{"run", "check"}, "not expected: check"},
       {{"run", "extra"}, "extra"},

@@ -1,5 +1,6 @@
 #include "daemon/token_files.h"
 
+#include "poller/api/kdocs_tokens.h"
 #include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
@@ -12,12 +13,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
+TokenSource in_file(const fs::path& file) {
+  TokenSource source;
+  source.token_file = file;
+  return source;
+}
+
 std::string token_of(TokenFiles& tokens) {
-  return std::get<std::string>(tokens.token("default"));
+  return std::get<TokenGrant>(tokens.grant("default")).access_token;
 }
 
 std::string problem_of(TokenFiles& tokens) {
-  return std::get<TokenProblem>(tokens.token("default")).sentence;
+  return std::get<TokenProblem>(tokens.grant("default")).sentence;
 }
 
 bool mentions(const std::string& text, const std::string& part) {
@@ -29,14 +36,15 @@ bool mentions(const std::string& text, const std::string& part) {
 TEST_CASE("a token is the file's one line, without the line end") {
   const TempDir dir;
   for (const auto* end : {"", "\n", "\r\n", " \n\n"}) {
-    TokenFiles tokens({{"default", dir.file("token", std::string("abc-123_.~%2F==") + end)}});
+    TokenFiles tokens(
+        {{"default", in_file(dir.file("token", std::string("abc-123_.~%2F==") + end))}});
     CHECK(token_of(tokens) == "abc-123_.~%2F==");
   }
 }
 
 TEST_CASE("a token that changes is seen at the next call, written in place or replaced") {
   const TempDir dir;
-  TokenFiles tokens({{"default", dir.file("token", "first")}});
+  TokenFiles tokens({{"default", in_file(dir.file("token", "first"))}});
   CHECK(token_of(tokens) == "first");
   dir.file("token", "second one");
   CHECK(mentions(problem_of(tokens), "spaces"));
@@ -62,13 +70,13 @@ TEST_CASE("a file that cannot hold a token is refused, and its content is not re
       {"SECRET \x01", "control characters"},
       {std::string("SECRET\0x", 8), "control characters"},
       {"\xef\xbb\xbfSECRET", "outside of ASCII"},
-      {std::string(max_token_bytes + 1, 'S'), "is longer than 8192 bytes"},
+      {std::string(kdocs_api::max_token_bytes + 1, 'S'), "is longer than 8192 bytes"},
       {std::string(1'000'000, 'S'), "is longer than 8192 bytes"},
   };
   for (const auto& row : rows) {
     const TempDir dir;
     const auto file = dir.file("token", row.content);
-    TokenFiles tokens({{"default", file}});
+    TokenFiles tokens({{"default", in_file(file)}});
     const std::string problem = problem_of(tokens);
     CHECK_MESSAGE(mentions(problem, row.part_of_sentence), problem);
     CHECK(mentions(problem, file.string()));
@@ -80,15 +88,17 @@ TEST_CASE("a file that cannot hold a token is refused, and its content is not re
 
 TEST_CASE("the longest token is accepted") {
   const TempDir dir;
-  TokenFiles tokens({{"default", dir.file("token", std::string(max_token_bytes, 'x') + "\n")}});
-  CHECK(token_of(tokens).size() == max_token_bytes);
+  TokenFiles tokens(
+      {{"default",
+        in_file(dir.file("token", std::string(kdocs_api::max_token_bytes, 'x') + "\n"))}});
+  CHECK(token_of(tokens).size() == kdocs_api::max_token_bytes);
 }
 
 TEST_CASE(
     "a file that others may read or write is refused with the repair, and accepted once closed") {
   const TempDir dir;
   const auto file = dir.file("token", "abc");
-  TokenFiles tokens({{"default", file}});
+  TokenFiles tokens({{"default", in_file(file)}});
   for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0644U}) {
     REQUIRE(::chmod(file.c_str(), mode) == 0);
     CHECK(mentions(problem_of(tokens), "chmod 600"));
@@ -103,9 +113,9 @@ TEST_CASE("a systemd credential may be group-readable, because an ACL shows as s
   const TempDir dir;
   const auto file = dir.file("token", "abc");
   REQUIRE(::chmod(file.c_str(), 0440) == 0);
-  TokenFiles credential({{"default", file}}, dir.path());
+  TokenFiles credential({{"default", in_file(file)}}, dir.path());
   CHECK(token_of(credential) == "abc");
-  TokenFiles plain({{"default", file}});
+  TokenFiles plain({{"default", in_file(file)}});
   CHECK(mentions(problem_of(plain), "chmod 600"));
   REQUIRE(::chmod(file.c_str(), 0444) == 0);
   CHECK(mentions(problem_of(credential), "chmod 600"));
@@ -117,16 +127,16 @@ TEST_CASE("a file of another user is refused") {
   const TempDir dir;
   const auto file = dir.file("token", "abc");
   REQUIRE(::chown(file.c_str(), 12345, static_cast<gid_t>(-1)) == 0);
-  TokenFiles tokens({{"default", file}});
+  TokenFiles tokens({{"default", in_file(file)}});
   CHECK(mentions(problem_of(tokens), "belongs to user id 12345"));
 }
 
 TEST_CASE("a folder or a named pipe in the file's place is a sentence and does not block") {
   const TempDir dir;
-  TokenFiles folder({{"default", dir.path()}});
+  TokenFiles folder({{"default", in_file(dir.path())}});
   CHECK(mentions(problem_of(folder), "is not a regular file"));
   REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
-  TokenFiles pipe({{"default", dir / "pipe"}});
+  TokenFiles pipe({{"default", in_file(dir / "pipe")}});
   CHECK(mentions(problem_of(pipe), "is not a regular file"));
 }
 

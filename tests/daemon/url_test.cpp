@@ -25,6 +25,7 @@ TEST_CASE("an address is taken apart, and the path stays as it is") {
   CHECK(url.secure);
   CHECK(url.host == "host");
   CHECK(url.port == "8443");
+  CHECK(url.path == "/a/../b");
   CHECK(url.query == "x=1");
   CHECK(url.fragment == "f");
   CHECK(url.text == "https://host:8443/a/../b?x=1#f");
@@ -75,4 +76,15 @@ TEST_CASE("a token may go over https to anybody, over plain http to loopback onl
   CHECK(may_carry_token(parsed("http://127.1/")));
   CHECK_FALSE(may_carry_token(parsed("http://developer.kdocs.cn/")));
   CHECK_FALSE(may_carry_token(parsed("http://127.0.0.1.example.com/")));
+}
+
+TEST_CASE("a parameter of a query is decoded once, and a plus is a plus") {
+  const std::string query = "a=1&code=x%2Fy%253D+z==&state=&code=second&tail";
+  CHECK(query_value(query, "code") == "x/y%3D+z==");
+  CHECK(query_value(query, "a") == "1");
+  CHECK(query_value(query, "state").empty());
+  CHECK(query_value(query, "tail").empty());
+  CHECK(query_value(query, "ode").empty());
+  CHECK(query_value("", "a").empty());
+  CHECK(query_value("&&=&a=%zz%4", "a") == "%zz%4");
 }
