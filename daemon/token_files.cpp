@@ -23,9 +23,14 @@ bool same_file_unchanged(const struct stat& a, const struct stat& b) {
          a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
 }
 
-std::string cannot_read(int error) {
+/// `handed_over`: by systemd, at the start, come copies of files that only root may read.
+std::string cannot_read(int error, bool handed_over) {
   if (error == ENOENT)
     return "does not exist; write the access token into it (mode 600)";
+  if (error == EACCES && handed_over)
+    return "cannot be read by the user the daemon runs as; a file of the folder secrets is handed "
+           "over when the service starts: write the access token into it (mode 600), then: "
+           "systemctl restart kdocs-queued; give another file to that user (chown) with mode 600";
   if (error == EACCES)
     return "cannot be read by the user the daemon runs as; give it to that user (chown) with mode "
            "600";
@@ -98,14 +103,14 @@ TokenFiles::read(const std::filesystem::path& file, const std::string& app, stru
   // Without O_NONBLOCK a named pipe in this place would stop the daemon.
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd || ::fstat(fd.get(), &as) != 0)
-    return problem(cannot_read(errno));
+    return problem(cannot_read(errno, !credentials_directory_.empty()));
   const bool credential =
       !credentials_directory_.empty() && file.parent_path() == credentials_directory_;
   if (const auto what = access_problem(file, as, credential))
     return problem(*what);
   auto token = read_bounded(fd.get());
   if (!token)
-    return problem(cannot_read(errno));
+    return problem(cannot_read(errno, !credentials_directory_.empty()));
   token->erase(token->find_last_not_of(" \t\r\n") + 1);
   if (const auto what = token_text_problem(*token))
     return problem(*what);
