@@ -94,13 +94,15 @@ fs::path checked_path(const std::string& text, const fs::path& base, const Compl
 }
 
 fs::path token_path(const std::string& text, const Folders& folders, const Complain& complain) {
-  if (!text.empty() && fs::path(text).is_relative() && !folders.credentials.empty()) {
-    fs::path credential = checked_path(text, folders.credentials, complain);
-    std::error_code ignored;
-    if (fs::exists(credential, ignored))
-      return credential;
-  }
-  return checked_path(text, folders.base, complain);
+  fs::path file = checked_path(text, folders.base, complain);
+  if (fs::path(text).is_absolute() || folders.credentials.empty())
+    return file;
+  // Of a folder that LoadCredential= names, systemd loads each file as <credential>_<file>.
+  std::string name = fs::path(text).lexically_normal();
+  std::replace(name.begin(), name.end(), '/', '_');
+  fs::path credential = folders.credentials / name;
+  std::error_code ignored;
+  return fs::exists(credential, ignored) ? credential : file;
 }
 
 std::string checked_status_path(const std::string& text, const Complain& complain) {

@@ -46,8 +46,8 @@ struct Config {
 
 /// Reads `file` (none: only defaults), applies `overrides`, and validates everything that needs no
 /// network and no token. Relative paths of the file are relative to its folder, those of the
-/// command line to the current one; a relative token file that exists in
-/// `credentials_directory` (empty: none) is taken from there. Throws ConfigError.
+/// command line to the current one; a relative token file `secrets/token` is taken from
+/// `credentials_directory` (empty: none) if that has `secrets_token`. Throws ConfigError.
 Config load_config(const std::optional<std::filesystem::path>& file, const Overrides& overrides,
                    const std::filesystem::path& credentials_directory = {});
 

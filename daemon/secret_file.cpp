@@ -15,9 +15,16 @@ namespace kdq {
 
 namespace {
 
-std::string cannot_read(int error, std::string_view name) {
+/// `handed_over`: by systemd, at the start, come copies of files that only root may read.
+std::string cannot_read(int error, std::string_view name, bool handed_over) {
   if (error == ENOENT)
     return "does not exist; write " + std::string(name) + " into it (mode 600)";
+  if (error == EACCES && handed_over)
+    return "cannot be read by the user the daemon runs as; a file of the folder secrets is handed "
+           "over when the service starts: write " +
+           std::string(name) +
+           " into it (mode 600), then: systemctl restart kdocs-queued; give another file to that "
+           "user (chown) with mode 600";
   if (error == EACCES)
     return "cannot be read by the user the daemon runs as; give it to that user (chown) with mode "
            "600";
@@ -54,7 +61,7 @@ read_secret_file(const std::filesystem::path& file,
   // Without O_NONBLOCK a named pipe in this place would stop the daemon.
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd || ::fstat(fd.get(), &as) != 0)
-    return SecretProblem{cannot_read(errno, name)};
+    return SecretProblem{cannot_read(errno, name, !credentials_directory.empty())};
   const bool credential =
       !credentials_directory.empty() && file.parent_path() == credentials_directory;
   if (const auto what = access_problem(file, as, credential))
@@ -62,7 +69,7 @@ read_secret_file(const std::filesystem::path& file,
   std::string text(most, '\0');
   const auto used = read_up_to(fd.get(), text);
   if (!used)
-    return SecretProblem{cannot_read(errno, name)};
+    return SecretProblem{cannot_read(errno, name, !credentials_directory.empty())};
   text.resize(*used);
   return text;
 }

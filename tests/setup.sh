@@ -9,7 +9,7 @@ packages=(
   libcli11-dev libmimalloc-dev libsystemd-dev libhowardhinnant-date-dev libxxhash-dev tzdata
   doctest-dev libcpp-httplib-dev duktape-dev
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
-  sqlite3 openssl curl ca-certificates systemd procps
+  sqlite3 openssl curl ca-certificates systemd procps scdoc
 )
 packages+=("$@") # for what only some need
 

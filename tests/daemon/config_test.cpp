@@ -258,15 +258,21 @@ TEST_CASE(
 TEST_CASE("a relative token file is a systemd credential if there is one of that name") {
   const TempDir config_dir;
   const TempDir credentials;
-  const auto file = config_dir.file("c.json", R"({"apps": {"default": {"token_file": "token"}}})");
-  const auto found = [&] {
+  const auto found = [&](const std::string& name) {
+    const auto file =
+        config_dir.file("c.json", R"({"apps": {"default": {"token_file": ")" + name + R"("}}})");
     return load_config(file, with_database(), credentials.path())
         .token_sources.at("default")
         .token_file;
   };
-  CHECK(found() == config_dir / "token");
+  CHECK(found("secrets/token") == config_dir / "secrets/token");
+  credentials.file("secrets_token", "t");
+  CHECK(found("secrets/token") == credentials / "secrets_token");
+  CHECK(found("./secrets//token") == credentials / "secrets_token");
+  CHECK(found("secrets/other") == config_dir / "secrets/other");
+  CHECK(found("/secrets/token") == "/secrets/token");
   credentials.file("token", "t");
-  CHECK(found() == credentials / "token");
+  CHECK(found("token") == credentials / "token");
 }
 
 TEST_CASE("a symbolic link to the database is followed, so that its folder is the real one") {

@@ -121,6 +121,23 @@ TEST_CASE("a systemd credential may be group-readable, because an ACL shows as s
   CHECK(mentions(problem_of(credential), "chmod 600"));
 }
 
+TEST_CASE("a file that only root may read: a service is told that it is handed over at the start") {
+  if (::geteuid() != 0)
+    return; // only root can become another user and root again
+  const TempDir dir;
+  const auto file = dir.file("token", "abc");
+  const TempDir credentials;
+  TokenFiles plain({{"default", in_file(file)}});
+  TokenFiles service({{"default", in_file(file)}}, credentials.path());
+  REQUIRE(::seteuid(65534) == 0);
+  const std::string to_person = problem_of(plain);
+  const std::string to_service = problem_of(service);
+  REQUIRE(::seteuid(0) == 0);
+  CHECK(mentions(to_person, "chown"));
+  CHECK_FALSE(mentions(to_person, "systemctl"));
+  CHECK(mentions(to_service, "systemctl restart kdocs-queued"));
+}
+
 TEST_CASE("a file of another user is refused") {
   if (::geteuid() != 0)
     return; // only root can give a file away

@@ -15,8 +15,9 @@ fail() {
 }
 
 # --- the example configuration: complete, valid, and what it says is what the program does -------
-install -m 600 /dev/null "$work/token"
-echo example-token > "$work/token"
+install -d -m 700 "$work/secrets"
+install -m 600 /dev/null "$work/secrets/token"
+echo example-token > "$work/secrets/token"
 sed "s|/var/lib/kdocs-queued|$work|" "$units/kdocs-queued.json" > "$work/kdocs-queued.json"
 "$program" check --config "$work/kdocs-queued.json" > "$work/checked" 2>&1 ||
   fail "the example configuration is refused: $(cat "$work/checked")"
@@ -49,5 +50,7 @@ if command -v systemd-sysusers > /dev/null && [ "$(id -u)" = 0 ]; then
     fail "tmpfiles: $said"
   mode=$(stat -c %a "$work/root/var/lib/kdocs-queued") || fail "tmpfiles made no folder"
   [ "$mode" = 2770 ] || fail "the folder of the queue has mode $mode"
+  mode=$(stat -c %a "$work/root/etc/kdocs-queued/secrets") || fail "tmpfiles made no folder of secrets"
+  [ "$mode" = 700 ] || fail "the folder of secrets has mode $mode"
 fi
 echo "systemd accepts the files"
