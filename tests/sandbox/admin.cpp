@@ -63,8 +63,8 @@ json set_cell(Sheets& sheets, const json& body) {
 
 } // namespace
 
-void add_admin_routes(httplib::Server& server, Service& service, Ledger& ledger, FaultPlan& faults,
-                      Sheets& sheets) {
+void add_admin_routes(httplib::Server& server, Service& service, Oauth& oauth, Ledger& ledger,
+                      FaultPlan& faults, Sheets& sheets) {
   server.Get("/admin/ledger", answering([&](const Request&) {
                json summary = ledger.summary();
                summary["quota"] = service.quota();
@@ -92,6 +92,13 @@ void add_admin_routes(httplib::Server& server, Service& service, Ledger& ledger,
   server.Get("/admin/cell", answering([&](const Request& request) {
                return sheets.read(request.get_param_value("file"), request.get_param_value("cell"));
              }));
+  if (oauth.has_app()) {
+    server.Post("/admin/oauth", answering([&](const Request& request) {
+                  oauth.change(oauth_change_from_json(json::parse(request.body)));
+                  return oauth.counts();
+                }));
+    server.Get("/admin/oauth", answering([&](const Request&) { return oauth.counts(); }));
+  }
 }
 
 } // namespace kdq::sandbox

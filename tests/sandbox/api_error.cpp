@@ -7,10 +7,11 @@
 namespace kdq::sandbox {
 namespace {
 
-constexpr std::array<std::pair<std::int64_t, const char*>, 8> names{{
+constexpr std::array<std::pair<std::int64_t, const char*>, 9> names{{
     {-1, "Unknown"},
     {10001, "InvalidArgument"},
     {10002, "Timeout"},
+    {20007, "AccessTokenInvalid"},
     {30001, "UserUnauthorized"},
     {30002, "RateLimiter"},
     {30004, "InternalError"},

@@ -23,6 +23,13 @@ constexpr std::array<std::pair<FaultKind, std::string_view>, 10> kind_names{{
     {FaultKind::oversize, "oversize"},
 }};
 
+constexpr std::array<std::pair<Endpoint, std::string_view>, 4> endpoint_names{{
+    {Endpoint::submit, "submit"},
+    {Endpoint::status, "status"},
+    {Endpoint::exchange, "exchange"},
+    {Endpoint::refresh, "refresh"},
+}};
+
 constexpr std::array<std::string_view, 10> known_keys{
     "kind", "endpoint",    "count", "probability", "ms",
     "code", "retry_after", "bytes", "http_status", "act"};
@@ -40,13 +47,18 @@ std::optional<Endpoint> endpoint_from(const std::string& name) {
   if (name == "any") {
     return std::nullopt;
   }
-  if (name == "submit") {
-    return Endpoint::submit;
+  for (const auto& [endpoint, text] : endpoint_names) {
+    if (text == name) {
+      return endpoint;
+    }
   }
-  if (name == "status") {
-    return Endpoint::status;
-  }
-  throw std::invalid_argument("fault: the endpoint is submit, status or any, not \"" + name + "\"");
+  throw std::invalid_argument(
+      "fault: the endpoint is submit, status, any, exchange or refresh, not \"" + name + "\"");
+}
+
+bool is_about(const FaultRule& rule, Endpoint endpoint) {
+  return rule.endpoint ? *rule.endpoint == endpoint
+                       : endpoint == Endpoint::submit || endpoint == Endpoint::status;
 }
 
 bool is_delay(const Fault& fault) {
@@ -81,7 +93,9 @@ FaultRule read_rule(const json& text) {
 } // namespace
 
 std::string_view to_text(Endpoint endpoint) {
-  return endpoint == Endpoint::submit ? "submit" : "status";
+  return std::find_if(endpoint_names.begin(), endpoint_names.end(),
+                      [endpoint](const auto& entry) { return entry.first == endpoint; })
+      ->second;
 }
 
 std::string_view to_text(FaultKind kind) {
@@ -113,8 +127,7 @@ std::vector<Fault> FaultPlan::draw(Endpoint endpoint) {
   std::vector<Fault> struck;
   bool other = false;
   for (FaultRule& rule : rules_) {
-    if ((rule.endpoint && *rule.endpoint != endpoint) || rule.count == 0U ||
-        (other && !is_delay(rule.fault)) ||
+    if (!is_about(rule, endpoint) || rule.count == 0U || (other && !is_delay(rule.fault)) ||
         std::uniform_real_distribution<>(0, 1)(random_) >= rule.probability) {
       continue;
     }

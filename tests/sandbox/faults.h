@@ -14,7 +14,8 @@
 
 namespace kdq::sandbox {
 
-enum class Endpoint { submit, status };
+/// The first two run scripts, the others hand out tokens.
+enum class Endpoint { submit, status, exchange, refresh };
 std::string_view to_text(Endpoint endpoint);
 
 enum class FaultKind {
@@ -42,17 +43,17 @@ struct Fault {
 };
 
 struct FaultRule {
-  std::optional<Endpoint> endpoint;   ///< none: any
+  std::optional<Endpoint> endpoint;   ///< none: submit and status
   std::optional<std::uint64_t> count; ///< how often it still strikes; none: for ever
   double probability = 1;
   Fault fault;
 };
 
-/// Reads a rule: {"kind", "endpoint": "submit|status|any", "count", "probability", "ms",
-/// "http_status", "code", "retry_after", "bytes", "act"}; only "kind" is needed. `status` and
-/// `code` do not act unless told; the others that leave a choice act. A `status` without
-/// "http_status" is 502, a rule with neither "count" nor "probability" strikes every time. Throws
-/// std::invalid_argument with a sentence.
+/// Reads a rule: {"kind", "endpoint": "submit|status|any|exchange|refresh", "count", "probability",
+/// "ms", "http_status", "code", "retry_after", "bytes", "act"}; only "kind" is needed. "any", the
+/// default, is submit and status. `status` and `code` do not act unless told; the others that leave
+/// a choice act. A `status` without "http_status" is 502, a rule with neither "count" nor
+/// "probability" strikes every time. Throws std::invalid_argument with a sentence.
 FaultRule rule_from_json(const nlohmann::json& text);
 
 /// Thread-safe; the same seed and the same order of requests give the same faults.

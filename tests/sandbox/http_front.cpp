@@ -25,15 +25,21 @@ json error_body(std::int64_t code, const std::string& message) {
   return {{"code", code}, {"result", error_name(code)}, {"msg", message}};
 }
 
-/// The POST's body; throws std::invalid_argument with a sentence.
-SubmitOrder order_from(const Request& request) {
+/// A POST's body; throws std::invalid_argument with a sentence.
+json object_from(const Request& request) {
   if (request.get_header_value("Content-Type").rfind(json_type, 0) != 0) {
     throw std::invalid_argument("the Content-Type is not application/json");
   }
-  const json body = json::parse(request.body, nullptr, false);
+  json body = json::parse(request.body, nullptr, false);
   if (!body.is_object()) {
     throw std::invalid_argument("the body is no JSON object");
   }
+  return body;
+}
+
+/// Both throw std::invalid_argument with a sentence.
+SubmitOrder submit_order_from(const Request& request) {
+  const json body = object_from(request);
   SubmitOrder order;
   order.file = request.matches[1];
   const auto script = body.find("script");
@@ -54,6 +60,17 @@ SubmitOrder order_from(const Request& request) {
     order.custom_argv = *argv;
   }
   return order;
+}
+
+RefreshOrder refresh_order_from(const Request& request) {
+  const json body = object_from(request);
+  for (const char* name : {"app_key", "refresh_token"}) {
+    const auto value = body.find(name);
+    if (value == body.end() || !value->is_string() || value->get<std::string>().empty()) {
+      throw std::invalid_argument(std::string(name) + " is missing, empty or no string");
+    }
+  }
+  return {query_value(request.target, "app_id"), body.at("app_key"), body.at("refresh_token")};
 }
 
 /// Half of `text` under a Content-Length that announces all of it; httplib then closes.
@@ -114,9 +131,9 @@ void write_reply(Response& response, int http_status, json body,
 
 } // namespace
 
-HttpFront::HttpFront(ReplyStyle style, Service& service, Ledger& ledger, FaultPlan& faults,
-                     bool verbose)
-    : style_(std::move(style)), service_(service), ledger_(ledger), faults_(faults),
+HttpFront::HttpFront(ReplyStyle style, Service& service, Oauth& oauth, Ledger& ledger,
+                     FaultPlan& faults, bool verbose)
+    : style_(std::move(style)), service_(service), oauth_(oauth), ledger_(ledger), faults_(faults),
       verbose_(verbose) {}
 
 void HttpFront::add_routes(LoopbackServer& server) {
@@ -130,6 +147,9 @@ void HttpFront::add_routes(LoopbackServer& server) {
                serve(Endpoint::status, request, response,
                      [&](RequestNumber number) { return script_status(number, request); });
              });
+  if (oauth_.has_app()) {
+    add_oauth_routes(server);
+  }
   server.set_error_handler([this](const Request& request, Response& response) {
     if (response.status == 404 && response.body.empty()) {
       ledger_.path_not_found();
@@ -146,6 +166,22 @@ void HttpFront::add_routes(LoopbackServer& server) {
       response.set_content(e.what(), "text/plain");
     }
   });
+}
+
+void HttpFront::add_oauth_routes(LoopbackServer& server) {
+  server.Get("/h5/auth", [this](const Request& request, Response& response) {
+    consent(request, response);
+    say(request, std::to_string(response.status));
+  });
+  server.Get("/api/v1/oauth2/access_token", [this](const Request& request, Response& response) {
+    const auto value = [&](const char* name) { return query_value(request.target, name); };
+    serve(Endpoint::exchange, request, response, [&](RequestNumber number) {
+      return tokens(number,
+                    oauth_.exchange(number, value("app_id"), value("app_key"), value("code")));
+    });
+  });
+  server.Post("/api/v1/oauth2/refresh_token",
+              [this](const Request& request, Response& response) { refresh(request, response); });
 }
 
 void HttpFront::serve(Endpoint endpoint, const Request& request, Response& response,
@@ -194,7 +230,7 @@ HttpFront::ApiReply HttpFront::run_script(RequestNumber number, const Request& r
   }
   SubmitOrder order;
   try {
-    order = order_from(request);
+    order = submit_order_from(request);
   } catch (const std::invalid_argument& e) {
     return refuse(number, {10001, e.what()});
   }
@@ -229,6 +265,41 @@ HttpFront::ApiReply HttpFront::script_status(RequestNumber number, const Request
             {"data", std::move(inner)}};
   ApiReply reply;
   reply.body = style_.wrapped_status ? json{{"code", 0}, {"data", std::move(body)}} : body;
+  return reply;
+}
+
+void HttpFront::consent(const Request& request, Response& response) const {
+  const auto value = [&](const char* name) { return query_value(request.target, name); };
+  try {
+    response.set_redirect(oauth_.consent({value("app_id"), value("scope"), value("redirect_uri"),
+                                          value("state"), value("force_login") == "1"}));
+  } catch (const std::invalid_argument& e) {
+    response.status = 400;
+    response.set_content(e.what(), "text/plain");
+  }
+}
+
+void HttpFront::refresh(const Request& request, Response& response) {
+  RefreshOrder order;
+  std::optional<ApiError> unreadable;
+  std::optional<Oauth::UnderWay> under_way; // also while a fault holds the reply back
+  try {
+    order = refresh_order_from(request);
+    under_way.emplace(oauth_, order.refresh_token);
+  } catch (const std::invalid_argument& e) {
+    unreadable = {10001, e.what()};
+  }
+  serve(Endpoint::refresh, request, response, [&](RequestNumber number) {
+    return unreadable ? refuse(number, *unreadable) : tokens(number, oauth_.refresh(number, order));
+  });
+}
+
+HttpFront::ApiReply HttpFront::tokens(RequestNumber number, std::variant<json, ApiError> outcome) {
+  if (const auto* error = std::get_if<ApiError>(&outcome)) {
+    return refuse(number, *error);
+  }
+  ApiReply reply;
+  reply.body = {{"code", 0}, {"result", "ok"}, {"data", std::get<json>(std::move(outcome))}};
   return reply;
 }
 

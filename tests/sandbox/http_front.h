@@ -3,6 +3,7 @@
 
 #include "tests/sandbox/faults.h"
 #include "tests/sandbox/loopback_server.h"
+#include "tests/sandbox/oauth.h"
 #include "tests/sandbox/service.h"
 #include "tests/sandbox/stop_event.h"
 
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <variant>
 
 namespace kdq::sandbox {
 
@@ -29,7 +31,8 @@ struct ReplyStyle {
 /// Adds routes to a server. What it refers to must outlive the server.
 class HttpFront {
 public:
-  HttpFront(ReplyStyle style, Service& service, Ledger& ledger, FaultPlan& faults, bool verbose);
+  HttpFront(ReplyStyle style, Service& service, Oauth& oauth, Ledger& ledger, FaultPlan& faults,
+            bool verbose);
   void add_routes(LoopbackServer& server);
   /// Ends injected delays.
   void stop() { stop_.set(); }
@@ -43,10 +46,15 @@ private:
   };
   using Act = std::function<ApiReply(RequestNumber)>;
 
+  void add_oauth_routes(LoopbackServer& server);
   void serve(Endpoint endpoint, const httplib::Request& request, httplib::Response& response,
              const Act& act);
   ApiReply run_script(RequestNumber number, const httplib::Request& request);
   ApiReply script_status(RequestNumber number, const httplib::Request& request);
+  void consent(const httplib::Request& request, httplib::Response& response) const;
+  void refresh(const httplib::Request& request, httplib::Response& response);
+  /// The reply of an exchange or a refresh.
+  ApiReply tokens(RequestNumber number, std::variant<nlohmann::json, ApiError> outcome);
   std::optional<ApiReply> refusal(RequestNumber number, Endpoint endpoint,
                                   const httplib::Request& request);
   ApiReply refuse(RequestNumber number, const ApiError& error);
@@ -54,6 +62,7 @@ private:
 
   const ReplyStyle style_;
   Service& service_;
+  Oauth& oauth_;
   Ledger& ledger_;
   FaultPlan& faults_;
   const bool verbose_;

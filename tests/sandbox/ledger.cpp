@@ -71,6 +71,23 @@ void Ledger::path_not_found() {
   ++paths_not_found_;
 }
 
+void Ledger::consented(const std::string& account, const std::string& scope, bool force_login) {
+  const std::lock_guard lock(mutex_);
+  append(
+      {{"event", "consent"}, {"account", account}, {"scope", scope}, {"force_login", force_login}});
+}
+
+void Ledger::consent_refused(bool force_login) {
+  const std::lock_guard lock(mutex_);
+  append({{"event", "consent_refused"}, {"force_login", force_login}});
+}
+
+void Ledger::token_issued(RequestNumber request, const std::string& account,
+                          const std::string& scope) {
+  const std::lock_guard lock(mutex_);
+  append({{"event", "token_issued"}, {"request", request}, {"account", account}, {"scope", scope}});
+}
+
 void Ledger::posted(RequestNumber request, const std::string& task, const SubmitOrder& order) {
   const std::lock_guard lock(mutex_);
   ++posts_[{order.file, order.script_name, order.custom_argv.dump(), order.script}];

@@ -25,7 +25,7 @@ struct SubmitOrder {
 };
 
 /// Thread-safe. With a file, each entry is one JSON line that is written before the call returns,
-/// so that it survives whatever happens to either side. Never sees an access token.
+/// so that it survives whatever happens to either side. Never sees a token, a code or a key.
 class Ledger {
 public:
   /// `path`: appended to; empty: memory only. Throws std::system_error if it cannot be opened;
@@ -38,6 +38,10 @@ public:
   /// A task id that was not encoded exactly once; comes before its refusal.
   void wrongly_encoded(RequestNumber request);
   void path_not_found();
+  /// The person at the consent page agreed, or refused.
+  void consented(const std::string& account, const std::string& scope, bool force_login);
+  void consent_refused(bool force_login);
+  void token_issued(RequestNumber request, const std::string& account, const std::string& scope);
   void posted(RequestNumber request, const std::string& task, const SubmitOrder& order);
   void produced(const std::string& task, std::size_t index, const nlohmann::json& line);
   /// A status answer that took lines `from` on; `lines` may be empty.

@@ -6,8 +6,8 @@
 namespace kdq::sandbox {
 namespace {
 
-/// Numbers that are durations or sizes, as the command line has them.
-struct RawNumbers {
+/// What becomes durations, sizes and the like, as the command line has it.
+struct RawValues {
   double max_script_seconds = 300;
   std::size_t max_script_mib = 64;
   std::int64_t task_ttl_seconds = 86400;
@@ -15,9 +15,15 @@ struct RawNumbers {
   std::string shape = "A";
   std::string task_id_at = "data";
   std::string unix_time = "seconds";
+  std::optional<std::string> oauth_app;
+  std::string oauth_rotate = "yes";
+  std::int64_t oauth_expires_in_seconds = 86400;
+  std::int64_t oauth_code_ttl_seconds = 300;
+  bool oauth_bare_replies = false;
+  std::vector<std::string> oauth_seed_tokens;
 };
 
-void add_service_options(CLI::App& app, Options& options, RawNumbers& raw) {
+void add_service_options(CLI::App& app, Options& options, RawValues& raw) {
   ServiceSettings& service = options.sandbox.service;
   app.add_option("--token", service.token, "The access token that is accepted")
       ->capture_default_str();
@@ -41,7 +47,36 @@ void add_service_options(CLI::App& app, Options& options, RawNumbers& raw) {
       ->allow_extra_args(false);
 }
 
-void add_style_options(CLI::App& app, Options& options, RawNumbers& raw) {
+void add_oauth_options(CLI::App& app, RawValues& raw) {
+  const CLI::Range life(std::int64_t{0}, std::int64_t{max_token_life.count()});
+  auto* oauth_app = app.add_option("--oauth-app", raw.oauth_app,
+                                   "Serve the OAuth paths for this app: APP_ID:APP_KEY");
+  app.add_option("--oauth-expires-in", raw.oauth_expires_in_seconds,
+                 "Seconds an access token is accepted")
+      ->check(life)
+      ->needs(oauth_app)
+      ->capture_default_str();
+  app.add_option("--oauth-code-ttl", raw.oauth_code_ttl_seconds,
+                 "Seconds an authorization code can be exchanged")
+      ->check(life)
+      ->needs(oauth_app)
+      ->capture_default_str();
+  app.add_option("--oauth-rotate", raw.oauth_rotate,
+                 "Whether a refresh gives a new refresh token: yes, grace, no, empty")
+      ->check(CLI::IsMember({"yes", "grace", "no", "empty"}))
+      ->needs(oauth_app)
+      ->capture_default_str();
+  app.add_flag("--oauth-bare-replies", raw.oauth_bare_replies,
+               "Leave open_id and scope out of the replies")
+      ->needs(oauth_app);
+  app.add_option("--oauth-seed-token", raw.oauth_seed_tokens,
+                 "Known at the start: ACCESS:REFRESH:SECONDS; may be repeated")
+      ->needs(oauth_app)
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
+void add_style_options(CLI::App& app, Options& options, RawValues& raw) {
   ReplyStyle& style = options.sandbox.style;
   app.add_option("--shape", raw.shape, "Status replies: A wrapped in code and data, B bare")
       ->check(CLI::IsMember({"A", "B"}))
@@ -88,7 +123,7 @@ void add_server_options(CLI::App& app, Options& options) {
   app.add_flag("--verbose", sandbox.verbose, "Print each request to stderr, without its query");
 }
 
-void apply(const RawNumbers& raw, SandboxSettings& sandbox) {
+void apply(const RawValues& raw, SandboxSettings& sandbox) {
   using std::chrono::duration;
   using std::chrono::milliseconds;
   using std::chrono::seconds;
@@ -101,6 +136,16 @@ void apply(const RawNumbers& raw, SandboxSettings& sandbox) {
   sandbox.style.task_id_in_data = raw.task_id_at == "data";
   if (raw.quota_retry_after_seconds >= 0) {
     sandbox.style.quota_retry_after = seconds(raw.quota_retry_after_seconds);
+  }
+  if (raw.oauth_app) {
+    set_app_from_text(sandbox.oauth, *raw.oauth_app);
+  }
+  sandbox.oauth.expires_in = seconds(raw.oauth_expires_in_seconds);
+  sandbox.oauth.code_ttl = seconds(raw.oauth_code_ttl_seconds);
+  sandbox.oauth.rotation = rotation_from(raw.oauth_rotate);
+  sandbox.oauth.replies_name_grant = !raw.oauth_bare_replies;
+  for (const std::string& seed : raw.oauth_seed_tokens) {
+    sandbox.oauth.seeds.push_back(seed_token_from_text(seed));
   }
   if (sandbox.engine_path.empty()) {
     const auto program = std::filesystem::read_symlink("/proc/self/exe");
@@ -115,9 +160,10 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   constexpr std::size_t widest_option = 56; // keeps each option's help on one line
   app.get_formatter()->column_width(widest_option);
   Options options;
-  RawNumbers raw;
+  RawValues raw;
   add_server_options(app, options);
   add_service_options(app, options, raw);
+  add_oauth_options(app, raw);
   add_style_options(app, options, raw);
   try {
     app.parse(argc, argv);

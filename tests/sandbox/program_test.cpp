@@ -118,4 +118,51 @@ TEST_CASE("the program tells its port, serves, and a signal stops it while scrip
   std::filesystem::remove(port_file);
 }
 
+TEST_CASE("the program serves an OAuth app, and prints neither key, code nor token") {
+  Program program({"--oauth-app", "SX1:k3y", "--oauth-rotate", "no", "--oauth-expires-in", "77",
+                   "--oauth-code-ttl", "0", "--oauth-bare-replies", "--oauth-seed-token",
+                   "acc:ref:1000", "--oauth-seed-token", "old:older:0", "--verbose"});
+  httplib::Client client(program.base_url());
+  const auto consent = client.Get("/h5/auth?app_id=SX1&redirect_uri=http%3A%2F%2Flocalhost");
+  REQUIRE(consent);
+  const std::string query = consent->get_header_value("Location").substr(17);
+  const auto late = client.Get("/api/v1/oauth2/access_token?app_id=SX1&app_key=k3y&" + query);
+  REQUIRE(late);
+  CHECK(json::parse(late->body).at("code") == 10001);
+  const auto reply =
+      client.Post("/api/v1/oauth2/refresh_token?app_id=SX1",
+                  R"({"app_key":"k3y","refresh_token":"older"})", "application/json");
+  REQUIRE(reply);
+  json data = json::parse(reply->body).at("data");
+  CHECK(data.erase("access_token") == 1);
+  CHECK(data == json{{"app_id", "SX1"}, {"expires_in", 77}});
+  const std::string ask = "/api/v1/openapi/personal/script/status?task_id=x&access_token=";
+  CHECK(client.Get(ask + "acc")->status == 200);
+  CHECK(client.Get(ask + "old")->status == 401);
+  CHECK(json::parse(client.Get("/admin/oauth")->body).at("live_access_tokens") == 2);
+  program.signal(SIGTERM);
+  CHECK(program.wait_for_exit() == 0);
+  CHECK(program.text("err") == "GET /h5/auth: 302\n"
+                               "GET /api/v1/oauth2/access_token: 200\n"
+                               "POST /api/v1/oauth2/refresh_token: 200\n"
+                               "GET /api/v1/openapi/personal/script/status: 200\n"
+                               "GET /api/v1/openapi/personal/script/status: 401\n");
+}
+
+TEST_CASE("OAuth options that make no sense are usage errors that show no secret") {
+  using Arguments = std::vector<std::string>;
+  for (const Arguments& arguments :
+       {Arguments{"--oauth-app", "s3cret"}, Arguments{"--oauth-app", ""},
+        Arguments{"--oauth-rotate", "no"}, Arguments{"--oauth-seed-token", "s3cret:s3cret:1"},
+        Arguments{"--oauth-app", "SX1:k", "--oauth-seed-token", "s3cret:s3cret"},
+        Arguments{"--oauth-app", "SX1:k", "--oauth-rotate", "maybe"},
+        Arguments{"--oauth-app", "SX1:k", "--oauth-expires-in", "-1"}}) {
+    CAPTURE(json(arguments).dump());
+    Program program(arguments);
+    CHECK(program.wait_for_exit() == 2);
+    CHECK(program.text("err") != "");
+    CHECK(program.text("err").find("s3cret") == std::string::npos);
+  }
+}
+
 } // namespace kdq::sandbox

@@ -19,10 +19,10 @@ TlsContext tls_of(const SandboxSettings& settings) {
 } // namespace
 
 Sandbox::Sandbox(const SandboxSettings& settings)
-    : faults_(settings.fault_seed), ledger_(settings.ledger_file),
+    : faults_(settings.fault_seed), ledger_(settings.ledger_file), oauth_(settings.oauth, ledger_),
       runner_(settings.engine_path, settings.limits),
-      service_(settings.service, runner_, sheets_, ledger_),
-      front_(settings.style, service_, ledger_, faults_, settings.verbose),
+      service_(settings.service, runner_, sheets_, ledger_, oauth_),
+      front_(settings.style, service_, oauth_, ledger_, faults_, settings.verbose),
       server_(tls_of(settings), settings.threads) {
   if (::access(settings.engine_path.c_str(), X_OK) != 0) {
     throw std::runtime_error("the script engine " + settings.engine_path + " cannot be run");
@@ -38,7 +38,7 @@ Sandbox::Sandbox(const SandboxSettings& settings)
     faults_.add(rule_from_json(text));
   }
   front_.add_routes(server_);
-  add_admin_routes(server_, service_, ledger_, faults_, sheets_);
+  add_admin_routes(server_, service_, oauth_, ledger_, faults_, sheets_);
   port_ = server_.start(settings.host, settings.port);
   const std::string address = loopback_address(settings.host);
   base_url_ = (settings.certificate_file.empty() ? "http://" : "https://") +

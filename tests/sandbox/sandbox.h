@@ -24,6 +24,7 @@ struct SandboxSettings {
   std::uint64_t fault_seed = 1;
   bool verbose = false;
   ServiceSettings service;
+  OauthSettings oauth;
   ScriptLimits limits;
   ReplyStyle style;
 };
@@ -46,6 +47,7 @@ private:
   Sheets sheets_;
   FaultPlan faults_;
   Ledger ledger_;
+  Oauth oauth_;
   ScriptRunner runner_;
   Service service_;
   HttpFront front_;

@@ -81,9 +81,10 @@ private:
   const std::shared_ptr<Task> task_;
 };
 
-Service::Service(ServiceSettings settings, ScriptRunner& runner, Sheets& sheets, Ledger& ledger)
+Service::Service(ServiceSettings settings, ScriptRunner& runner, Sheets& sheets, Ledger& ledger,
+                 Oauth& oauth)
     : settings_(std::move(settings)), runner_(runner), sheets_(sheets), ledger_(ledger),
-      token_(settings_.token), submit_quota_{settings_.submit_quota},
+      oauth_(oauth), token_(settings_.token), submit_quota_{settings_.submit_quota},
       status_quota_{settings_.status_quota}, random_(std::random_device{}()) {}
 
 Service::~Service() {
@@ -92,7 +93,7 @@ Service::~Service() {
 
 std::optional<ApiError> Service::admit(Endpoint endpoint, const std::string& token) {
   const std::lock_guard lock(mutex_);
-  if (token != token_) {
+  if (token != token_ && !oauth_.accepts(endpoint, token)) {
     return ApiError{30001, "the access token is not valid"};
   }
   Quota& quota = endpoint == Endpoint::submit ? submit_quota_ : status_quota_;

@@ -3,6 +3,7 @@
 
 #include "tests/sandbox/api_error.h"
 #include "tests/sandbox/ledger.h"
+#include "tests/sandbox/oauth.h"
 #include "tests/sandbox/script_runner.h"
 #include "tests/sandbox/sheet.h"
 
@@ -39,10 +40,13 @@ struct StatusReport {
 /// it.
 class Service {
 public:
-  Service(ServiceSettings settings, ScriptRunner& runner, Sheets& sheets, Ledger& ledger);
+  Service(ServiceSettings settings, ScriptRunner& runner, Sheets& sheets, Ledger& ledger,
+          Oauth& oauth);
   ~Service();
 
-  /// Token and quota, in this order; a request that is admitted counts against the quota.
+  /// Token and quota, in this order; a request that is admitted counts against the quota. Accepts
+  /// the token of the settings or the admin, and those of `oauth`. Like all that takes an endpoint
+  /// here it is about submit and status.
   std::optional<ApiError> admit(Endpoint endpoint, const std::string& token);
   /// Starts the script; the task id, or why not.
   std::variant<std::string, ApiError> submit(RequestNumber request, SubmitOrder order);
@@ -74,6 +78,7 @@ private:
   ScriptRunner& runner_;
   Sheets& sheets_;
   Ledger& ledger_;
+  Oauth& oauth_;
   mutable std::mutex mutex_; // guards what follows and every Task
   std::string token_;
   Quota submit_quota_;

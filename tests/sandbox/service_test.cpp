@@ -16,8 +16,8 @@ using nlohmann::json;
 /// A service with real scripts and no HTTP.
 struct Fixture {
   explicit Fixture(const ServiceSettings& settings = {}, const std::string& ledger_file = "")
-      : ledger(ledger_file), runner(KDQ_SCRIPT_ENGINE, {}),
-        service(settings, runner, sheets, ledger) {}
+      : ledger(ledger_file), oauth({}, ledger), runner(KDQ_SCRIPT_ENGINE, {}),
+        service(settings, runner, sheets, ledger, oauth) {}
 
   std::string submit(const std::string& script, const std::string& name = "",
                      const std::string& file = "FILE") {
@@ -45,6 +45,7 @@ struct Fixture {
 
   Sheets sheets;
   Ledger ledger;
+  Oauth oauth;
   ScriptRunner runner;
   Service service;
 };
