@@ -77,14 +77,15 @@ void TokenKeeper::look(const std::string& name, AppState& app, Renewal& renewal,
   const auto& read = tokens_.grant(name);
   const auto* grant = std::get_if<TokenGrant>(&read);
   if (grant == nullptr) {
-    app.token = {}; // whoever wants to send finds out why
+    app.token = {std::nullopt, std::nullopt, std::get<TokenProblem>(read).sentence, true};
+    renewal.in_use = "";
     return;
   }
   app.token.expires_at = grant->expires_at;
   app.token.consent_ends_at.reset();
   if (grant->consented_at)
     app.token.consent_ends_at = *grant->consented_at + kdocs_api::consent_life;
-  if (grant->access_token != renewal.in_use)
+  if (renewal.in_use != grant->access_token)
     changed(*grant, app, renewal, now);
   if (grant->refresh_token.empty() || app.breaker.settings().app_id.empty())
     return;
@@ -95,14 +96,14 @@ void TokenKeeper::look(const std::string& name, AppState& app, Renewal& renewal,
 
 /// There is another token than at the last look: of a renewal, or of a new consent.
 void TokenKeeper::changed(const TokenGrant& grant, AppState& app, Renewal& renewal, Moment now) {
-  if (!renewal.in_use.empty())
+  if (renewal.in_use)
     app.breaker.token_came(now.steady);
   renewal.in_use = grant.access_token;
   renewal.early =
       grant.expires_at
           ? jitter_.within(std::max(margin_of(grant) / part_early, std::chrono::milliseconds(1)))
           : 0ms;
-  if (grant.refresh_token == renewal.refused)
+  if (!renewal.refused.empty() && grant.refresh_token == renewal.refused)
     return;
   renewal.refused.clear();
   renewal.next_try = now.steady;

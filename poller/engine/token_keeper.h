@@ -48,7 +48,8 @@ private:
     SteadyTime next_try{};             ///< not before
     int failures = 0;                  ///< in a row
     std::string refused;               ///< a refresh token that the service does not take
-    std::string in_use;                ///< the access token at the last look
+    /// The access token at the last look; empty: there was none; nothing: that is still to come.
+    std::optional<std::string> in_use;
     SteadyTime due{};                  ///< far future: never
     SteadyTime next_look{};            ///< at the file
     SteadyTime may_doubt_from{};       ///< from then on a refused token is a reason to renew it

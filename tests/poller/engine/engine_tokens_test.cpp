@@ -274,3 +274,18 @@ TEST_CASE_FIXTURE(Fixture, "no secret is in what a failing renewal says") {
   }
   CHECK(world.events.told("KDocs refuses to renew the access token"));
 }
+
+TEST_CASE_FIXTURE(Fixture, "that there is no token is said before anything is to be sent") {
+  world.run_for(1min);
+  world.tokens.current = TokenProblem{"nobody has consented yet"};
+  world.run_for(1min);
+  CHECK(health() == "nobody has consented yet");
+  CHECK(app("state") == "ready");
+  const auto job = enqueue();
+  world.run_for(1min);
+  CHECK(app("state") == "blocked");
+  CHECK(health() == "the app is blocked: nobody has consented yet");
+  consent();
+  REQUIRE(succeeds(job));
+  CHECK(health().empty());
+}
