@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace kdq {
 
@@ -43,32 +44,33 @@ struct FileReplaced : StoreBroken {
 
 } // namespace
 
-App::App(const Config& config, const std::filesystem::path& credentials_directory, Log& log)
-    : log_(log), database_file_(config.database), database_name_(config.database_name),
-      lock_(database_file_), watch_(database_file_), database_(database_file_),
-      writer_yield_(database_file_), tokens_(config.token_sources, credentials_directory),
-      transport_(clock_), events_(log_),
+App::App(const Config& config, const std::filesystem::path& credentials_directory, Log& log,
+         std::function<Config()> read_config)
+    : log_(log), read_config_(std::move(read_config)), database_file_(config.database),
+      database_name_(config.database_name), lock_(database_file_), watch_(database_file_),
+      database_(database_file_), writer_yield_(database_file_),
+      tokens_(config.token_sources, credentials_directory), transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
   database_.before_write([this] { writer_yield_.yield(); });
   for (const int fd : watch_.descriptors())
     transport_.watch(fd);
-  transport_.watch(stop_signal_.fd());
-  tell_settings(config);
-}
-
-void App::tell_settings(const Config& config) {
+  transport_.watch(signals_.fd());
   log_.write(LogLevel::info, "kdocs-queued " + std::string(version) + " starts, with SQLite " +
                                  std::string(sqlite_version()) + " and " +
                                  CurlTransport::library_version());
-  for (const auto& line : summary(config))
-    log_.write(LogLevel::info, line);
+  tell_settings(config);
   if (!watch_.trouble().empty())
     log_.write(LogLevel::warn, watch_.trouble());
+  log_.flush();
+}
+
+void App::tell_settings(const Config& config) {
+  for (const auto& line : summary(config))
+    log_.write(LogLevel::info, line);
   for (const auto& [app, settings] : config.engine.apps) {
     if (const auto* problem = std::get_if<TokenProblem>(&tokens_.grant(app)))
       log_.write(LogLevel::warn, problem->sentence + "; until then its jobs wait");
   }
-  log_.flush();
 }
 
 void App::run() {
@@ -118,6 +120,7 @@ void App::work() {
     return;
   spill_file_.remember(database_file_.string() + ".spill");
   service_.ready();
+  is_ready_ = true;
   for (;;) {
     require_same_files();
     const SteadyTime engine_wakes = engine_.tick();
@@ -167,7 +170,11 @@ void App::require_same_files() {
 }
 
 void App::notice_signals() {
-  for (auto name = stop_signal_.take(); !name.empty(); name = stop_signal_.take()) {
+  for (auto name = signals_.take(); !name.empty(); name = signals_.take()) {
+    if (name == "SIGHUP") {
+      reload();
+      continue;
+    }
     if (stop_deadline_) {
       stop_at_once_ = true;
       continue;
@@ -180,6 +187,36 @@ void App::notice_signals() {
                                    " (a second signal ends without waiting for them)");
     log_.flush();
   }
+}
+
+/// What cannot be read, or is wrong, changes nothing.
+void App::reload() {
+  if (stop_deadline_)
+    return;
+  if (is_ready_)
+    service_.reloading();
+  std::string trouble;
+  try {
+    const Config config = read_config_();
+    log_.set_level(config.log_level);
+    log_.write(LogLevel::info, "SIGHUP: the configuration is read again");
+    if (config.database != database_file_)
+      trouble = "the configuration names another database, " + config.database.string() +
+                ": it is used from the next start on, until then it is " + database_file_.string() +
+                "; all else is taken";
+    tokens_.configure(config.token_sources);
+    engine_.configure(engine_settings(config));
+    tell_settings(config);
+  } catch (const ConfigError& error) {
+    trouble = "the changed configuration is not taken, what was read before stays: " +
+              std::string(error.what());
+  }
+  engine_.tell_config_trouble(trouble);
+  if (!trouble.empty())
+    log_.write(LogLevel::error, trouble);
+  log_.flush();
+  if (is_ready_)
+    service_.ready();
 }
 
 bool App::may_end(SteadyTime now) const {

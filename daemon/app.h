@@ -7,7 +7,7 @@
 #include "daemon/instance_lock.h"
 #include "daemon/logging.h"
 #include "daemon/service_manager.h"
-#include "daemon/stop_signal.h"
+#include "daemon/signals.h"
 #include "daemon/system_clock.h"
 #include "daemon/token_files.h"
 #include "daemon/writer_yield.h"
@@ -16,6 +16,7 @@
 #include "store/database.h"
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 namespace kdq {
@@ -25,7 +26,9 @@ class App {
 public:
   /// Throws LockError, StoreBroken, StoreUnavailable or std::runtime_error: it cannot start.
   /// `log` must outlive it.
-  App(const Config& config, const std::filesystem::path& credentials_directory, Log& log);
+  /// `read_config` reads what is configured again, and throws ConfigError.
+  App(const Config& config, const std::filesystem::path& credentials_directory, Log& log,
+      std::function<Config()> read_config);
 
   /// Works until it is asked to stop; a request that is under way then is given time to be
   /// answered. Throws StoreBroken if the database breaks.
@@ -38,10 +41,12 @@ private:
   SteadyTime tell_status(SteadyTime now);
   void require_same_files();
   void notice_signals();
+  void reload();
   bool may_end(SteadyTime now) const;
 
   Log& log_;
-  StopSignal stop_signal_; ///< before anything that could start a thread
+  std::function<Config()> read_config_;
+  Signals signals_; ///< before anything that could start a thread
   ServiceManager service_;
   SystemClock clock_;
   std::filesystem::path database_file_;
@@ -59,6 +64,7 @@ private:
   SteadyTime next_file_check_{};
   std::optional<SteadyTime> stop_deadline_; ///< set once a stop was asked for
   bool stop_at_once_ = false;
+  bool is_ready_ = false; ///< as the service manager knows
 };
 
 } // namespace kdq

@@ -145,6 +145,10 @@ Log::~Log() {
   flush();
 }
 
+void Log::set_level(LogLevel level) {
+  logger_->set_level(to_spdlog(level));
+}
+
 bool Log::wants(LogLevel level) const {
   return logger_->should_log(to_spdlog(level));
 }

@@ -36,6 +36,7 @@ public:
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
+  void set_level(LogLevel level);
   /// Whether lines of this level are written: else their texts need not be made.
   bool wants(LogLevel level) const;
   /// Warnings and errors are written at once, with all before them; other lines wait for flush(),

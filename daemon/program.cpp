@@ -16,6 +16,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <iostream>
 
 namespace kdq {
@@ -49,9 +50,10 @@ void leave_word(const Config& config, const std::string& reason) {
   }
 }
 
-void work(const Config& config, const std::filesystem::path& credentials, Log& log) {
+void work(const Config& config, const std::filesystem::path& credentials, Log& log,
+          const std::function<Config()>& read_config) {
   try {
-    App(config, credentials, log).run();
+    App(config, credentials, log, read_config).run();
   } catch (const LockError&) {
     throw; // the database is another one's
   } catch (const StoreBroken&) {
@@ -85,7 +87,11 @@ int execute(const Options& options) {
   if (options.command == Command::check)
     return check(config, credentials, std::cout) ? exit_stopped : exit_cannot_start;
   Log log(detect_log_style(STDERR_FILENO), config.log_level);
-  work(config, credentials, log);
+  work(config, credentials, log, [&] {
+    Config again = load_config(options.config, options.overrides, credentials);
+    require_token_sources(again);
+    return again;
+  });
   return exit_stopped;
 }
 

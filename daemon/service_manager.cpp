@@ -20,6 +20,10 @@ void ServiceManager::ready() {
   sd_notify(0, "READY=1");
 }
 
+void ServiceManager::reloading() {
+  sd_notify(0, "RELOADING=1");
+}
+
 void ServiceManager::stopping() {
   sd_notify(0, "STOPPING=1");
 }

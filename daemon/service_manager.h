@@ -15,6 +15,8 @@ public:
   ServiceManager();
 
   void ready();
+  /// Until ready() is said again.
+  void reloading();
   void stopping();
   /// One line for `systemctl status`; sent only if it differs from the last one.
   void status(const std::string& text);

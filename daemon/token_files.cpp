@@ -25,6 +25,11 @@ TokenFiles::TokenFiles(std::map<std::string, TokenSource> sources,
                        std::filesystem::path credentials_directory)
     : sources_(std::move(sources)), credentials_directory_(std::move(credentials_directory)) {}
 
+void TokenFiles::configure(std::map<std::string, TokenSource> sources) {
+  sources_ = std::move(sources);
+  known_.clear();
+}
+
 const std::variant<TokenGrant, TokenProblem>& TokenFiles::grant(const std::string& app) {
   Known& known = known_[app];
   const auto source = sources_.find(app);

@@ -30,6 +30,9 @@ public:
   explicit TokenFiles(std::map<std::string, TokenSource> sources,
                       std::filesystem::path credentials_directory = {});
 
+  /// From now on.
+  void configure(std::map<std::string, TokenSource> sources);
+
   const std::variant<TokenGrant, TokenProblem>& grant(const std::string& app) override;
   std::variant<std::string, TokenProblem> app_key(const std::string& app) override;
   std::optional<TokenProblem> renewed(const std::string& app, const std::string& refresh_token,

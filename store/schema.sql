@@ -317,6 +317,8 @@ FROM daemon WHERE stopped_at IS NULL AND seen_at < strftime('%Y-%m-%d %H:%M:%f',
                  AND due < strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 seconds'))
        OR EXISTS (SELECT 1 FROM job_counts WHERE state = 'running' AND jobs > 0))
 UNION ALL
+SELECT 'configuration', NULL, config_trouble FROM daemon WHERE config_trouble IS NOT NULL AND stopped_at IS NULL
+UNION ALL
 SELECT 'database', trouble_since, trouble FROM daemon WHERE trouble IS NOT NULL AND stopped_at IS NULL
 UNION ALL
 SELECT 'database', NULL,
@@ -381,6 +383,7 @@ CREATE TABLE daemon (
   trouble_since        TEXT,
   max_running          INTEGER,    -- settings: how many at once in all,
   max_running_per_file INTEGER,    -- and of one file
+  config_trouble       TEXT,       -- why a changed configuration was not taken; NULL: it was
   max_script_bytes     INTEGER,    -- of a script and its argv together; NULL: 16777216
   log_mb               INTEGER     -- if the file beside the database that ends in -wal does not stop
                                    -- growing: its size; NULL: it does

@@ -56,9 +56,10 @@ struct StatusTables::Impl {
   Statement no_pauses{db, "DELETE FROM app_pauses WHERE app = ?1"};
   Statement names{db, "SELECT name FROM apps"};
   Statement remove{db, "DELETE FROM apps WHERE name = ?1"};
-  Statement started{db, "INSERT OR REPLACE INTO daemon"
-                        "(one, version, started_at, max_running, max_running_per_file, "
-                        "max_script_bytes) VALUES (1, ?1, ?2, ?3, ?4, ?5)"};
+  Statement started{db, "INSERT OR REPLACE INTO daemon(one, started_at) VALUES (1, ?1)"};
+  Statement settings{db, "UPDATE daemon SET version = ?1, max_running = ?2, "
+                         "max_running_per_file = ?3, max_script_bytes = ?4, "
+                         "config_trouble = nullif(?5, '')"};
   Statement seen{db, "UPDATE daemon SET seen_at = ?1"};
   Statement stopped{db, "UPDATE daemon SET stopped_at = ?1"};
   Statement trouble{db, "UPDATE daemon SET trouble = nullif(?1, ''), "
@@ -145,9 +146,13 @@ void StatusTables::keep_only(const std::set<std::string>& apps) {
   }
 }
 
-void StatusTables::started(const DaemonRow& row, WallTime now) {
-  impl_->started.run(row.version, now, row.max_running, row.max_running_per_file,
-                     row.max_script_bytes);
+void StatusTables::started(WallTime now) {
+  impl_->started.run(now);
+}
+
+void StatusTables::settings(const DaemonRow& row) {
+  impl_->settings.run(row.version, row.max_running, row.max_running_per_file, row.max_script_bytes,
+                      row.config_trouble);
 }
 
 void StatusTables::trouble(const std::string& sentence, WallTime now) {

@@ -52,12 +52,13 @@ struct AppRow {
   bool operator==(const AppRow&) const = default;
 };
 
-/// What the daemon says of itself in the table `daemon`.
+/// What the table `daemon` says of the settings.
 struct DaemonRow {
   std::string version;
   std::int64_t max_running = 0;
   std::int64_t max_running_per_file = 0;
   std::int64_t max_script_bytes = 0;
+  std::string config_trouble; ///< why a configuration was not taken; empty: none was refused
 };
 
 /// Single-threaded; must not outlive the Database.
@@ -77,7 +78,8 @@ public:
   void show(const AppRow& row, WallTime now);
   /// Removes the rows of apps that are not configured any more.
   void keep_only(const std::set<std::string>& apps);
-  void started(const DaemonRow& row, WallTime now);
+  void started(WallTime now);
+  void settings(const DaemonRow& row);
   /// It runs.
   void seen(WallTime now);
   void stopped(WallTime now);

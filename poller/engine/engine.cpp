@@ -84,14 +84,16 @@ struct Engine::Impl {
   Impl& operator=(const Impl&) = delete;
 
   bool may_checkpoint() const;
+  void restore_app(const std::string& name, AppState& app, Moment now);
   void take_up(const std::string& gap);
   void collect();
   void notice_users();
+  void take_settings();
   void work();
   void show_changes();
   SteadyTime next_wake(SteadyTime now) const;
 
-  const EngineSettings settings;
+  EngineSettings settings;
   Database& database;
   Transport& transport;
   Clock& clock;
@@ -108,7 +110,7 @@ struct Engine::Impl {
   UserChanges users{database, store.queue, store.status_tables, tasks, events};
 
   // --- replies --------------------------------------------------------------------------------
-  FactReader facts{store.queue, store.log, apps, settings.keep_raw};
+  FactReader facts{store.queue, store.log, apps, settings};
   EffectWriter effect_writer{store.queue, store.requests, store.log, store.ledger, store.run_times};
   EffectMemory effect_memory{in_flight, tasks, apps, events};
   Jitter jitter{settings.jitter_seed};
@@ -116,33 +118,30 @@ struct Engine::Impl {
                      task_table, in_flight, events, jitter};
   SilentTasks silent{task_table, replies};
   Recovery recovery{database, store.queue, store.requests, store.run_times, store.spill,
-                    budgets,  apps,        tasks,          replies,         settings.job_timeout};
+                    budgets,  apps,        tasks,          replies,         settings};
   RestoredFile restored_file{database, store.queue, store.requests, store.ledger,
                              apps,     task_table,  in_flight,      replies};
 
   // --- requests -------------------------------------------------------------------------------
   TokenKeeper token_keeper{tokens, apps, in_flight, transport, clock, events, jitter};
   AppTokens app_tokens{tokens};
-  FileSlots slots{task_table, users.pauses(), settings.max_running_per_file};
+  FileSlots slots{task_table, users.pauses(), settings};
   StartPace pace;
   StartFinder finder{store.queue, apps, slots, users.pauses()};
   PollChooser poll_chooser{budgets, app_tokens};
-  StartChooser start_chooser{store.queue, task_table, apps,
-                             budgets,     app_tokens, finder,
-                             slots,       pace,       settings.max_running};
+  StartChooser start_chooser{store.queue, task_table, apps, budgets, app_tokens,
+                             finder,      slots,      pace, settings};
   RoundPlanner planner{apps, in_flight, poll_chooser, start_chooser};
-  IntentWriter intents{store.queue, store.requests, store.ledger,
-                       task_table,  apps,           settings.max_script_bytes};
+  IntentWriter intents{store.queue, store.requests, store.ledger, task_table, apps, settings};
   Sender sender{database, transport};
-  BegunMemory begun_memory{tasks,  apps,    in_flight, app_tokens,
-                           sender, replies, events,    settings.job_timeout};
-  StatusWriter status_writer{store.status_tables, database, task_table, apps, events,
-                             settings.long_log_mb};
+  BegunMemory begun_memory{tasks, apps, in_flight, app_tokens, sender, replies, events, settings};
+  StatusWriter status_writer{store.status_tables, database, task_table, apps, events, settings};
   Dispatcher dispatcher{database,     clock,  app_tokens, planner,      intents,
                         begun_memory, sender, pace,       status_writer};
   Housekeeping housekeeping{settings.retention, database, clock, events};
   StoreTrouble store_trouble{database, store.status_tables, clock, events};
 
+  std::optional<EngineSettings> wanted_settings; ///< and not taken yet
   bool stopping = false;
   bool schema_changed = false; ///< and was not looked at yet
   bool restored = false;       ///< the file was, and is not taken up yet
@@ -161,20 +160,23 @@ void Engine::recover() {
     impl.events.trouble(problem);
   const Moment now = impl.clock.now();
   impl.database.read([&] {
-    for (auto& [name, app] : impl.apps) {
-      app.breaker.restore(impl.store.status_tables.app_pauses(name), now);
-      for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status}) // known from now on
-        impl.store.ledger.used(app.breaker.quota_key(endpoint, now.wall));
-    }
+    for (auto& [name, app] : impl.apps)
+      impl.restore_app(name, app, now);
   });
   impl.database.accept_schema();
   impl.take_up({});
 }
 
+void Engine::Impl::restore_app(const std::string& name, AppState& app, Moment now) {
+  app.breaker.restore(store.status_tables.app_pauses(name), now);
+  for (const Endpoint endpoint : {Endpoint::submit, Endpoint::status}) // known from now on
+    store.ledger.used(app.breaker.quota_key(endpoint, now.wall));
+}
+
 void Engine::Impl::take_up(const std::string& gap) {
   const Moment now = clock.now();
   const Recovered found = recovery.run(now, gap);
-  database.write([&] { status_writer.begin(settings, now); });
+  database.write([&] { status_writer.begin(now); });
   status_writer.committed();
   silent.begin(now.steady);
   events.recovered(found.running, found.gaps, found.unconfirmed);
@@ -247,8 +249,35 @@ void Engine::Impl::notice_users() {
                  std::to_string(given_up));
 }
 
+/// The database first: what it refuses now is tried by the next tick, and nothing has changed.
+void Engine::Impl::take_settings() {
+  if (!wanted_settings)
+    return;
+  const Moment now = clock.now();
+  wanted_settings->version = settings.version;
+  wanted_settings->jitter_seed = settings.jitter_seed;
+  AppStates added = make_apps(*wanted_settings);
+  std::erase_if(added, [&](const auto& app) { return apps.contains(app.first); });
+  database.read([&] {
+    for (auto& [name, app] : added) {
+      restore_app(name, app, now);
+      recovery.restore_schedule(name, app, now);
+    }
+  });
+  std::erase_if(apps, [&](const auto& app) { return !wanted_settings->apps.contains(app.first); });
+  for (auto& [name, app] : apps)
+    app.breaker.configure(wanted_settings->apps.at(name), now.steady);
+  apps.merge(added);
+  settings = *std::move(wanted_settings);
+  wanted_settings.reset();
+  housekeeping.configure(settings.retention);
+  token_keeper.configure();
+  status_writer.settings_changed();
+}
+
 void Engine::Impl::work() {
   notice_users();
+  take_settings();
   replies.save(clock.steady() + longest_turn);
   users.read(clock.now());
   if (stopping)
@@ -292,6 +321,14 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
 
 bool Engine::saw_foreign_change() const {
   return impl_->foreign_change;
+}
+
+void Engine::configure(EngineSettings settings) {
+  impl_->wanted_settings = std::move(settings);
+}
+
+void Engine::tell_config_trouble(const std::string& sentence) {
+  impl_->status_writer.config_trouble(sentence);
 }
 
 void Engine::stop() {

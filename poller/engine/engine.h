@@ -31,6 +31,12 @@ public:
   /// Returns when it wants to be called again if nothing happens before.
   SteadyTime tick();
 
+  /// Goes on with these from the next tick() on; what runs is followed on, of an app that is not
+  /// configured any more without being asked for. `version` and `jitter_seed` stay.
+  void configure(EngineSettings settings);
+  /// Why the settings that were wanted last are not taken, or only in part; empty: they are.
+  void tell_config_trouble(const std::string& sentence);
+
   /// A foreign commit was seen by the last tick().
   bool saw_foreign_change() const;
 

@@ -31,7 +31,16 @@ WallTime before(WallTime now, Days span) {
 
 Housekeeping::Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock,
                            Events& events)
-    : wanted_(wanted), database_(database), clock_(clock), events_(events), retention_(database) {
+    : database_(database), clock_(clock), events_(events), retention_(database) {
+  configure(wanted);
+}
+
+void Housekeeping::configure(const RetentionSettings& wanted) {
+  wanted_ = wanted;
+  searches_.clear();
+  current_ = 0;
+  place_ = {};
+  wake_ = SteadyTime::max();
   if (wanted.days_ended.count() > 0)
     searches_.push_back(Search::ended);
   if (wanted.days_logs.count() > 0)

@@ -18,6 +18,8 @@ class Housekeeping {
 public:
   Housekeeping(const RetentionSettings& wanted, Database& database, Clock& clock, Events& events);
 
+  /// From now on; begins anew.
+  void configure(const RetentionSettings& wanted);
   /// Looks whether something is to be deleted, if it is time for that; at most one short
   /// transaction. What cannot be written now is tried later: this throws StoreBroken only.
   void work();

@@ -40,10 +40,9 @@ std::chrono::milliseconds age(WallTime moment, Moment now) {
 
 Recovery::Recovery(Database& database, JobQueue& queue, RequestLog& requests, RunTimes& run_times,
                    SpillFile& spill, DayBudgets& budgets, AppStates& apps, ScheduledTasks& tasks,
-                   ReplyStore& replies, std::chrono::milliseconds default_timeout)
+                   ReplyStore& replies, const EngineSettings& settings)
     : database_(database), queue_(queue), requests_(requests), run_times_(run_times), spill_(spill),
-      budgets_(budgets), apps_(apps), tasks_(tasks), replies_(replies),
-      default_timeout_(default_timeout) {}
+      budgets_(budgets), apps_(apps), tasks_(tasks), replies_(replies), settings_(settings) {}
 
 Recovered Recovery::run(Moment now, const std::string& gap) {
   std::vector<UnfinishedJob> jobs;
@@ -89,7 +88,7 @@ void Recovery::take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now) 
     task.app = job.app;
     task.script = job.script;
     task.row = job.row;
-    task.timeout = job.timeout ? *job.timeout : default_timeout_;
+    task.timeout = job.timeout ? *job.timeout : settings_.job_timeout;
     const WallTime submitted_at = job.row.submitted_at.value_or(now.wall);
     task.submitted = now.steady - age(submitted_at, now);
     if (job.row.reported_at)
@@ -178,21 +177,23 @@ void Recovery::add_gaps(const std::vector<OpenRequest>& requests, const std::str
 }
 
 void Recovery::restore_schedules(Moment now) {
-  std::map<std::string, std::vector<OpenTask>> running;
+  database_.read([&] {
+    for (auto& [name, app] : apps_)
+      restore_schedule(name, app, now);
+  });
+}
+
+void Recovery::restore_schedule(const std::string& name, AppState& app, Moment now) {
+  std::vector<OpenTask> running;
   for (const JobId id : tasks_.table().ids()) {
     const Task& task = *tasks_.find(id);
-    if (replies_.holds(id)) // not to be asked before its long reply is stored
-      continue;
-    running[task.app].push_back(open_task(task));
+    if (task.app == name && !replies_.holds(id)) // not to be asked before its long reply is stored
+      running.push_back(open_task(task));
   }
-  database_.read([&] {
-    for (auto& [name, app] : apps_) {
-      app.schedule = std::make_unique<PriceSchedule>(PriceSchedule::Options{});
-      app.schedule->restore(from_rows(run_times_.load(name), now),
-                            from_counts(run_times_.starts(name), now), std::move(running[name]),
-                            now.steady, budgets_.today_with_queue(app, now));
-    }
-  });
+  app.schedule = std::make_unique<PriceSchedule>(PriceSchedule::Options{});
+  app.schedule->restore(from_rows(run_times_.load(name), now),
+                        from_counts(run_times_.starts(name), now), std::move(running), now.steady,
+                        budgets_.today_with_queue(app, now));
 }
 
 } // namespace kdq

@@ -22,6 +22,7 @@ class SpillFile;
 struct InFlight;
 struct OpenRequest;
 struct SpilledReply;
+struct EngineSettings;
 struct UnfinishedJob;
 
 /// What a start found.
@@ -36,11 +37,14 @@ class Recovery {
 public:
   Recovery(Database& database, JobQueue& queue, RequestLog& requests, RunTimes& run_times,
            SpillFile& spill, DayBudgets& budgets, AppStates& apps, ScheduledTasks& tasks,
-           ReplyStore& replies, std::chrono::milliseconds default_timeout);
+           ReplyStore& replies, const EngineSettings& settings);
 
   /// `gap`: why lines of every running task may be lost; empty: there is no reason.
   /// Throws StoreUnavailable: to be run again from the start; nothing is forgotten.
   Recovered run(Moment now, const std::string& gap = {});
+  /// An app's schedule as its tasks and what is stored of its scripts make it. Inside of
+  /// Database::read().
+  void restore_schedule(const std::string& name, AppState& app, Moment now);
 
 private:
   void take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now);
@@ -61,7 +65,7 @@ private:
   AppStates& apps_;
   ScheduledTasks& tasks_;
   ReplyStore& replies_;
-  std::chrono::milliseconds default_timeout_;
+  const EngineSettings& settings_;
 };
 
 } // namespace kdq

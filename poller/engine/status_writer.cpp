@@ -146,25 +146,34 @@ AppRow StatusWriter::row(const AppState& app, Moment now) const {
 void StatusWriter::forget() {
   shown_.clear();
   shown_log_.reset();
+  settings_shown_ = false;
 }
 
-void StatusWriter::begin(const EngineSettings& settings, Moment now) {
+void StatusWriter::begin(Moment now) {
   forget();
+  tables_.started(now.wall);
+  write(now);
+}
+
+void StatusWriter::config_trouble(const std::string& sentence) {
+  config_trouble_ = sentence;
+  settings_shown_ = false;
+}
+
+void StatusWriter::write_settings() {
   std::set<std::string> names;
   for (const auto& [name, app] : apps_)
     names.insert(name);
   tables_.keep_only(names);
-  tables_.started({settings.version, static_cast<std::int64_t>(settings.max_running),
-                   static_cast<std::int64_t>(settings.max_running_per_file),
-                   settings.max_script_bytes},
-                  now.wall);
-  write(now);
+  tables_.settings({settings_.version, static_cast<std::int64_t>(settings_.max_running),
+                    static_cast<std::int64_t>(settings_.max_running_per_file),
+                    settings_.max_script_bytes, config_trouble_});
 }
 
 /// The size of the write-ahead log in MB, rounded down to a power of two, if it is too long.
 std::optional<std::int64_t> StatusWriter::long_log() const {
   const auto megabytes = database_.log_bytes() >> 20;
-  if (megabytes < static_cast<std::uintmax_t>(long_log_mb_))
+  if (megabytes < static_cast<std::uintmax_t>(settings_.long_log_mb))
     return std::nullopt;
   return static_cast<std::int64_t>(std::bit_floor(megabytes));
 }
@@ -174,7 +183,7 @@ bool StatusWriter::is_unseen(SteadyTime now) const {
 }
 
 bool StatusWriter::is_stale(Moment now) const {
-  if (long_log() != shown_log_)
+  if (!settings_shown_ || long_log() != shown_log_)
     return true;
   for (const auto& [name, app] : apps_) {
     const auto shown = shown_.find(name);
@@ -186,6 +195,9 @@ bool StatusWriter::is_stale(Moment now) const {
 
 void StatusWriter::write(Moment now) {
   next_.clear(); // the transaction may be run again
+  settings_written_ = !settings_shown_;
+  if (settings_written_)
+    write_settings();
   tables_.seen(now.wall);
   next_log_ = long_log();
   if (next_log_ != shown_log_)
@@ -203,6 +215,7 @@ void StatusWriter::write(Moment now) {
 
 void StatusWriter::ride_along(Moment now) {
   next_.clear(); // of a write() that was not committed
+  settings_written_ = false;
   next_log_ = shown_log_;
   next_at_ = shown_at_;
   if (now.steady - shown_at_ >= fresh)
@@ -210,6 +223,8 @@ void StatusWriter::ride_along(Moment now) {
 }
 
 void StatusWriter::committed() {
+  settings_shown_ = settings_shown_ || settings_written_;
+  settings_written_ = false;
   for (auto& [name, row] : next_)
     shown_.insert_or_assign(name, std::move(row));
   next_.clear();

@@ -26,13 +26,17 @@ bool same_but_for_numbers(const std::string& a, const std::string& b);
 class StatusWriter {
 public:
   StatusWriter(StatusTables& tables, const Database& database, const TaskTable& tasks,
-               AppStates& apps, Events& events, std::int64_t long_log_mb)
+               AppStates& apps, Events& events, const EngineSettings& settings)
       : tables_(tables), database_(database), tasks_(tasks), apps_(apps), events_(events),
-        long_log_mb_(long_log_mb) {}
+        settings_(settings) {}
 
   /// At the start: the daemon's own row, all apps, none that is not configured any more. Inside of
   /// Database::write().
-  void begin(const EngineSettings& settings, Moment now);
+  void begin(Moment now);
+  /// The settings are others now, or which apps there are.
+  void settings_changed() { forget(); }
+  /// Why others, that were wanted, are not taken; empty: none are.
+  void config_trouble(const std::string& sentence);
   /// The file may be a restored one: what its tables say is not what was written last.
   void forget();
   /// Whether it was long ago that the tables were told that the daemon runs.
@@ -53,6 +57,7 @@ public:
 
 private:
   AppRow row(const AppState& app, Moment now) const;
+  void write_settings();
   std::optional<std::int64_t> long_log() const;
 
   StatusTables& tables_;
@@ -60,7 +65,10 @@ private:
   const TaskTable& tasks_;
   AppStates& apps_;
   Events& events_;
-  std::int64_t long_log_mb_;
+  const EngineSettings& settings_;
+  std::string config_trouble_;
+  bool settings_shown_ = false;
+  bool settings_written_ = false;           ///< but not known to be committed
   std::map<std::string, AppRow> shown_;     ///< by app
   std::map<std::string, AppRow> next_;      ///< written, but not known to be committed
   std::map<std::string, std::string> told_; ///< by app: the trouble that Events knows of

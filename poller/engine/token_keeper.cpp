@@ -52,6 +52,16 @@ TokenKeeper::TokenKeeper(Tokens& tokens, AppStates& apps, InFlightTable& numbers
     : tokens_(tokens), apps_(apps), numbers_(numbers), transport_(transport), clock_(clock),
       events_(events), jitter_(jitter) {}
 
+void TokenKeeper::configure() {
+  for (auto& [name, renewal] : renewals_) {
+    const auto app = apps_.find(name);
+    if (app == apps_.end() || app->second.breaker.settings().app_id.empty())
+      renewal.unsaved.reset();
+    renewal.next_look = {};
+    renewal.due = SteadyTime::max();
+  }
+}
+
 void TokenKeeper::work() {
   const Moment now = clock_.now();
   for (auto& [name, app] : apps_)
@@ -151,7 +161,10 @@ bool TokenKeeper::take(Reply& reply) {
     if (renewal.request != reply.request)
       continue;
     renewal.request.reset();
-    AppState& app = apps_.at(name);
+    const auto found = apps_.find(name);
+    if (found == apps_.end() || found->second.breaker.settings().app_id.empty())
+      return true; // the configuration has changed since
+    AppState& app = found->second;
     const Moment now = clock_.now();
     if (const auto* answered = std::get_if<Answered>(&reply.delivery))
       arrived(*answered, name, app, renewal, now);
@@ -222,8 +235,8 @@ void TokenKeeper::failed(AppState& app, Renewal& renewal, const std::string& why
 
 void TokenKeeper::save() {
   for (auto& [name, renewal] : renewals_)
-    if (renewal.unsaved)
-      store(name, apps_.at(name), renewal, clock_.now());
+    if (const auto app = apps_.find(name); renewal.unsaved && app != apps_.end())
+      store(name, app->second, renewal, clock_.now());
 }
 
 SteadyTime TokenKeeper::next_wake() const {

@@ -27,6 +27,8 @@ public:
   TokenKeeper(Tokens& tokens, AppStates& apps, InFlightTable& numbers, Transport& transport,
               Clock& clock, Events& events, Jitter& jitter);
 
+  /// The apps' settings have changed, or which apps there are.
+  void configure();
   /// Sends what is due, stores what could not be stored before, and notices a new consent.
   void work();
   /// Whether the reply is one to a renewal: then it is dealt with, and `reply` is used up.
@@ -50,9 +52,9 @@ private:
     std::string refused;               ///< a refresh token that the service does not take
     /// The access token at the last look; empty: there was none; nothing: that is still to come.
     std::optional<std::string> in_use;
-    SteadyTime due{};                  ///< far future: never
-    SteadyTime next_look{};            ///< at the file
-    SteadyTime may_doubt_from{};       ///< from then on a refused token is a reason to renew it
+    SteadyTime due{};            ///< far future: never
+    SteadyTime next_look{};      ///< at the file
+    SteadyTime may_doubt_from{}; ///< from then on a refused token is a reason to renew it
     std::chrono::milliseconds early{0};
   };
 

@@ -4,6 +4,7 @@
 #include "store/base/time.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace kdq {
 namespace {
@@ -49,6 +50,23 @@ CircuitBreaker::CircuitBreaker(std::string name, const AppSettings& settings,
                                std::uint64_t jitter_seed)
     : name_(std::move(name)), settings_(settings), rate_(settings.requests_per_second),
       jitter_(jitter_seed) {}
+
+void CircuitBreaker::configure(const AppSettings& settings, SteadyTime now) {
+  const AppSettings before = std::exchange(settings_, settings);
+  if (before.requests_per_second != settings.requests_per_second)
+    rate_ = TokenBucket(settings.requests_per_second);
+  day_.reset();
+  // The ledger says again what is spent of another budget.
+  if (before.submit_quota != settings.submit_quota)
+    state_of(Endpoint::submit).spent_day.clear();
+  if (before.status_quota != settings.status_quota)
+    state_of(Endpoint::status).spent_day.clear();
+  const auto place = [](const AppSettings& app) {
+    return std::tie(app.base_url, app.status_path, app.ca_file, app.app_id);
+  };
+  if (place(before) != place(settings)) // what a person had to mend may be mended by that
+    token_came(now);
+}
 
 const QuotaDay& CircuitBreaker::day(WallTime now) const {
   if (!day_ || now < day_->begins || now >= day_->ends)

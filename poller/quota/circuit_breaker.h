@@ -41,6 +41,9 @@ public:
   const std::string& name() const { return name_; }
   const AppSettings& settings() const { return settings_; }
 
+  /// What was learnt of the service stays, unless it is another one now.
+  void configure(const AppSettings& settings, SteadyTime now);
+
   const QuotaDay& day(WallTime now) const;
   /// The day's budget that a request is paid from.
   QuotaKey quota_key(Endpoint endpoint, WallTime now) const;

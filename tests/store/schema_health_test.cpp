@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(Fixture, "why a daemon had to stop is told until the next one 
   Database::note_stop(file, "no more memory", *parse_time("2026-01-02 00:00:00"));
   CHECK(health() == Rows{"daemon: the daemon had to stop: no more memory"});
   CHECK(user.text("SELECT since FROM health") == "2026-01-02 00:00:00.000");
-  database.write([&] { StatusTables(database).started({"1", 100, 1, 1000}, WallTime{}); });
+  database.write([&] { StatusTables(database).started(WallTime{}); });
   CHECK(health().empty());
 }
 

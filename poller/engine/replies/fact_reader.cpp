@@ -9,7 +9,7 @@ namespace kdq {
 
 Facts FactReader::known(const ReplyOutcome& outcome, WallTime now) const {
   Facts facts;
-  facts.keep_raw = keep_raw_;
+  facts.keep_raw = settings_.keep_raw;
   const InFlight& request = outcome.end.request;
   const auto app = apps_.find(request.paid_from.app);
   if (!outcome.refusal || request.of_former_run || app == apps_.end())

@@ -8,13 +8,14 @@ namespace kdq {
 
 class JobQueue;
 class ResultLog;
+struct EngineSettings;
 struct Facts;
 struct ReplyOutcome;
 
 class FactReader {
 public:
-  FactReader(JobQueue& queue, ResultLog& log, const AppStates& apps, bool keep_raw)
-      : queue_(queue), log_(log), apps_(apps), keep_raw_(keep_raw) {}
+  FactReader(JobQueue& queue, ResultLog& log, const AppStates& apps, const EngineSettings& settings)
+      : queue_(queue), log_(log), apps_(apps), settings_(settings) {}
 
   /// What is known without the database.
   Facts known(const ReplyOutcome& outcome, WallTime now) const;
@@ -27,7 +28,7 @@ private:
   JobQueue& queue_;
   ResultLog& log_;
   const AppStates& apps_;
-  bool keep_raw_;
+  const EngineSettings& settings_;
 };
 
 } // namespace kdq

@@ -73,7 +73,7 @@ void BegunMemory::remember_poll(const Begun::Poll& poll, Moment now) {
 void BegunMemory::remember_start(const Begun::Start& start, Moment now) {
   const ClaimedJob& job = start.job;
   CircuitBreaker& breaker = apps_.at(job.app).breaker;
-  const Task& task = tasks_.add(task_of(job, default_timeout_, now.steady));
+  const Task& task = tasks_.add(task_of(job, settings_.job_timeout, now.steady));
   InFlight request;
   request.intent = start.intent;
   request.paid_from = start.paid_from;

@@ -14,14 +14,15 @@ class InFlightTable;
 class ReplyStore;
 class ScheduledTasks;
 class Sender;
+struct EngineSettings;
 
 class BegunMemory {
 public:
   BegunMemory(ScheduledTasks& tasks, AppStates& apps, InFlightTable& in_flight,
               const AppTokens& tokens, Sender& sender, ReplyStore& replies, Events& events,
-              std::chrono::milliseconds default_timeout)
+              const EngineSettings& settings)
       : tasks_(tasks), apps_(apps), in_flight_(in_flight), tokens_(tokens), sender_(sender),
-        replies_(replies), events_(events), default_timeout_(default_timeout) {}
+        replies_(replies), events_(events), settings_(settings) {}
 
   /// After the commit. Hands the requests to the Sender; a job that turns out not to be sendable
   /// ends with the next replies.
@@ -40,7 +41,7 @@ private:
   Sender& sender_;
   ReplyStore& replies_;
   Events& events_;
-  std::chrono::milliseconds default_timeout_;
+  const EngineSettings& settings_;
 };
 
 } // namespace kdq

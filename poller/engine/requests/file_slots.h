@@ -2,6 +2,7 @@
 #pragma once
 
 #include "poller/engine/task_table.h"
+#include "poller/settings.h"
 #include "store/status_tables.h"
 
 #include <limits>
@@ -12,17 +13,17 @@ class FileSlots {
 public:
   static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
-  /// `per_file` 0: no limit.
-  FileSlots(const TaskTable& tasks, const Pauses& pauses, std::size_t per_file)
-      : tasks_(tasks), pauses_(pauses), per_file_(per_file) {}
+  FileSlots(const TaskTable& tasks, const Pauses& pauses, const EngineSettings& settings)
+      : tasks_(tasks), pauses_(pauses), settings_(settings) {}
 
   std::size_t on(const std::string& file_token) const {
     if (pauses_.files.contains(file_token))
       return 0;
-    if (per_file_ == 0)
+    const std::size_t per_file = settings_.max_running_per_file;
+    if (per_file == 0)
       return no_limit;
     const std::size_t taken = tasks_.on_file(file_token);
-    return per_file_ > taken ? per_file_ - taken : 0;
+    return per_file > taken ? per_file - taken : 0;
   }
   /// Files that may have none, at most.
   std::size_t taken_files() const { return tasks_.taken_files() + pauses_.files.size(); }
@@ -30,7 +31,7 @@ public:
 private:
   const TaskTable& tasks_;
   const Pauses& pauses_;
-  std::size_t per_file_;
+  const EngineSettings& settings_;
 };
 
 } // namespace kdq

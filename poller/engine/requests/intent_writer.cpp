@@ -87,7 +87,7 @@ void IntentWriter::begin_starts(const RoundPlan& plan, Begun& begun, WallTime no
       continue;
     }
     bytes += text_bytes(*job);
-    if (text_bytes(*job) > max_script_bytes_) {
+    if (text_bytes(*job) > settings_.max_script_bytes) {
       grant.unpay(entry.app);
       end_claimed(*job, JobState::failed, too_long_sentence(text_bytes(*job)), begun, now);
       continue;
@@ -118,7 +118,8 @@ void IntentWriter::end_claimed(const ClaimedJob& job, JobState end, const std::s
 
 std::string IntentWriter::too_long_sentence(std::int64_t bytes) const {
   return "script is too long: with argv it has " + std::to_string(bytes) +
-         " bytes, the setting max_script_bytes allows " + std::to_string(max_script_bytes_);
+         " bytes, the setting max_script_bytes allows " +
+         std::to_string(settings_.max_script_bytes);
 }
 
 std::string IntentWriter::unknown_app_sentence(const std::string& app) const {

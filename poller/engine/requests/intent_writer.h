@@ -12,15 +12,16 @@ namespace kdq {
 class QuotaLedger;
 class RequestLog;
 class TaskTable;
+struct EngineSettings;
 
 /// One transaction a call: claims, intents, and the quota that they spend; and jobs that end
 /// without a request.
 class IntentWriter {
 public:
   IntentWriter(JobQueue& queue, RequestLog& requests, QuotaLedger& ledger, const TaskTable& tasks,
-               const AppStates& apps, std::int64_t max_script_bytes)
+               const AppStates& apps, const EngineSettings& settings)
       : queue_(queue), requests_(requests), ledger_(ledger), tasks_(tasks), apps_(apps),
-        max_script_bytes_(max_script_bytes) {}
+        settings_(settings) {}
 
   /// Inside of Database::write(); may be run again from the start.
   Begun write(const RoundPlan& plan, WallTime now);
@@ -39,7 +40,7 @@ private:
   QuotaLedger& ledger_;
   const TaskTable& tasks_;
   const AppStates& apps_;
-  std::int64_t max_script_bytes_;
+  const EngineSettings& settings_;
 };
 
 } // namespace kdq

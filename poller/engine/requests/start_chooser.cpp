@@ -38,7 +38,7 @@ void StartChooser::divide_places(RoundPlan& plan, SteadyTime now) const {
     plan.wake.by(*rests_until);
     return; // with no place for anybody
   }
-  plan.running_places = Shares(max_running_);
+  plan.running_places = Shares(settings_.max_running);
   std::size_t others = tasks_.size();
   for (const auto& [name, app] : apps_) {
     const std::size_t running = tasks_.of_app(name);
@@ -46,7 +46,7 @@ void StartChooser::divide_places(RoundPlan& plan, SteadyTime now) const {
     others -= running;
   }
   plan.running_places.take({}, others); // of apps that are not configured any more
-  plan.any_place_to_run = tasks_.size() < max_running_;
+  plan.any_place_to_run = tasks_.size() < settings_.max_running;
 }
 
 /// As far as the app's token, breaker and rate allow a start now; else plans the wake-up.

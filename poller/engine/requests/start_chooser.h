@@ -10,21 +10,22 @@
 namespace kdq {
 
 class AppTokens;
-class CircuitBreaker;
 class DayBudgets;
 class FileSlots;
 class StartFinder;
 class StartPace;
 class TaskTable;
+struct AppState;
+struct EngineSettings;
 struct RoundPlan;
 
 class StartChooser {
 public:
   StartChooser(JobQueue& queue, const TaskTable& tasks, AppStates& apps, DayBudgets& budgets,
                AppTokens& tokens, StartFinder& finder, const FileSlots& slots, StartPace& pace,
-               std::size_t max_running)
+               const EngineSettings& settings)
       : queue_(queue), tasks_(tasks), apps_(apps), budgets_(budgets), tokens_(tokens),
-        finder_(finder), slots_(slots), pace_(pace), max_running_(max_running) {}
+        finder_(finder), slots_(slots), pace_(pace), settings_(settings) {}
 
   /// Adds what is to be done to queued jobs. Inside of Database::read().
   void choose(RoundPlan& plan, Moment now);
@@ -42,7 +43,7 @@ private:
   StartFinder& finder_;
   const FileSlots& slots_;
   StartPace& pace_;
-  std::size_t max_running_;
+  const EngineSettings& settings_;
 };
 
 } // namespace kdq

@@ -9,6 +9,7 @@ namespace {
 struct Fixture {
   TaskTable tasks;
   Pauses pauses;
+  EngineSettings settings;
 
   void start(std::int64_t job, const std::string& file) {
     Task task;
@@ -21,7 +22,8 @@ struct Fixture {
 } // namespace
 
 TEST_CASE_FIXTURE(Fixture, "a file has so many places, less those that are taken") {
-  const FileSlots slots(tasks, pauses, 2);
+  settings.max_running_per_file = 2;
+  const FileSlots slots(tasks, pauses, settings);
   CHECK(slots.on("f") == 2);
   start(1, "f");
   CHECK(slots.on("f") == 1);
@@ -33,7 +35,8 @@ TEST_CASE_FIXTURE(Fixture, "a file has so many places, less those that are taken
 }
 
 TEST_CASE_FIXTURE(Fixture, "without a limit only a pause closes a file") {
-  const FileSlots slots(tasks, pauses, 0);
+  settings.max_running_per_file = 0;
+  const FileSlots slots(tasks, pauses, settings);
   start(1, "f");
   CHECK(slots.on("f") == FileSlots::no_limit);
   pauses.files.insert("f");

@@ -1,4 +1,4 @@
-#include "daemon/stop_signal.h"
+#include "daemon/signals.h"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -18,8 +18,8 @@ bool readable(int fd) {
 
 } // namespace
 
-TEST_CASE("SIGTERM and SIGINT do not end the process but can be waited for and taken") {
-  StopSignal stop;
+TEST_CASE("SIGTERM, SIGINT and SIGHUP do not end the process but can be waited for and taken") {
+  Signals stop;
   CHECK_FALSE(readable(stop.fd()));
   CHECK(stop.take().empty());
   ::kill(::getpid(), SIGTERM);
@@ -28,10 +28,12 @@ TEST_CASE("SIGTERM and SIGINT do not end the process but can be waited for and t
   CHECK(stop.take().empty());
   ::kill(::getpid(), SIGINT);
   CHECK(stop.take() == "SIGINT");
+  ::kill(::getpid(), SIGHUP);
+  CHECK(stop.take() == "SIGHUP");
 }
 
 TEST_CASE("a write to a closed connection is an error, not the end of the process") {
-  const StopSignal stop;
+  const Signals stop;
   std::array<int, 2> ends{};
   REQUIRE(::pipe(ends.data()) == 0);
   ::close(ends[0]);
@@ -45,7 +47,7 @@ TEST_CASE("signals are as before once it has gone") {
   sigset_t after;
   sigprocmask(SIG_SETMASK, nullptr, &before);
   {
-    const StopSignal stop;
+    const Signals stop;
     sigprocmask(SIG_SETMASK, nullptr, &after);
     CHECK(sigismember(&after, SIGTERM) == 1);
   }

@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as something to wait for.
+// SIGTERM, SIGINT and SIGHUP as something to wait for.
 #pragma once
 
 #include "store/base/unique_fd.h"
@@ -8,16 +8,16 @@
 
 namespace kdq {
 
-/// Blocks both signals for this thread and every thread that it starts later, so it must be built
+/// Blocks the signals for this thread and every thread that it starts later, so it must be built
 /// before anything that starts threads. Ignores SIGPIPE: a connection that the other end closed is
 /// an error code, not the end of the program. Restores all of it when it goes.
-class StopSignal {
+class Signals {
 public:
   /// Throws std::system_error if the kernel refuses.
-  StopSignal();
-  ~StopSignal();
-  StopSignal(const StopSignal&) = delete;
-  StopSignal& operator=(const StopSignal&) = delete;
+  Signals();
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
   /// Readable when a signal has come.
   int fd() const { return fd_.get(); }
