@@ -14,8 +14,8 @@
 namespace kdq::sim {
 namespace {
 
-constexpr std::array<std::string_view, 8> mode_names{"kill", "power",   "ioerr",  "random",
-                                                     "days", "restore", "pauses", "apps"};
+constexpr std::array<std::string_view, 9> mode_names{"kill",    "power",  "ioerr", "random", "days",
+                                                     "restore", "pauses", "month", "apps"};
 
 // A stream of its own; see plan.cpp and world.cpp.
 constexpr std::uint64_t trouble_stream = 4;
@@ -53,6 +53,8 @@ Plan plan_of(std::uint64_t seed, Mode mode) {
     return make_plan_of_restores(seed);
   case Mode::pauses:
     return make_plan_of_pauses(seed);
+  case Mode::month:
+    return make_plan_of_month(seed);
   case Mode::apps:
     return make_plan_of_apps(seed);
   default:
@@ -64,6 +66,8 @@ Plan plan_of(std::uint64_t seed, Mode mode) {
 std::pair<std::int64_t, std::int64_t> deaths_within(Mode mode) {
   if (mode == Mode::days)
     return {20'000, 200'000};
+  if (mode == Mode::month)
+    return {5000, 50'000};
   if (mode == Mode::pauses)
     return {20, 600};
   if (mode == Mode::apps)
@@ -90,7 +94,8 @@ std::string to_text(const Totals& totals) {
   };
   return line("runs", totals.runs) + line("points of death or failure", totals.points) +
          line("kills and power cuts", totals.deaths) + line("exits with an error", totals.exits) +
-         line("restores", totals.restores) + line("waits asked for", totals.waits) +
+         line("restores", totals.restores) + line("tokens renewed", totals.renewals) +
+         line("consents given anew", totals.consents) + line("waits asked for", totals.waits) +
          line("faults of the service and the network", totals.faults) +
          line("scripts run", totals.scripts_run) +
          line("lines handed out", totals.lines_handed_out) +
@@ -194,6 +199,10 @@ void Campaign::add(World& world, const Findings& findings) {
   totals_.deaths += world.seen().deaths;
   totals_.exits += world.seen().exits;
   totals_.restores += world.restores().count();
+  if (const auto& oauth = world.kdocs().oauth) {
+    totals_.renewals += oauth->renewals;
+    totals_.consents += oauth->consents - 1;
+  }
   totals_.waits += world.asked_waits().count();
   totals_.faults += world.seen().faults;
   totals_.scripts_run += world.kdocs().tasks().size();

@@ -25,6 +25,7 @@ enum class Mode {
   days,    ///< two quota days of a test app, with some deaths at random points
   restore, ///< long runs in which backups are restored under the daemon, with some deaths
   pauses,  ///< long runs with rate limits and many deaths
+  month,   ///< a month of tokens that end, with backups, a restore and some deaths
   apps     ///< long runs with two apps of which one's service hangs, with some deaths
 };
 std::string_view to_text(Mode mode);
@@ -36,7 +37,9 @@ struct Totals {
   std::size_t deaths = 0;
   std::size_t exits = 0;
   std::size_t restores = 0;
-  std::size_t waits = 0; ///< times that the service asked to wait
+  std::size_t renewals = 0; ///< of tokens
+  std::size_t consents = 0; ///< of a person, the first of a run aside
+  std::size_t waits = 0;    ///< times that the service asked to wait
   std::size_t faults = 0;
   std::size_t scripts_run = 0;
   std::size_t lines_handed_out = 0;

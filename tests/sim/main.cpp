@@ -73,9 +73,10 @@ int main(int argc, char** argv) {
   CLI::App app("Plays seeded days of the queue with faults and deaths, and checks the promises.");
   app.add_option("--seeds", seeds, "A..B: seeds A to B - 1");
   app.add_option("--seed", seed, "one seed");
-  app.add_option("--mode", mode, "kill, power, ioerr, random, days, restore, pauses, apps or all")
-      ->check(CLI::IsMember(
-          {"kill", "power", "ioerr", "random", "days", "restore", "pauses", "apps", "all"}));
+  app.add_option("--mode", mode,
+                 "kill, power, ioerr, random, days, restore, pauses, month, apps or all")
+      ->check(CLI::IsMember({"kill", "power", "ioerr", "random", "days", "restore", "pauses",
+                             "month", "apps", "all"}));
   app.add_option("--step", wanted.step, "only the run with the death or failure at this step");
   app.add_option("--points", wanted.most_points, "at most so many points of each sweep");
   app.add_flag("--verbose", wanted.verbose,
@@ -90,8 +91,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (mode == "all")
-    wanted.modes = {Mode::kill, Mode::power,   Mode::ioerr,  Mode::random,
-                    Mode::days, Mode::restore, Mode::pauses, Mode::apps};
+    wanted.modes = {Mode::kill,    Mode::power,  Mode::ioerr, Mode::random, Mode::days,
+                    Mode::restore, Mode::pauses, Mode::month, Mode::apps};
   else
     wanted.modes = {*mode_of(mode)};
   return simulate(wanted);

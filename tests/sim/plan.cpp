@@ -19,8 +19,10 @@ constexpr std::uint64_t days_stream = 5; // world.cpp and campaign.cpp have thos
 constexpr std::uint64_t restores_stream = 6;
 constexpr std::uint64_t pauses_stream = 7;
 constexpr std::uint64_t apps_stream = 8;
+constexpr std::uint64_t month_stream = 9;
 
 constexpr std::size_t jobs_of_days = 700;
+constexpr std::size_t jobs_of_month = 400;
 constexpr std::size_t files_of_days = 150;
 
 // Around the end of a quota day: what waits longest is over by then (a pause of the daemon's own
@@ -166,6 +168,23 @@ test::Fault Plan::fault(Endpoint, Random& random) const {
   if (fault.kind == FaultKind::http_status || fault.kind == FaultKind::code)
     if (limits_end || random.chance(40))
       fault.retry_after = std::chrono::seconds(random.between(1, 300));
+  return fault;
+}
+
+test::Fault Plan::renewal_fault(milliseconds now, Random& random) const {
+  test::Fault fault;
+  if (no_renewals && now >= no_renewals->first && now < no_renewals->second) {
+    fault.kind = FaultKind::http_status;
+    fault.number = 503;
+    return fault;
+  }
+  if (!random.chance(20))
+    return fault;
+  // A reply that is lost may cost the consent: then a person has to give it anew.
+  constexpr std::array kinds{FaultKind::not_sent, FaultKind::drop_before, FaultKind::drop_after,
+                             FaultKind::truncate, FaultKind::garbage,     FaultKind::http_status};
+  fault.kind = kinds[random.below(kinds.size())];
+  fault.number = 502;
   return fault;
 }
 
@@ -334,6 +353,57 @@ Plan make_plan_of_days(std::uint64_t seed) {
     // Without `remove` each request can be accounted for.
     if (action.kind == Kind::insert || action.kind == Kind::remove)
       continue;
+    plan.actions.push_back(std::move(action));
+  }
+  sort(plan.actions);
+  return plan;
+}
+
+Plan make_plan_of_month(std::uint64_t seed) {
+  Random random(seed, month_stream);
+  Plan plan;
+  plan.seed = seed;
+  AppSettings app;
+  app.base_url = "https://default.test";
+  app.app_id = "AK1";
+  app.login = "kdocs-queued login";
+  app.submit_quota = plan.submit_quota = 500;
+  app.status_quota = plan.status_quota = 2000; // with more nothing else would happen in the run
+  plan.settings.apps["default"] = app;
+  plan.begins = *parse_time("2126-03-02 16:00:00") + some_time(random, 1min, 4h);
+  plan.lasts = 30 * 24h;
+  plan.latency = some_time(random, 2ms, 800ms);
+  plan.shape_a = random.chance(50);
+  plan.faulty_percent = static_cast<int>(random.between(0, 5));
+  plan.limits_end = true;
+  plan.users_stay = random.chance(70);
+  const milliseconds outage = some_time(random, 24h, 27 * 24h);
+  plan.no_renewals = {outage, outage + 48h};
+  for (std::size_t i = 0; i < jobs_of_month; ++i) {
+    Action action;
+    action.at = some_time(random, 0ms, plan.lasts);
+    action.job = make_job(random, i, files_of_days);
+    action.job.app = "default";
+    plan.actions.push_back(std::move(action));
+  }
+  const milliseconds restore = some_time(random, 2 * 24h, 28 * 24h);
+  for (milliseconds night = 10h; night < plan.lasts; night += 24h) {
+    Action action;
+    action.kind = Kind::back_up;
+    action.at = night + some_time(random, 0s, 1h);
+    plan.actions.push_back(action);
+    if (restore >= night && restore < night + 24h) {
+      action.kind = Kind::restore;
+      action.at += random.chance(50) ? some_time(random, 1s, 10min) : some_time(random, 1h, 20h);
+      plan.actions.push_back(action);
+    }
+  }
+  const auto more = static_cast<std::size_t>(random.between(20, 60));
+  for (std::size_t i = 0; i < more; ++i) {
+    Action action = some_action(random, plan);
+    constexpr std::array kinds{Kind::cancel, Kind::rerun,   Kind::lock, Kind::read,
+                               Kind::pause,  Kind::restart, Kind::watch};
+    action.kind = kinds[random.below(kinds.size())];
     plan.actions.push_back(std::move(action));
   }
   sort(plan.actions);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kdq::sim {
@@ -84,6 +85,9 @@ struct Plan {
   /// before it and the first minutes after it.
   std::optional<std::chrono::milliseconds> rolls_at;
   std::optional<Hanging> hanging;
+  /// The app's tokens end and are renewed, but for two days, between these, since the run's begin;
+  /// a person consents anew within hours where that is asked for.
+  std::optional<std::pair<std::chrono::milliseconds, std::chrono::milliseconds>> no_renewals;
   std::int64_t submit_quota = 1'000'000; ///< what the service grants an app on a day
   std::int64_t status_quota = 1'000'000;
 
@@ -91,6 +95,8 @@ struct Plan {
   bool is_quiet(std::chrono::milliseconds from, std::chrono::milliseconds to) const;
   /// What happens to one request; `random`: the run's stream for it.
   test::Fault fault(Endpoint endpoint, Random& random) const;
+  /// The same for a renewal of a token at a moment, since the run's begin.
+  test::Fault renewal_fault(std::chrono::milliseconds now, Random& random) const;
 };
 
 /// `small`: a few jobs in a few minutes, for sweeps over all points of a run.
@@ -103,5 +109,8 @@ Plan make_plan_of_pauses(std::uint64_t seed);
 Plan make_plan_of_apps(std::uint64_t seed);
 /// 700 jobs for a test app, which may start 500 a day.
 Plan make_plan_of_days(std::uint64_t seed);
+/// A month in which nobody looks: tokens end, renewals fail for two days, a backup is made each
+/// night, and one is restored.
+Plan make_plan_of_month(std::uint64_t seed);
 
 } // namespace kdq::sim

@@ -13,6 +13,7 @@ constexpr std::uint64_t random_seeds = 100;
 constexpr std::uint64_t days_seeds = 3;
 constexpr std::uint64_t restore_seeds = 8;
 constexpr std::uint64_t pauses_seeds = 6;
+constexpr std::uint64_t month_seeds = 2;
 constexpr std::uint64_t apps_seeds = 2;
 
 void require_promises(Mode mode, std::uint64_t seeds, std::size_t points) {
@@ -66,4 +67,8 @@ TEST_CASE("what the service asked to wait for is kept wherever the daemon dies")
 
 TEST_CASE("an app whose service hangs holds up no other one") {
   require_promises(Mode::apps, apps_seeds, 0);
+}
+
+TEST_CASE("a month with nobody there: tokens are renewed, backups made and restored") {
+  require_promises(Mode::month, month_seeds, 0);
 }

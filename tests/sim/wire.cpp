@@ -8,6 +8,15 @@ namespace kdq::sim {
 void Wire::send(RequestId id, HttpRequest request) {
   if (vfs_.touch(Touch::send, false))
     throw Killed{};
+  if (request.url.find("/oauth2/") != std::string::npos) { // about no job: it has no intent
+    const RequestId known_as{++last_renewal_};
+    renewals_[known_as] = id;
+    under_way_.insert(known_as);
+    kdocs_.send(known_as, std::move(request));
+    if (vfs_.touch(Touch::send, true))
+      throw Killed{};
+    return;
+  }
   Sent& sent = sent_.emplace_back();
   sent.id = id;
   sent.url = request.url;
@@ -39,8 +48,13 @@ void Wire::send(RequestId id, HttpRequest request) {
 std::vector<Reply> Wire::take_replies() {
   std::vector<Reply> replies = kdocs_.take_replies();
   for (Reply& reply : replies) {
-    asked_.erase(reply.request);
     under_way_.erase(reply.request);
+    if (const auto renewal = renewals_.extract(reply.request)) {
+      unclear_.erase(reply.request);
+      reply.request = renewal.mapped();
+      continue;
+    }
+    asked_.erase(reply.request);
     if (unclear_.erase(reply.request) == 0)
       taken_.insert(reply.request);
     Sent& sent = sent_.at(reply.request.value - 1);
@@ -61,6 +75,7 @@ void Wire::cut() {
   under_way_.clear();
   taken_.clear();
   unclear_.clear();
+  renewals_.clear();
 }
 
 void Wire::restored(const Bookmark& then) {

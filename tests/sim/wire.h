@@ -83,7 +83,9 @@ private:
   std::set<RequestId> under_way_;
   std::set<RequestId> taken_; ///< by the daemon, and not yet said to be stored
   std::set<RequestId> stored_;
-  std::set<RequestId> unclear_; ///< were under way at a restore
+  std::set<RequestId> unclear_;             ///< were under way at a restore
+  std::map<RequestId, RequestId> renewals_; ///< of tokens, as the process counted them
+  std::uint64_t last_renewal_ = std::uint64_t{1} << 62;
   std::vector<Sent> sent_;
   std::vector<std::string> violations_;
 };

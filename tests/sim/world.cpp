@@ -21,11 +21,12 @@ using Kind = Action::Kind;
 constexpr std::uint64_t service_stream = 2;
 constexpr std::uint64_t death_stream = 3;
 
-constexpr milliseconds restart_pause = 1s;  // as in the systemd unit
-constexpr milliseconds stop_patience = 20s; // as in daemon/app.cpp
-constexpr milliseconds look_again = 5s;     // the daemon's sweep
-constexpr milliseconds try_again = 500ms;   // a user whom the database refused
-constexpr milliseconds repair_after = 20s;  // until somebody frees space, or the disk is well again
+constexpr milliseconds restart_pause = 1s;    // as in the systemd unit
+constexpr milliseconds stop_patience = 20s;   // as in daemon/app.cpp
+constexpr milliseconds look_again = 5s;       // the daemon's sweep
+constexpr milliseconds look_in_a_month = 60s; // what happens in between is of a job, or is noticed
+constexpr milliseconds try_again = 500ms;     // a user whom the database refused
+constexpr milliseconds repair_after = 20s; // until somebody frees space, or the disk is well again
 constexpr milliseconds longest_drain = 24h * 20;
 constexpr std::uint64_t too_many_ticks = 200'000; // only an engine that spins needs so many
 
@@ -67,11 +68,12 @@ World::World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folde
     : vfs_(vfs), plan_(std::move(plan)), trace_(trace), folder_(std::move(folder)),
       file_(folder_ / "queue.db"), clock_(plan_.begins), begins_(clock_.steady()), kdocs_(clock_),
       wire_(vfs, kdocs_), users_(file_, clock_, plan_.users_stay, trace),
-      events_(std::make_unique<Listener>(*this)),
-      service_random_(plan_.seed, service_stream), death_random_(plan_.seed, death_stream) {
+      events_(std::make_unique<Listener>(*this)), service_random_(plan_.seed, service_stream),
+      death_random_(plan_.seed, death_stream) {
   audited_ = !plan_.new_database;
   lay_out_files(prepared);
   set_up_service();
+  set_up_renewals();
   for (const Action& action : plan_.actions)
     agenda_.emplace(clock_.steady() + action.at, [this, &action] { perform(action); });
   wire_.on_start = [this] {
@@ -154,6 +156,27 @@ void World::set_up_service() {
       return !calm_ && app_of(url) == hanging.app && now >= hanging.from && now < hanging.to &&
              (endpoint == Endpoint::submit ? hanging.starts : hanging.polls);
     };
+}
+
+void World::set_up_renewals() {
+  if (!plan_.no_renewals)
+    return;
+  kdocs_.oauth.emplace();
+  kdocs_.renewal_faults = [this](std::size_t) {
+    return calm_ ? test::Fault{} : plan_.renewal_fault(clock_.steady() - begins_, service_random_);
+  };
+  consent_if_asked();
+}
+
+/// A person looks every six hours.
+void World::consent_if_asked() {
+  if (kdocs_.oauth->refused > consented_after_ || !consented_) {
+    consented_after_ = kdocs_.oauth->refused;
+    consented_ = true;
+    token_.current = kdocs_.oauth->consent(clock_.wall());
+    trace_.tell(clock_, [] { return "user: consents"; });
+  }
+  agenda_.emplace(clock_.steady() + 6h, [this] { consent_if_asked(); });
 }
 
 std::string World::app_of(const std::string& url) const {
@@ -328,7 +351,8 @@ SteadyTime World::tick() {
   SteadyTime wake = starts_at_;
   as_process([&] {
     Daemon& daemon = *daemon_;
-    wake = std::min(daemon.engine->tick(), clock_.steady() + (calm_ ? longest_drain : look_again));
+    const milliseconds sweep = plan_.lasts > 7 * 24h ? look_in_a_month : look_again;
+    wake = std::min(daemon.engine->tick(), clock_.steady() + (calm_ ? longest_drain : sweep));
     if (!vfs_.dead())
       wire_.note_stored(daemon.engine->in_flight());
     if (!daemon.stopping || vfs_.dead())
@@ -397,7 +421,8 @@ void World::calm() {
   repair_disk();
   users_.unlock(true);
   users_.end_reading();
-  token_.current = lone_token(kdocs_.token);
+  if (!kdocs_.oauth)
+    token_.current = lone_token(kdocs_.token);
   resume_all();
 }
 

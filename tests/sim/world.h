@@ -77,6 +77,8 @@ private:
 
   void lay_out_files(const std::filesystem::path& prepared);
   void set_up_service();
+  void set_up_renewals();
+  void consent_if_asked();
   std::optional<IntentKey> intent_of(const HttpRequest& request);
   void step(SteadyTime limit);
   void do_what_is_due();
@@ -120,6 +122,8 @@ private:
   Users users_;
   std::unique_ptr<Listener> events_;
   test::FakeTokens token_;
+  bool consented_ = false;
+  std::size_t consented_after_ = 0; ///< so many refused renewals
   Random service_random_;
   Random death_random_;
   Seen seen_;

@@ -25,6 +25,7 @@ public:
   // --- what a test reads ---------------------------------------------------------------------
   std::size_t renewals = 0;
   std::size_t refused = 0;
+  std::size_t consents = 0;
   std::size_t with_ended_token = 0; ///< requests with an access token that is good no more
 
   bool accepts(const std::string& access_token, WallTime now) {
@@ -36,6 +37,7 @@ public:
 
   /// What a person's consent brings.
   TokenGrant consent(WallTime now) {
+    ++consents;
     refresh_token_ = "refresh-" + std::to_string(++number_);
     TokenGrant grant;
     grant.access_token = new_access_token(now);
