@@ -156,6 +156,8 @@ void StatusWriter::begin(const EngineSettings& settings, Moment now) {
 
 /// The size of the write-ahead log in MB, rounded down to a power of two, if it is too long.
 std::optional<std::int64_t> StatusWriter::long_log() const {
+  if (database_.log_is_kept()) // nobody else is to blame
+    return shown_log_;
   const auto megabytes = database_.log_bytes() >> 20;
   if (megabytes < static_cast<std::uintmax_t>(long_log_mb_))
     return std::nullopt;
