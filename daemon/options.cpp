@@ -43,18 +43,26 @@ std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv
   cli.require_subcommand(0, 1); // none is refused below, with better words
   cli.fallthrough();
   const auto add_command = [&](const char* name, const char* help, Command command) {
-    cli.add_subcommand(name, help)->fallthrough()->final_callback([&options, command] {
-      options.command = command;
-    });
+    CLI::App* added = cli.add_subcommand(name, help)->fallthrough();
+    added->final_callback([&options, command] { options.command = command; });
+    return added;
   };
   add_command("run", "Run jobs until SIGTERM or SIGINT", Command::run);
   add_command("init", "Create the database and exit", Command::init);
   add_command("check", "Say what is wrong, or what would happen", Command::check);
+  add_command("backup", "Copy the queue to a new file; a daemon may be at work on it",
+              Command::backup)
+      ->add_option("TO", options.file, "The copy to be made")
+      ->required();
+  add_command("restore", "Put a backup in the place of the queue, whose daemon is stopped",
+              Command::restore)
+      ->add_option("FROM", options.file, "The backup")
+      ->required();
 
   try {
     cli.parse(argc, argv);
     if (cli.get_subcommands().empty())
-      return EarlyExit{exit_usage, "A command is required: run, init or check\n"
+      return EarlyExit{exit_usage, "A command is required: run, init, check, backup or restore\n"
                                    "Run with --help for more information.\n"};
     return options;
   } catch (const CLI::ParseError& error) {

@@ -1,6 +1,7 @@
 #include "daemon/program.h"
 
 #include "daemon/app.h"
+#include "daemon/backup_commands.h"
 #include "daemon/check.h"
 #include "daemon/options.h"
 #include "daemon/system_clock.h"
@@ -76,6 +77,10 @@ int execute(const Options& options) {
   const Config config = load_config(options.config, options.overrides, credentials);
   if (options.command == Command::init)
     return init(config);
+  if (options.command == Command::backup)
+    return back_up(config, options.file, std::cout), exit_stopped;
+  if (options.command == Command::restore)
+    return restore(config, options.file, std::cout), exit_stopped;
   require_token_files(config);
   if (options.command == Command::check)
     return check(config, credentials, std::cout) ? exit_stopped : exit_cannot_start;
