@@ -30,6 +30,7 @@ constexpr mode_t copy_mode = S_IRUSR | S_IWUSR | S_IRGRP;
 // A step reads and writes 256 KiB: about a quarter of a millisecond.
 constexpr int pages_a_step = 64;
 constexpr int steps_a_write_out = 4;
+constexpr std::uintmax_t room_left_bytes = 32u << 20;
 // Of the check, between two questions whether it goes on: about a millisecond.
 constexpr int instructions_a_question = 20'000;
 
@@ -105,12 +106,27 @@ struct FinishBackup {
   void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
 };
 
+/// A copy that fills the disk of the queue would stop the work.
+void require_room(SQLite::Database& from, const PartFile& part) {
+  const auto number = [&](const char* sql) { return from.execAndGet(sql).getInt64(); };
+  const auto wanted =
+      static_cast<std::uintmax_t>(number("PRAGMA page_count") * number("PRAGMA page_size"));
+  std::error_code problem;
+  const fs::space_info disk = fs::space(part.path().parent_path(), problem);
+  if (!problem && disk.available < wanted + room_left_bytes)
+    throw CopyFailed("there is too little space in " + part.path().parent_path().string() +
+                     ": a copy needs " + std::to_string(wanted >> 20) + " MB and leaves " +
+                     std::to_string(room_left_bytes >> 20) + ", there are " +
+                     std::to_string(disk.available >> 20));
+}
+
 /// Under one read transaction, so that no commit of others begins it anew.
 bool copy_pages(const fs::path& source, const PartFile& part, const GoesOn& goes_on) {
   const auto from = open_source(source);
   from->exec("BEGIN");
   if (const std::string refusal = foreign_file(*from, source.string()); !refusal.empty())
     throw CopyFailed(refusal);
+  require_room(*from, part);
   const auto to = open_part(part);
   to->exec("PRAGMA journal_mode = OFF");
   const std::unique_ptr<sqlite3_backup, FinishBackup> backup(

@@ -64,6 +64,8 @@ FileOrigin GenerationTable::origin() {
   FileOrigin found;
   impl_->row.each([&](SQLite::Statement& row) {
     found.generation = {row.getColumn(0).getString(), row.getColumn(1).getInt64()};
+    if (!is_name(found.generation->queue)) // a user's, or that of a copy that was never worked with
+      found.generation->queue.clear();
     if (!row.getColumn(2).isNull())
       found.backup_of = row.getColumn(2).getString();
     return true;

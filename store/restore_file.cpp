@@ -34,6 +34,14 @@ fs::path with(const fs::path& file, const char* suffix) {
   return file.string() + suffix;
 }
 
+fs::path copy_name(const fs::path& database) {
+  return with(database, ".restoring");
+}
+
+fs::path prepared_name(const fs::path& database) {
+  return with(database, ".restore");
+}
+
 /// `queue.db.before-20260131T090500Z`
 fs::path aside_of(const fs::path& database, WallTime now) {
   const std::string name = backup_name(now); // queue-20260131T090500Z.db
@@ -52,12 +60,10 @@ void take_over_owner(const fs::path& from, const fs::path& to) {
 
 } // namespace
 
-fs::path prepared_name(const fs::path& database) {
-  return with(database, ".restore");
-}
-
-void discard_prepared(const fs::path& database) {
-  ::unlink(prepared_name(database).c_str());
+fs::path room_for_restore(const fs::path& database) {
+  const fs::path copy = copy_name(database);
+  ::unlink(copy.c_str());
+  return copy;
 }
 
 std::string unfinished_restore(const fs::path& database) {
@@ -74,7 +80,10 @@ std::string unfinished_restore(const fs::path& database) {
 RestoredFiles put_in_place(const fs::path& database, WallTime now) {
   const fs::path prepared = prepared_name(database);
   const fs::path folder = database.parent_path();
-  take_over_owner(database, prepared);
+  take_over_owner(database, copy_name(database));
+  // From here on nobody opens the database, in whatever state its files are.
+  if (::rename(copy_name(database).c_str(), prepared.c_str()) != 0 || !sync_folder(folder))
+    fail(copy_name(database), "renamed");
   RestoredFiles files;
   if (is_there(database)) {
     files.aside = aside_of(database, now);

@@ -209,7 +209,7 @@ TEST_CASE("a restore keeps what was there, and gives the copy its place and mode
     std::ifstream in(path);
     return std::string(std::istreambuf_iterator<char>(in), {});
   };
-  dir.file("queue.db.restore", "new");
+  dir.file("queue.db.restoring", "new");
   SUBCASE("over a queue") {
     for (const char* suffix : {"", "-wal", "-shm", ".spill"})
       dir.file("queue.db" + std::string(suffix), "old" + std::string(suffix));
@@ -229,6 +229,22 @@ TEST_CASE("a restore keeps what was there, and gives the copy its place and mode
   CHECK_FALSE(fs::exists(dir / "queue.db.restore"));
 }
 
+TEST_CASE("a restore that did not come to its end is done again") {
+  const TempDir dir;
+  const fs::path queue = dir / "queue.db";
+  dir.file("queue.db", "old without its log");
+  dir.file("queue.db.restore", "the former copy");
+  dir.file("queue.db.restoring", "half of one");
+  CHECK(room_for_restore(queue) == dir / "queue.db.restoring");
+  CHECK_FALSE(fs::exists(dir / "queue.db.restoring"));
+  CHECK_FALSE(unfinished_restore(queue).empty());
+  dir.file("queue.db.restoring", "new");
+  put_in_place(queue, *parse_time("2026-01-31 09:05:00"));
+  CHECK(unfinished_restore(queue).empty());
+  std::ifstream in(queue);
+  CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == "new");
+}
+
 TEST_CASE("as long as a restore has not come to its end, nobody opens the queue") {
   const TempDir dir;
   { const Database database(dir / "queue.db"); }
@@ -236,6 +252,6 @@ TEST_CASE("as long as a restore has not come to its end, nobody opens the queue"
   CHECK_THROWS_WITH_AS(Database(dir / "queue.db"),
                        doctest::Contains("run kdocs-queued restore again"), StoreBroken);
   CHECK(contains(Database::refusal(dir / "queue.db"), "did not come to its end"));
-  discard_prepared(dir / "queue.db");
+  fs::remove(dir / "queue.db.restore");
   CHECK_NOTHROW(Database(dir / "queue.db"));
 }
