@@ -39,9 +39,7 @@ void back_up(const Config& config, const std::filesystem::path& to, std::ostream
 void restore(const Config& config, const std::filesystem::path& from, std::ostream& out) {
   const SystemClock clock;
   const InstanceLock lock(config.database);
-  // Its parts are no longer needed if one did not come to its end.
-  discard_prepared(config.database);
-  copy(std::filesystem::absolute(from), prepared_name(config.database), std::nullopt, clock);
+  copy(std::filesystem::absolute(from), room_for_restore(config.database), std::nullopt, clock);
   const RestoredFiles files = put_in_place(config.database, clock.wall());
   out << "The queue " << config.database.string() << " is the backup " << from.string()
       << " now.\n";

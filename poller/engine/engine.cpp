@@ -261,7 +261,7 @@ void Engine::Impl::work() {
   if (stopping)
     return;
   if (restored_queue.is_holding())
-    return restored_queue.work(clock.steady() + longest_turn);
+    return restored_queue.work();
   if (replies.unsaved() == 0) {
     silent.look(clock.now());
     replies.save();
@@ -310,7 +310,7 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
   if (stopping)
     return std::min(now + wake_after_stop, std::max(now, replies.next_wake()));
   if (restored_queue.is_holding())
-    return now;
+    return std::max(now, restored_queue.next_wake());
   SteadyTime wake =
       std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
                 housekeeping.next_wake(), backups.next_wake(), store_trouble.next_wake()});

@@ -40,8 +40,10 @@ public:
   bool is_holding() const { return holding_.has_value(); }
   /// Why lines of what ran may be missing; empty: nothing is being held.
   std::string gap() const;
-  /// Holds the next ones for so long, in short transactions; one in any case.
-  void work(SteadyTime until);
+  /// Holds the next ones, if it is time for that; one short transaction.
+  void work();
+  /// When work() has something to do; far future: never.
+  SteadyTime next_wake() const { return holding_ ? next_batch_ : SteadyTime::max(); }
 
   /// Whether the generation was counted up long ago.
   bool is_old(SteadyTime now) const;
@@ -73,6 +75,7 @@ private:
   std::size_t held_ = 0;            ///< since it began
   std::string told_;                ///< what is wrong with the file
   SteadyTime counted_at_{};
+  SteadyTime next_batch_{};
 };
 
 } // namespace kdq

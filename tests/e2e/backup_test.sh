@@ -32,7 +32,8 @@ start_with_config() {
 
 # Work goes on while backups are made: at the start by the daemon, then by hand.
 start_with_config
-contains "the log" "every 1 h a backup is made in $work/backups, the newest 2 are kept" "$(cat "$work/daemon.log")"
+wait_for 20 "the settings in the log" \
+  grep -q "every 1 h a backup is made in $work/backups, the newest 2 are kept" "$work/daemon.log"
 sql "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
   INSERT INTO jobs(file_token, script) SELECT 'f' || (i % 20), 'console.log(' || i || '); ' || i FROM n"
 for i in 1 2 3; do
