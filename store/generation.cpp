@@ -45,7 +45,6 @@ struct GenerationTable::Impl {
                      "coalesce(stopped_at, '')), ''), "
                      "stopped_at IS NOT NULL AND stop_reason IS NULL FROM daemon"};
   Statement held{db, "SELECT held_as, held_to FROM generation WHERE held_as IS NOT NULL"};
-  Statement queued{db, "SELECT job_id FROM queue WHERE job_id <= ?1 ORDER BY job_id LIMIT 100"};
   Statement settle{db, "INSERT INTO generation(one, queue, number) VALUES "
                        "(1, coalesce(nullif(?1, ''), lower(hex(randomblob(16)))), ?2) "
                        "ON CONFLICT DO UPDATE SET queue = excluded.queue, "
@@ -85,10 +84,6 @@ std::optional<Holding> GenerationTable::holding() {
     return true;
   });
   return found;
-}
-
-std::vector<JobId> GenerationTable::still_queued(JobId to) {
-  return impl_->queued.ids(to);
 }
 
 void GenerationTable::settle(const Generation& generation) {

@@ -1,15 +1,13 @@
-// How an older copy of the queue is known for one, and what of it is still to be held.
+// How an older copy of the queue is known for one, and whether its jobs are still being held.
 #pragma once
 
 #include "store/job.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace kdq {
 
@@ -45,8 +43,6 @@ public:
   // --- inside of Database::read() -------------------------------------------------------------
   FileOrigin origin();
   std::optional<Holding> holding();
-  /// Jobs in the queue that are to be held, a bounded number of them.
-  std::vector<JobId> still_queued(JobId to);
 
   // --- inside of Database::write() ------------------------------------------------------------
   /// The file is the queue from now on, at this number or a higher one; without a name it gets one.

@@ -68,7 +68,7 @@ std::optional<std::string> why_held(const FileOrigin& origin,
 RestoredQueue::RestoredQueue(Database& database, JobQueue& queue, RequestLog& requests,
                              ResultLog& log, const Clock& clock, Events& events)
     : database_(database), queue_(queue), requests_(requests), log_(log), clock_(clock),
-      events_(events), table_(database), file_(database.file()) {}
+      events_(events), table_(database), held_jobs_(database, queue), file_(database.file()) {}
 
 FileOrigin RestoredQueue::origin() {
   FileOrigin found;
@@ -155,25 +155,15 @@ void RestoredQueue::hold_unfinished(Moment now) {
   held_ += jobs.size();
 }
 
-void RestoredQueue::hold_queued(JobId job) {
-  const auto claimed = queue_.claim(job);
-  if (!claimed)
-    return; // a user was faster
-  JobRow after = held(claimed->row, held_because(holding_->why, "and may have run since then"));
-  --after.attempt;
-  queue_.save(job, claimed->row, after);
-}
-
 void RestoredQueue::work() {
   if (clock_.steady() < next_batch_)
     return;
   std::vector<JobId> jobs;
-  database_.read([&] { jobs = table_.still_queued(holding_->to); });
-  if (jobs.size() > batch_jobs)
-    jobs.resize(batch_jobs);
+  database_.read([&] { jobs = held_jobs_.still_queued(holding_->to); });
+  const std::string error = held_because(holding_->why, "and may have run since then");
   database_.write([&] {
     for (const JobId job : jobs)
-      hold_queued(job);
+      held_jobs_.hold(job, error);
     if (jobs.empty())
       table_.hold(std::nullopt);
   });

@@ -3,6 +3,7 @@
 
 #include "store/base/time.h"
 #include "store/generation.h"
+#include "store/held_jobs.h"
 
 #include <cstddef>
 #include <optional>
@@ -58,7 +59,6 @@ private:
   FileOrigin origin();
   void hold(const std::optional<std::string>& why, const Generation& settled, Moment now);
   void hold_unfinished(Moment now);
-  void hold_queued(JobId job);
 
   Database& database_;
   JobQueue& queue_;
@@ -67,6 +67,7 @@ private:
   const Clock& clock_;
   Events& events_;
   GenerationTable table_;
+  HeldJobs held_jobs_;
   GenerationFile file_;
   std::optional<Generation> known_; ///< of the table, as committed; nothing: not begun
   std::int64_t next_number_ = 0;    ///< counted up, but not known to be committed

@@ -150,6 +150,8 @@ TEST_CASE("what is INSERTed after a restore runs, also while the rest is still b
   world.database->before_write([&] { world.clock.advance(1ms); }); // not all within a tick
   world.engine->tick();
   world.user->enqueue("new", two_seconds, "n");
+  world.user->enqueue("f499", two_seconds, "n");
+  REQUIRE(world.user->text("SELECT lane FROM queue WHERE job_id = 502") == "parked");
   SUBCASE("whatever comes in between") {}
   SUBCASE("such as a death") {
     world.kill();
@@ -157,9 +159,10 @@ TEST_CASE("what is INSERTed after a restore runs, also while the rest is still b
   }
   REQUIRE(world.run_until_idle());
   CHECK(world.state(501) == "succeeded");
+  CHECK(world.state(502) == "succeeded");
   CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'unconfirmed' AND error LIKE "
                            "'held: %'") == 500);
-  CHECK(world.kdocs.received(Endpoint::submit) == 501);
+  CHECK(world.kdocs.received(Endpoint::submit) == 502);
 }
 
 TEST_CASE("a reply is not stored for the job that has the id of its own in a restored file") {
