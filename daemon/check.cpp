@@ -94,6 +94,22 @@ void check_database(const std::filesystem::path& file, Findings& findings) {
   findings.good("the database " + name + " exists and can be written");
 }
 
+void check_backups(const BackupSettings& backup, Findings& findings) {
+  if (backup.directory.empty())
+    return;
+  const std::string folder = backup.directory.string();
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    return findings.bad("the folder " + folder +
+                        " for backups (backup.directory) does not exist; create it: mkdir -m 2750 "
+                        "-p " +
+                        folder);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    return findings.bad("the folder " + folder + " for backups is not writable for this user (" +
+                        std::strerror(errno) + ")");
+  findings.good("the folder " + folder + " for backups can be written");
+}
+
 } // namespace
 
 bool check(const Config& config, const std::filesystem::path& credentials_directory,
@@ -102,6 +118,7 @@ bool check(const Config& config, const std::filesystem::path& credentials_direct
   findings.good("the configuration is valid");
   check_tokens(config, credentials_directory, findings);
   check_database(config.database, findings);
+  check_backups(config.engine.backup, findings);
   const auto holder = InstanceLock::holder(config.database);
   if (holder)
     findings.good("a kdocs-queued works on this database now: process " + *holder +

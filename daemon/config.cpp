@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -47,6 +48,10 @@ constexpr std::string_view usual_scopes = "access_personal_files,edit_personal_f
 /// far as has been seen.
 constexpr std::size_t app_id_max = 128;
 constexpr std::string_view approved_app = "AK";
+
+/// One in ten years is none, and a thousand are more than a folder shows.
+constexpr std::int64_t backup_every_max_s = std::int64_t{3650} * 86400;
+constexpr std::int64_t backups_max = 1000;
 
 /// Where relative paths of a setting begin.
 struct Folders {
@@ -188,6 +193,41 @@ void read_retention(const ConfigValue& value, RetentionSettings& retention) {
   });
 }
 
+/// `1d`, `12h`, `30m`: a number and one of s m h d.
+std::chrono::seconds checked_span(const std::string& text, const Complain& complain) {
+  constexpr std::pair<char, std::int64_t> units[] = {
+      {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  const auto unit = std::find_if(std::begin(units), std::end(units), [&](const auto& each) {
+    return !text.empty() && each.first == text.back();
+  });
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size() - (text.empty() ? 0 : 1);
+  const auto read = std::from_chars(text.data(), end, number);
+  const bool shaped = unit != std::end(units) && read.ec == std::errc{} && read.ptr == end;
+  if (!shaped || number < 0 || number > backup_every_max_s || number * unit->second < 60 ||
+      number * unit->second > backup_every_max_s)
+    complain("must be a number and one of s, m, h, d, such as \"1d\" or \"30m\", from 1m to "
+             "3650d, not \"" +
+             text + "\"");
+  return std::chrono::seconds(number * unit->second);
+}
+
+void read_backup(const ConfigValue& value, const Folders& folders, BackupSettings& backup) {
+  const auto complain = [](const ConfigValue& v) {
+    return [&v](const std::string& sentence) { v.fail(sentence); };
+  };
+  value.object({
+      {"directory",
+       [&](auto& v) {
+         // Empty as in the example file: none are made.
+         if (const std::string text = v.text(); !text.empty())
+           backup.directory = checked_path(text, folders.base, complain(v));
+       }},
+      {"every", [&](auto& v) { backup.every = checked_span(v.text(), complain(v)); }},
+      {"keep", [&](auto& v) { backup.keep = static_cast<std::size_t>(v.integer(1, backups_max)); }},
+  });
+}
+
 void read_app(const ConfigValue& value, const Folders& folders, AppDraft& app) {
   AppSettings& s = app.settings;
   const auto complain = [](const ConfigValue& v) {
@@ -296,6 +336,7 @@ Config read_file(const fs::path& file, const Folders& folders, Drafts& apps) {
            [&](auto& v) { engine.max_script_bytes = v.integer(1, script_bytes_max); }},
           {"keep_raw", [&](auto& v) { engine.keep_raw = v.yes_or_no(); }},
           {"retention", [&](auto& v) { read_retention(v, engine.retention); }},
+          {"backup", [&](auto& v) { read_backup(v, folders, engine.backup); }},
           {"apps", read_apps},
       });
   return config;

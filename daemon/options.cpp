@@ -59,12 +59,21 @@ std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv
   add_login_options(
       *add_command("login", "Consent to an app's use, and keep its tokens", Command::login),
       options.login);
+  add_command("backup", "Copy the queue to a new file; a daemon may be at work on it",
+              Command::backup)
+      ->add_option("TO", options.file, "The copy to be made")
+      ->required();
+  add_command("restore", "Put a backup in the place of the queue, whose daemon is stopped",
+              Command::restore)
+      ->add_option("FROM", options.file, "The backup")
+      ->required();
 
   try {
     cli.parse(argc, argv);
     if (cli.get_subcommands().empty())
-      return EarlyExit{exit_usage, "A command is required: run, init, check or login\n"
-                                   "Run with --help for more information.\n"};
+      return EarlyExit{exit_usage,
+                       "A command is required: run, init, check, login, backup or restore\n"
+                       "Run with --help for more information.\n"};
     return options;
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;

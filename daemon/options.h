@@ -17,13 +17,14 @@ inline constexpr int exit_cannot_start =
     1; ///< configuration or database; also if that breaks later
 inline constexpr int exit_usage = 2;
 
-enum class Command { run, init, check, login };
+enum class Command { run, init, check, login, backup, restore };
 
 struct Options {
   Command command = Command::run;
   std::optional<std::filesystem::path> config;
   Overrides overrides;
   LoginOptions login;
+  std::filesystem::path file; ///< of backup: the copy to be made; of restore: the one to be used
 };
 
 /// Nothing is to be run: help or version was asked for, or the command line is wrong.

@@ -1,6 +1,7 @@
 #include "daemon/program.h"
 
 #include "daemon/app.h"
+#include "daemon/backup_commands.h"
 #include "daemon/check.h"
 #include "daemon/login.h"
 #include "daemon/options.h"
@@ -79,6 +80,10 @@ int execute(const Options& options) {
   const Config config = load_config(options.config, options.overrides, credentials);
   if (options.command == Command::init)
     return init(config);
+  if (options.command == Command::backup)
+    return back_up(config, options.file, std::cout), exit_stopped;
+  if (options.command == Command::restore)
+    return restore(config, options.file, std::cout), exit_stopped;
   require_token_sources(config);
   if (options.command == Command::login) {
     login(config, credentials, options.login, std::cin, std::cout);

@@ -1,6 +1,7 @@
 #include "daemon/summary.h"
 
 #include <cstdio>
+#include <utility>
 
 namespace kdq {
 
@@ -61,6 +62,21 @@ std::string retention_sentence(const EngineSettings& engine) {
                                  : "; of replies whose content is in rows the raw body is dropped");
 }
 
+std::string span_text(std::chrono::seconds span) {
+  constexpr std::pair<std::int64_t, const char*> units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}};
+  for (const auto& [seconds, unit] : units)
+    if (span.count() % seconds == 0)
+      return std::to_string(span.count() / seconds) + " " + unit;
+  return std::to_string(span.count()) + " s";
+}
+
+std::string backup_sentence(const BackupSettings& backup) {
+  if (backup.directory.empty())
+    return "no backups are made";
+  return "every " + span_text(backup.every) + " a backup is made in " + backup.directory.string() +
+         ", the newest " + grouped(static_cast<std::int64_t>(backup.keep)) + " are kept";
+}
+
 } // namespace
 
 std::string grouped(std::int64_t number) {
@@ -87,6 +103,7 @@ std::vector<std::string> summary(const Config& config) {
                   grouped(engine.job_timeout.count()) + " s");
   lines.push_back("a script may have " + grouped(engine.max_script_bytes) +
                   " bytes, with its argv");
+  lines.push_back(backup_sentence(engine.backup));
   lines.push_back(retention_sentence(engine));
   return lines;
 }

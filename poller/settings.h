@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <ratio>
 #include <string>
@@ -34,6 +36,13 @@ struct RetentionSettings {
   std::int64_t max_bytes = 0; ///< of the database in use: beyond it the oldest ended jobs go
 };
 
+/// Copies of the database that are made beside the work.
+struct BackupSettings {
+  std::filesystem::path directory;   ///< absolute; empty: none are made
+  std::chrono::seconds every{86400}; ///< from one to the next
+  std::size_t keep = 7;              ///< so many, at least 1
+};
+
 struct EngineSettings {
   std::size_t max_running = 100;
   std::size_t max_running_per_file = 1;                   ///< 0: no limit
@@ -44,6 +53,7 @@ struct EngineSettings {
   std::int64_t long_log_mb = 64;
   bool keep_raw = false; ///< the raw bodies of replies stay although all in them is in rows
   RetentionSettings retention;
+  BackupSettings backup;
   std::map<std::string, AppSettings> apps; ///< by name; jobs.app refers to it
   std::string version;                     ///< of the program, for people
   std::uint64_t jitter_seed = 1;           ///< of the waits after failures

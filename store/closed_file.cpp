@@ -1,6 +1,7 @@
 // What Database does with a file that nobody of ours has open.
 #include "store/database.h"
 #include "store/network_file.h"
+#include "store/restore_file.h"
 #include "store/schema.h"
 #include "store/schema_objects.h"
 #include "store/statement.h"
@@ -42,6 +43,8 @@ std::string in_uri(const std::string& path) {
 std::string Database::refusal(const std::filesystem::path& file) {
   if (std::string refusal = network_refusal(file); !refusal.empty())
     return refusal;
+  if (std::string unfinished = unfinished_restore(file); !unfinished.empty())
+    return unfinished;
   constexpr std::size_t header_bytes = 100;
   std::string header(header_bytes, '\0');
   std::ifstream in(file, std::ios::binary);
@@ -83,8 +86,8 @@ void Database::note_stop(const std::filesystem::path& file, const std::string& r
 }
 
 void Database::complete(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file))
-    return;
+  if (!std::filesystem::exists(file) || !unfinished_restore(file).empty())
+    return; // the constructor says more
   std::unique_ptr<SQLite::Database> connection;
   try {
     connection =

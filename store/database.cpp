@@ -1,9 +1,11 @@
 #include "store/database.h"
 
+#include "store/base/file_io.h"
 #include "store/base/file_names.h"
 #include "store/base/sibling_file.h"
 #include "store/memory_limit.h"
 #include "store/network_file.h"
+#include "store/restore_file.h"
 #include "store/schema.h"
 #include "store/statement.h"
 #include "store/store_error.h"
@@ -71,11 +73,7 @@ void create_if_missing(const std::filesystem::path& file) {
   fchmod(fd, 0660); // whatever the umask is
   fsync(fd);
   close(fd);
-  const int folder = open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    fsync(folder);
-    close(folder);
-  }
+  sync_folder(file.parent_path());
 }
 
 /// Stands beside a database that failed its last user.
@@ -127,6 +125,7 @@ struct Database::Impl {
   int log_pages = 0;         ///< of the log at our last commit; 0: checkpointed since
   int became_long_at = 0;    ///< log_pages when a checkpoint became due; 0: it is not
   int lock_tries = 0;        ///< of one attempt at a transaction
+  bool log_is_kept = false;  ///< by a reader of ours
 
   static int on_progress(void* self) {
     auto& impl = *static_cast<Impl*>(self);
@@ -226,6 +225,8 @@ Database::Database(const std::filesystem::path& file, std::chrono::milliseconds 
     : impl_(std::make_unique<Impl>()) {
   configure_sqlite();
   impl_->file = std::filesystem::absolute(file);
+  if (const std::string unfinished = unfinished_restore(impl_->file); !unfinished.empty())
+    throw StoreBroken(unfinished);
   create_if_missing(impl_->file);
   if (const std::string refusal = network_refusal(impl_->file); !refusal.empty())
     throw StoreBroken(refusal);
@@ -377,7 +378,15 @@ std::uint64_t Database::commits() const {
 }
 
 bool Database::log_is_long() const {
-  return impl_->became_long_at > 0;
+  return impl_->became_long_at > 0 && !impl_->log_is_kept;
+}
+
+void Database::keep_log(bool is_needed) {
+  impl_->log_is_kept = is_needed;
+}
+
+bool Database::log_is_kept() const {
+  return impl_->log_is_kept;
 }
 
 bool Database::log_is_too_long() const {

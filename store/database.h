@@ -101,6 +101,10 @@ public:
   bool log_is_long() const;
   /// Whether it has grown on since by so much that the checkpoint should not wait any longer.
   bool log_is_too_long() const;
+  /// A reader of ours needs the log as it is, or does not any more: a checkpoint would not shorten
+  /// it, so none is due.
+  void keep_log(bool is_needed);
+  bool log_is_kept() const;
   /// Takes the log into the database file as far as readers allow, so that it is begun anew. Takes
   /// the disk's time, without the write lock: to be called where nothing else is due. What fails is
   /// tried again after a later write().

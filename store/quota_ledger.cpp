@@ -76,11 +76,16 @@ std::int64_t QuotaLedger::take(const QuotaKey& key, std::int64_t allowed, std::i
   return granted;
 }
 
-void QuotaLedger::keep_spent() {
-  for (const auto& [name, spent] : impl_->spent)
-    if (spent.used > 0)
-      impl_->keep_spent.run(spent.key.app, spent.key.endpoint, spent.key.day, spent.allowed,
-                            spent.used);
+bool QuotaLedger::keep_spent() {
+  bool lacked = false;
+  for (const auto& [name, spent] : impl_->spent) {
+    const QuotaKey& key = spent.key;
+    if (spent.used <= impl_->used.integer(key.app, key.endpoint, key.day).value_or(0))
+      continue;
+    lacked = true;
+    impl_->keep_spent.run(key.app, key.endpoint, key.day, spent.allowed, spent.used);
+  }
+  return lacked;
 }
 
 void QuotaLedger::give_back(const QuotaKey& key, std::int64_t requests) {

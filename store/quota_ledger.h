@@ -25,9 +25,9 @@ public:
   /// The service refused although requests were left: others use the app. Counts the rest of
   /// `allowed` as theirs. Inside of Database::write().
   void spent_by_others(const QuotaKey& key, std::int64_t allowed);
-  /// In a restored file: counts as spent what is known to be spent from the start on. Inside of
-  /// Database::write().
-  void keep_spent();
+  /// In a restored file: counts as spent what is known to be spent from the start on. Returns
+  /// whether any of it was lacking. Inside of Database::write().
+  bool keep_spent();
   /// Requests spent so far. Inside of Database::read().
   std::int64_t used(const QuotaKey& key);
 

@@ -3,6 +3,7 @@ CREATE TABLE jobs (
   --
   --   queued → submitting → running → succeeded | failed | timed_out
   --              ↘ unconfirmed (the start may have happened)
+  --   what has not ended in a restored backup becomes unconfirmed, too
   --   you:  any job that has not ended → cancelled
   --         failed, timed_out, cancelled, unconfirmed → queued (run it again)
   --
@@ -353,7 +354,26 @@ UNION ALL
 SELECT 'jobs', NULL,
   jobs || iif(jobs = 1, ' job is', ' jobs are')
     || ' unconfirmed: it is not known whether the script was started; decide: set state to queued or cancelled'
-FROM job_counts WHERE state = 'unconfirmed' AND jobs > 0
+FROM (SELECT jobs - iif(jobs > 0, (SELECT count(*) FROM jobs WHERE state = 'unconfirmed'
+        AND error GLOB 'held: *'
+        AND (state = 'submitting' OR state = 'running' OR state = 'unconfirmed')), 0) AS jobs
+      FROM job_counts WHERE state = 'unconfirmed') WHERE jobs > 0
+UNION ALL
+SELECT 'jobs', NULL,
+  jobs || iif(jobs = 1, ' job is', ' jobs are') || ' held (unconfirmed) since the queue was restored from a backup: '
+    || iif(jobs = 1, 'it', 'they') || ' may have run meanwhile. Look at the spreadsheets, cancel what has run, and release the rest: '
+    || 'UPDATE jobs SET state = ''queued'' WHERE state = ''unconfirmed'' AND error LIKE ''held: %'' (of one file: AND file_token = ''...'')'
+FROM (SELECT count(*) AS jobs FROM jobs WHERE state = 'unconfirmed' AND error GLOB 'held: *'
+        AND (state = 'submitting' OR state = 'running' OR state = 'unconfirmed')
+        AND (SELECT jobs FROM job_counts WHERE state = 'unconfirmed') > 0) WHERE jobs > 0
+UNION ALL
+SELECT 'backup', coalesce(failed_at, made_at, since),
+  CASE WHEN error IS NOT NULL THEN 'no backup can be made: ' || error || '; '
+       ELSE 'no backup was made for more than twice the time that is set (backup.every): ' END
+    || coalesce('the last good one is of ' || substr(made_at, 1, 19) || ' UTC (' || file || ')', 'there is none yet')
+FROM backup WHERE error IS NOT NULL
+  OR strftime('%Y-%m-%d %H:%M:%f', coalesce(max(since, made_at), since), (2 * every_s) || ' seconds')
+       < strftime('%Y-%m-%d %H:%M:%f', 'now')
 UNION ALL
 SELECT 'jobs', NULL,
   jobs || iif(jobs = 1, ' job waits', ' jobs wait')
@@ -490,6 +510,29 @@ CREATE TABLE retention (
   one         INTEGER PRIMARY KEY CHECK (one = 1),
   finished_at TEXT    NOT NULL,    -- of the last such job, and its id
   job_id      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE generation (
+  -- How an older copy of a queue is known for one: number is counted up again and again, also in the
+  -- file beside the database that ends in .generation, and never there first.
+  one       INTEGER PRIMARY KEY CHECK (one = 1),
+  queue     TEXT    NOT NULL,      -- a name of this queue, made up at its first start
+  number    INTEGER NOT NULL,
+  backup_of TEXT,                  -- in a backup: when it was made ('': not known); NULL: it is none
+  held_as   TEXT,                  -- while the jobs of a restored queue are being held: why, and up to
+  held_to   INTEGER                -- which id
+) STRICT;
+
+CREATE TABLE backup (
+  -- The copies that the daemon makes, as the settings want them.
+  one       INTEGER PRIMARY KEY CHECK (one = 1),
+  directory TEXT    NOT NULL,
+  every_s   INTEGER NOT NULL,      -- seconds from one to the next
+  since     TEXT    NOT NULL,      -- since when the settings are these
+  made_at   TEXT,                  -- of the last good one: it has what was committed until then
+  file      TEXT,
+  error     TEXT,                  -- why none could be made since; NULL: nothing is in the way
+  failed_at TEXT                   -- the first time
 ) STRICT;
 
 CREATE UNIQUE INDEX jobs_unique_key ON jobs(unique_key)

@@ -2,6 +2,7 @@
 
 #include "poller/engine/app_state.h"
 #include "poller/engine/app_tokens.h"
+#include "poller/engine/backups.h"
 #include "poller/engine/day_budgets.h"
 #include "poller/engine/housekeeping.h"
 #include "poller/engine/in_flight.h"
@@ -22,6 +23,7 @@
 #include "poller/engine/requests/start_finder.h"
 #include "poller/engine/requests/start_pace.h"
 #include "poller/engine/restored_file.h"
+#include "poller/engine/restored_queue.h"
 #include "poller/engine/scheduled_tasks.h"
 #include "poller/engine/status_writer.h"
 #include "poller/engine/store_trouble.h"
@@ -85,12 +87,13 @@ struct Engine::Impl {
 
   bool may_checkpoint() const;
   void restore_app(const std::string& name, AppState& app, Moment now);
-  void take_up(const std::string& gap);
+  void take_up();
   void collect();
   void notice_users();
   void take_settings();
   void work();
   void show_changes();
+  void note_end();
   SteadyTime next_wake(SteadyTime now) const;
 
   EngineSettings settings;
@@ -119,6 +122,7 @@ struct Engine::Impl {
   SilentTasks silent{task_table, replies};
   Recovery recovery{database, store.queue, store.requests, store.run_times, store.spill,
                     budgets,  apps,        tasks,          replies,         settings};
+  RestoredQueue restored_queue{database, store.queue, store.requests, store.log, clock, events};
   RestoredFile restored_file{database, store.queue, store.requests, store.ledger,
                              apps,     task_table,  in_flight,      replies};
 
@@ -139,6 +143,7 @@ struct Engine::Impl {
   Dispatcher dispatcher{database,     clock,  app_tokens, planner,      intents,
                         begun_memory, sender, pace,       status_writer};
   Housekeeping housekeeping{settings.retention, database, clock, events};
+  Backups backups{settings.backup, database, clock, events};
   StoreTrouble store_trouble{database, store.status_tables, clock, events};
 
   std::optional<EngineSettings> wanted_settings; ///< and not taken yet
@@ -164,7 +169,8 @@ void Engine::recover() {
       impl.restore_app(name, app, now);
   });
   impl.database.accept_schema();
-  impl.take_up({});
+  impl.restored_queue.begin(now);
+  impl.take_up();
 }
 
 void Engine::Impl::restore_app(const std::string& name, AppState& app, Moment now) {
@@ -173,11 +179,16 @@ void Engine::Impl::restore_app(const std::string& name, AppState& app, Moment no
     store.ledger.used(app.breaker.quota_key(endpoint, now.wall));
 }
 
-void Engine::Impl::take_up(const std::string& gap) {
+void Engine::Impl::take_up() {
   const Moment now = clock.now();
-  const Recovered found = recovery.run(now, gap);
-  database.write([&] { status_writer.begin(now); });
+  const Recovered found = recovery.run(now, restored_queue.gap());
+  database.write([&] {
+    status_writer.begin(now);
+    backups.note_settings(now.wall);
+    restored_queue.count_up();
+  });
   status_writer.committed();
+  restored_queue.committed(now.steady);
   silent.begin(now.steady);
   events.recovered(found.running, found.gaps, found.unconfirmed);
 }
@@ -207,6 +218,7 @@ SteadyTime Engine::tick() {
     return impl.store_trouble.failed(error);
   }
   impl.database.durable();
+  impl.restored_queue.note_beside();
   const Moment now = impl.clock.now();
   impl.status_writer.tell_changes(now);
   return impl.next_wake(now.steady);
@@ -235,17 +247,18 @@ void Engine::Impl::notice_users() {
   }
   if (schema_changed) {
     status_writer.forget();
-    if (!restored_file.is_as_remembered())
+    if (!restored_file.is_as_remembered() || restored_queue.went_back())
       restored = true; // maybe once more, before it was taken up
     schema_changed = false;
   }
   if (!restored)
     return;
   const std::size_t given_up = restored_file.give_up_all();
-  take_up("the database was restored from a backup");
+  restored_queue.take_up(clock.now());
+  take_up();
   restored = false;
-  events.trouble("the database was restored from a backup while it was in use: what it says is "
-                 "taken up as at a start; requests on their way that were given up: " +
+  events.trouble("the database was restored from a backup while it was in use; requests on their "
+                 "way that were given up: " +
                  std::to_string(given_up));
 }
 
@@ -264,6 +277,8 @@ void Engine::Impl::take_settings() {
       recovery.restore_schedule(name, app, now);
     }
   });
+  backups.configure(wanted_settings->backup);
+  database.write([&] { backups.note_settings(now.wall); });
   std::erase_if(apps, [&](const auto& app) { return !wanted_settings->apps.contains(app.first); });
   for (auto& [name, app] : apps)
     app.breaker.configure(wanted_settings->apps.at(name), now.steady);
@@ -282,12 +297,15 @@ void Engine::Impl::work() {
   users.read(clock.now());
   if (stopping)
     return;
+  if (restored_queue.is_holding())
+    return restored_queue.work();
   if (replies.unsaved() == 0) {
     silent.look(clock.now());
     replies.save();
   }
   dispatcher.dispatch(clock.steady() + longest_turn);
   housekeeping.work();
+  backups.work();
 }
 
 /// Says in the database what has changed.
@@ -296,12 +314,31 @@ void Engine::Impl::show_changes() {
   if (stopping)
     return;
   bool is_due = status_writer.is_stale(now);
-  if (!is_due && status_writer.is_unseen(now.steady)) // an idle daemon need not be seen
+  if (!is_due && (status_writer.is_unseen(now.steady) || restored_queue.is_old(now.steady)))
+    // An idle daemon need not be seen.
     database.read([&] { is_due = task_table.size() > 0 || store.queue.has_ready(); });
   if (!is_due)
     return;
-  database.write([&] { status_writer.write(now); });
+  database.write([&] {
+    status_writer.write(now);
+    restored_queue.count_up();
+  });
   status_writer.committed();
+  restored_queue.committed(now.steady);
+}
+
+/// As what a start has not looked at, a file is not to be left: it may be a restored one.
+void Engine::Impl::note_end() {
+  if (!restored_queue.has_begun())
+    return;
+  const Moment now = clock.now();
+  database.write([&] {
+    store.status_tables.stopped(now.wall);
+    restored_queue.count_up();
+  });
+  restored_queue.committed(now.steady);
+  database.durable();
+  restored_queue.note_beside();
 }
 
 SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
@@ -309,9 +346,11 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
     return now;
   if (stopping)
     return std::min(now + wake_after_stop, std::max(now, replies.next_wake()));
+  if (restored_queue.is_holding())
+    return std::max(now, restored_queue.next_wake());
   SteadyTime wake = std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
-                              housekeeping.next_wake(), store_trouble.next_wake(),
-                              std::max(now, token_keeper.next_wake())});
+                              housekeeping.next_wake(), backups.next_wake(),
+                              store_trouble.next_wake(), std::max(now, token_keeper.next_wake())});
   if (task_table.size() > 0)
     wake = std::min(wake, silent.next_look());
   return wake;
@@ -343,7 +382,7 @@ void Engine::spill() {
 void Engine::finish() {
   Impl& impl = *impl_;
   try {
-    impl.database.write([&] { impl.store.status_tables.stopped(impl.clock.wall()); });
+    impl.note_end();
   } catch (const std::runtime_error&) {
     // The tables then say that it runs; the service manager knows better.
   }

@@ -53,15 +53,15 @@ Recovered Recovery::run(Moment now, const std::string& gap) {
     open = requests_.in_flight();
     counted = queue_.counts_are_right();
   });
-  std::vector<SpilledReply> spilled = spill_.read();
+  std::vector<SpilledReply> spilled;
+  if (gap.empty())
+    spilled = spill_.read();
   const bool had_spilled = !spilled.empty();
   Recovered found;
   take_in_hand(jobs, now);
   try {
     judge_open(open, std::move(spilled), gap, found, now);
     judge_jobs_without_intent(jobs, open, now);
-    if (!gap.empty())
-      add_gaps(open, gap, now);
     replies_.save();
   } catch (...) {
     // The next try, or the next start, finds them where this one did. Above all nothing of a lost
@@ -160,19 +160,6 @@ void Recovery::judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
     Facts facts;
     database_.read([&] { facts.retry = queue_.retry_policy(job.id); });
     replies_.add(decide_without_intent(*tasks_.find(job.id), facts, now));
-  }
-}
-
-/// Of the tasks of which no open request tells the same.
-void Recovery::add_gaps(const std::vector<OpenRequest>& requests, const std::string& reason,
-                        Moment now) {
-  std::set<JobId> told;
-  for (const OpenRequest& open : requests)
-    told.insert(open.intent.job);
-  for (const JobId id : tasks_.table().ids()) {
-    const Task& task = *tasks_.find(id);
-    if (task.row.state == JobState::running && !told.contains(id))
-      replies_.add(decide_gap(task, reason, now));
   }
 }
 

@@ -39,7 +39,8 @@ public:
            SpillFile& spill, DayBudgets& budgets, AppStates& apps, ScheduledTasks& tasks,
            ReplyStore& replies, const EngineSettings& settings);
 
-  /// `gap`: why lines of every running task may be lost; empty: there is no reason.
+  /// `gap`: why nothing that came in answer to a request is to be had; empty: it may be in the
+  /// spill file.
   /// Throws StoreUnavailable: to be run again from the start; nothing is forgotten.
   Recovered run(Moment now, const std::string& gap = {});
   /// An app's schedule as its tasks and what is stored of its scripts make it. Inside of
@@ -53,7 +54,6 @@ private:
                   const std::string& gap, Recovered& found, Moment now);
   void judge_jobs_without_intent(const std::vector<UnfinishedJob>& jobs,
                                  const std::vector<OpenRequest>& requests, Moment now);
-  void add_gaps(const std::vector<OpenRequest>& requests, const std::string& reason, Moment now);
   void restore_schedules(Moment now);
 
   Database& database_;

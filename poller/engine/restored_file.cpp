@@ -15,7 +15,8 @@
 namespace kdq {
 
 bool RestoredFile::is_as_remembered() {
-  database_.write([&] { ledger_.keep_spent(); });
+  bool lacks_requests = false;
+  database_.write([&] { lacks_requests = ledger_.keep_spent(); });
   std::vector<UnfinishedJob> jobs;
   std::vector<OpenRequest> open;
   database_.read([&] {
@@ -38,7 +39,7 @@ bool RestoredFile::is_as_remembered() {
     if (std::none_of(open.begin(), open.end(),
                      [&](const OpenRequest& row) { return row.intent == request.intent; }))
       give_up(request);
-  return std::all_of(jobs.begin(), jobs.end(), is_known) &&
+  return !lacks_requests && std::all_of(jobs.begin(), jobs.end(), is_known) &&
          std::all_of(open.begin(), open.end(), is_in_hand);
 }
 

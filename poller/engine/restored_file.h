@@ -26,9 +26,9 @@ public:
       : database_(database), queue_(queue), requests_(requests), ledger_(ledger), apps_(apps),
         tasks_(tasks), in_flight_(in_flight), replies_(replies) {}
 
-  /// Whether what runs and what is on its way in the tables is what the engine has in its hands;
-  /// users can only take from it. Whatever it is: what was spent of today's quotas stays spent, and
-  /// what the tables do not know to be on its way is given up.
+  /// Whether what runs, what is on its way and what was spent in the tables is what the engine has
+  /// in its hands; users can only take from it. Whatever it is: what was spent of today's quotas
+  /// stays spent, and what the tables do not know to be on its way is given up.
   bool is_as_remembered();
   /// Gives up all requests, and what came and is not stored. Returns how many requests there were.
   std::size_t give_up_all();

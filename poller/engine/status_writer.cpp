@@ -172,6 +172,8 @@ void StatusWriter::write_settings() {
 
 /// The size of the write-ahead log in MB, rounded down to a power of two, if it is too long.
 std::optional<std::int64_t> StatusWriter::long_log() const {
+  if (database_.log_is_kept()) // nobody else is to blame
+    return shown_log_;
   const auto megabytes = database_.log_bytes() >> 20;
   if (megabytes < static_cast<std::uintmax_t>(settings_.long_log_mb))
     return std::nullopt;

@@ -1,8 +1,13 @@
 #include "store/base/file_io.h"
 
+#include "store/base/unique_fd.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 namespace kdq {
 
@@ -35,6 +40,25 @@ std::optional<std::size_t> read_up_to(int fd, std::span<char> room) {
 
 bool read_all(int fd, std::span<char> room) {
   return read_up_to(fd, room) == room.size();
+}
+
+bool rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+    return true;
+  if (errno != EINVAL)
+    return false;
+  // Not every file system can do both at once.
+  struct stat info {};
+  if (::lstat(to.c_str(), &info) == 0) {
+    errno = EEXIST;
+    return false;
+  }
+  return ::rename(from.c_str(), to.c_str()) == 0;
+}
+
+bool sync_folder(const std::filesystem::path& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return fd && ::fsync(fd.get()) == 0;
 }
 
 } // namespace kdq

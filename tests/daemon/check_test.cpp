@@ -81,6 +81,27 @@ TEST_CASE("check accepts an existing database and leaves it as it is") {
   CHECK(now.str() == content);
 }
 
+TEST_CASE("check says whether backups can be written") {
+  const TempDir dir;
+  const auto token = dir.file("token", "t");
+  const auto checked = [&](const std::filesystem::path& folder) {
+    Overrides overrides;
+    overrides.database = (dir / "queue.db").string();
+    overrides.token_file = token.string();
+    Config config = load_config(std::nullopt, overrides);
+    config.engine.backup.directory = folder;
+    std::ostringstream out;
+    const bool well = check(config, {}, out);
+    return std::pair(well, out.str());
+  };
+  const auto [well, text] = checked(dir.path());
+  CHECK(well);
+  CHECK(text.find("ok:      the folder " + dir.path().string() + " for backups") != text.npos);
+  const auto [ill, why] = checked(dir / "none");
+  CHECK_FALSE(ill);
+  CHECK(why.find("mkdir -m 2750 -p " + (dir / "none").string()) != why.npos);
+}
+
 TEST_CASE("check tells that a daemon is at work already") {
   const TempDir dir;
   const auto token = dir.file("token", "t");

@@ -56,6 +56,9 @@ TEST_CASE(
   CHECK(config.engine.retention.days_ended.count() == 0);
   CHECK(config.engine.retention.days_logs.count() == 0);
   CHECK(config.engine.retention.max_bytes == 0);
+  CHECK(config.engine.backup.directory.empty());
+  CHECK(config.engine.backup.every == 24h);
+  CHECK(config.engine.backup.keep == 7);
   REQUIRE(config.engine.apps.size() == 1);
   const AppSettings& app = config.engine.apps.at("default");
   CHECK(app.base_url == "https://developer.kdocs.cn");
@@ -302,6 +305,9 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(example.engine.retention.days_ended == defaults.engine.retention.days_ended);
   CHECK(example.engine.retention.days_logs == defaults.engine.retention.days_logs);
   CHECK(example.engine.retention.max_bytes == defaults.engine.retention.max_bytes);
+  CHECK(example.engine.backup.directory == defaults.engine.backup.directory);
+  CHECK(example.engine.backup.every == defaults.engine.backup.every);
+  CHECK(example.engine.backup.keep == defaults.engine.backup.keep);
   CHECK(example.tiers == defaults.tiers);
   const AppSettings& a = example.engine.apps.at("default");
   const AppSettings& b = defaults.engine.apps.at("default");
@@ -315,8 +321,9 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(a.quota_timezone == b.quota_timezone);
 
   const auto json = nlohmann::json::parse(text.str(), nullptr, true, true);
-  CHECK(json.size() == 9);
+  CHECK(json.size() == 10);
   CHECK(json.at("retention").size() == 3);
+  CHECK(json.at("backup").size() == 3);
   CHECK(json.at("apps").at("default").size() == 9);
 }
 
@@ -357,4 +364,30 @@ TEST_CASE("a token file of the command line takes the place of an app_id") {
   CHECK(config.token_sources.at("default").token_store.empty());
   CHECK(config.engine.apps.at("default").app_id.empty());
   CHECK(config.logins.empty());
+}
+
+TEST_CASE("backups: a folder, a span and a number") {
+  const TempDir dir;
+  const auto file =
+      dir.file("c.json", R"({"backup": {"directory": "to/there", "every": "90m", "keep": 1000}})");
+  const BackupSettings backup = load_config(file, with_database()).engine.backup;
+  CHECK(backup.directory == dir / "to/there");
+  CHECK(backup.every == 90min);
+  CHECK(backup.keep == 1000);
+  const auto every = [](const std::string& text) {
+    return loaded(R"({"backup": {"every": ")" + text + R"("}})").engine.backup.every;
+  };
+  CHECK(every("60s") == 1min);
+  CHECK(every("12h") == 12h);
+  CHECK(every("3650d") == 24h * 3650);
+  CHECK(loaded(R"({"backup": {"directory": ""}})").engine.backup.directory.empty());
+  for (const char* text : {"", "d", "1", "59s", "0d", "-1d", "1w", "1 d", "1.5h", "1dd", "3651d",
+                           "99999999999999999999d", "9223372036854775807d"}) {
+    CAPTURE(text);
+    CHECK(refusal(std::string(R"({"backup": {"every": ")") + text + R"("}})")
+              .starts_with("backup.every: must be a number and one of s, m, h, d"));
+  }
+  CHECK(refusal(R"({"backup": {"keep": 0}})").starts_with("backup.keep: must be a whole number"));
+  CHECK(refusal(R"({"backup": {"keep": 1001}})").starts_with("backup.keep: must be"));
+  CHECK(refusal(R"({"backup": {"folder": "x"}})").starts_with("backup.folder: no such key"));
 }

@@ -32,6 +32,17 @@ TEST_CASE("each command is recognised, with the options behind it") {
   CHECK(options.overrides.tier == "production");
 }
 
+TEST_CASE("backup and restore want one file, and take the options of the others") {
+  const auto backup = std::get<Options>(parse({"backup", "--database", "q.db", "to.db"}));
+  CHECK(backup.command == Command::backup);
+  CHECK(backup.file == "to.db");
+  CHECK(backup.overrides.database == "q.db");
+  const auto restore = std::get<Options>(parse({"restore", "from.db", "--config", "c.json"}));
+  CHECK(restore.command == Command::restore);
+  CHECK(restore.file == "from.db");
+  CHECK(restore.config == "c.json");
+}
+
 TEST_CASE("options that are not given stay unset") {
   const auto options = std::get<Options>(parse({"run"}));
   CHECK_FALSE(options.config);
@@ -45,8 +56,8 @@ TEST_CASE("help and version end the program well") {
   CHECK(version_exit.text == "kdocs-queued " + std::string(version) + "\n");
   const auto help = std::get<EarlyExit>(parse({"--help"}));
   CHECK(help.code == exit_stopped);
-  for (const auto word : {"run", "init", "check", "--config", "--database", "--base-url",
-                          "--token-file", "--tier", "--version"}) {
+  for (const auto word : {"run", "init", "check", "backup", "restore", "--config", "--database",
+                          "--base-url", "--token-file", "--tier", "--version"}) {
     CAPTURE(word);
     CHECK(help.text.find(word) != std::string::npos);
   }
@@ -59,10 +70,12 @@ TEST_CASE("a wrong command line is a usage error that names what is wrong") {
     std::string named;
   };
   const Row rows[] = {
-      {{}, "A command is required: run, init, check or login"},
+      {{}, "A command is required: run, init, check, login, backup or restore"},
       {{"walk"}, "not expected: walk"},
       {{"run", "check"}, "not expected: check"},
       {{"run", "extra"}, "extra"},
+      {{"backup"}, "TO is required"},
+      {{"restore", "a", "b"}, "not expected: b"},
       {{"run", "--colour"}, "--colour"},
       {{"run", "--config"}, "--config"},
       {{"run", "--tier", "gold"}, "gold"},

@@ -146,3 +146,39 @@ TEST_CASE("it takes as many descriptors as it may have") {
   CHECK(now.rlim_cur == std::min<rlim_t>(old.rlim_max, 65'536));
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &old) == 0);
 }
+
+TEST_CASE("a backup by hand and its restore, and what keeps them from being made") {
+  const TempDir dir;
+  const std::string database = dir / "queue.db";
+  const std::string copy = dir / "copy.db";
+  REQUIRE(run({"init", "--database", database}).code == exit_stopped);
+  const auto number = [](const std::string& file, const char* sql) {
+    return SQLite::Database(file).execAndGet(sql).getInt();
+  };
+  {
+    SQLite::Database user(database, SQLite::OPEN_READWRITE); // stays open: the log is not empty
+    user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 's')");
+    const Run made = run({"backup", "--database", database, copy});
+    CHECK(made.code == exit_stopped);
+    CHECK(mentions(made.out, "The backup of " + database + " is " + copy));
+    CHECK(made.err.empty());
+    user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 's')");
+  }
+  CHECK(number(copy, "SELECT count(*) FROM jobs") == 1);
+  const Run again = run({"backup", "--database", database, copy});
+  CHECK(again.code == exit_cannot_start);
+  CHECK(mentions(again.err, "there is a file of this name"));
+  {
+    const InstanceLock lock(database);
+    const Run refused = run({"restore", "--database", database, copy});
+    CHECK(refused.code == exit_cannot_start);
+    CHECK(mentions(refused.err, "another kdocs-queued works on "));
+  }
+  CHECK(run({"restore", "--database", database, dir / "none"}).code == exit_cannot_start);
+  CHECK(number(database, "SELECT count(*) FROM jobs") == 2);
+  const Run restored = run({"restore", "--database", database, copy});
+  CHECK(restored.code == exit_stopped);
+  CHECK(mentions(restored.out, "What was there is kept, until you remove it, as " + database));
+  CHECK(number(database, "SELECT count(*) FROM jobs") == 1);
+  CHECK(std::filesystem::exists(copy));
+}

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace kdq;
 
 TEST_CASE("numbers are grouped by thousands") {
@@ -24,6 +26,19 @@ TEST_CASE("the status line says what runs, what waits and what may still be aske
   status.trouble = "the disk is full";
   CHECK(status_line(status) == "12 running, 340 queued, 8 432 of 10 000 polls left today, "
                                "2 replies not stored yet; the disk is full");
+}
+
+TEST_CASE("the summary says where backups are made, and how often") {
+  Config config;
+  const auto says = [&](const std::string& wanted) {
+    const auto lines = summary(config);
+    return std::find(lines.begin(), lines.end(), wanted) != lines.end();
+  };
+  CHECK(says("no backups are made"));
+  config.engine.backup = {"/b", std::chrono::hours(36), 7};
+  CHECK(says("every 36 h a backup is made in /b, the newest 7 are kept"));
+  config.engine.backup.every = std::chrono::seconds(90);
+  CHECK(says("every 90 s a backup is made in /b, the newest 7 are kept"));
 }
 
 TEST_CASE("the summary says what is deleted when") {

@@ -37,14 +37,14 @@ for gone in -wal -shm '-wal -shm' .lock .spill; do
   [ "$lines" = 10 ] || [ "$gaps" -gt 0 ] || fail "without $gone: $lines of 10 lines and no gap row"
 done
 
-# What runs in a file that is restored is asked for.
+# What runs in a file that is restored is held.
 sql "INSERT INTO jobs(file_token, script) VALUES ('f', '$endless')"
 wait_for 20 "a running script" running 1
 sql ".backup $work/backup.db"
 wait_for 60 "its end" all_ended
 sql ".restore $work/backup.db"
-wait_for 60 "its end again" all_ended
-expect "the restored job" 'succeeded|"done"|1' "$(sql "SELECT state, result, log_gaps > 0 FROM jobs ORDER BY id DESC LIMIT 1")"
+wait_for 60 "the hold" all_ended
+expect "the restored job" 'unconfirmed||1' "$(sql "SELECT state, result, log_gaps > 0 FROM jobs ORDER BY id DESC LIMIT 1")"
 stop_daemon
 
 # The lock goes while the daemon still waits for the database.

@@ -58,6 +58,7 @@ struct Checker {
             "NOT IN ('queued submitting', 'queued cancelled', "
             "'submitting running', 'submitting queued', 'submitting unconfirmed', "
             "'submitting failed', 'submitting timed_out', 'submitting cancelled', "
+            "'queued unconfirmed', 'running unconfirmed', " // in a restored file
             "'running succeeded', 'running failed', 'running timed_out', 'running cancelled', "
             "'unconfirmed queued', 'unconfirmed failed', 'unconfirmed cancelled', "
             "'failed queued', 'timed_out queued', 'cancelled queued')");

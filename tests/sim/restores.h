@@ -22,6 +22,7 @@ class Restores {
 public:
   void backed_up(const Wire& wire) { backup_ = wire.bookmark(); }
   bool can_restore() const { return backup_.has_value(); }
+  bool sent_since_backup(const Wire& wire) const { return wire.sent().size() > backup_->sent; }
   /// `spent`: today_of() just before it.
   struct Counts {
     std::string day;

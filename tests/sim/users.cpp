@@ -157,8 +157,10 @@ void Users::change(const Action& action) {
   change.bind(1, id);
   if (change.exec() == 0)
     return;
-  if (action.kind == Kind::rerun)
+  if (action.kind == Kind::rerun) {
     ++jobs_.at(id).reruns;
+    held_.erase(id);
+  }
   jobs_.at(id).deleted = action.kind == Kind::remove;
   trace_.tell(clock_, [&] { return "user: " + to_text(action.kind) + " " + std::to_string(id); });
 }
@@ -213,7 +215,22 @@ void Users::restore() {
   SQLite::Database from(backup_of(file_), SQLite::OPEN_READWRITE, 0, FaultVfs::user_vfs);
   copy(from, main());
   jobs_ = jobs_of_backup_;
+  held_.clear();
+  SQLite::Statement open(main(),
+                         "SELECT id FROM jobs WHERE state IN ('queued','submitting','running')");
+  while (open.executeStep())
+    held_.insert(open.getColumn(0).getInt64());
   trace_.tell(clock_, [] { return "user: restores the backup"; });
+}
+
+void Users::daemon_ended(SQLite::Database& database) {
+  SQLite::Statement begun(database, "SELECT 1 FROM generation WHERE held_as IS NOT NULL");
+  bool noticed = begun.executeStep();
+  SQLite::Statement query(database, "SELECT id FROM jobs WHERE state = 'unconfirmed'");
+  while (!noticed && query.executeStep())
+    noticed = held_.contains(query.getColumn(0).getInt64());
+  if (!noticed)
+    held_.clear();
 }
 
 void Users::watch(const Action& action) {

@@ -52,6 +52,14 @@ public:
   };
   /// The jobs whose INSERT succeeded, by id; after a restore those of the backup.
   const std::map<std::int64_t, Job>& jobs() const { return jobs_; }
+  /// Whether the job had not ended in the file that was restored last, and nobody has set it to
+  /// queued since.
+  bool waits_for_word(std::int64_t job) const { return held_.contains(job); }
+  /// Nothing was sent between backup and restore: nothing of it can have run since.
+  void nothing_ran_since_backup() { held_.clear(); }
+  /// The daemon that met the restore is no more. If it had not noticed, nobody can: a copy that is
+  /// hardly older than what it replaces is not known for one.
+  void daemon_ended(SQLite::Database& database);
 
 private:
   SQLite::Database& main();
@@ -74,6 +82,7 @@ private:
   std::unique_ptr<SQLite::Database> reader_;
   std::map<std::int64_t, Job> jobs_;
   std::map<std::int64_t, Job> jobs_of_backup_;
+  std::set<std::int64_t> held_;
 };
 
 } // namespace kdq::sim

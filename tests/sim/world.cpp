@@ -78,6 +78,7 @@ World::World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folde
     agenda_.emplace(clock_.steady() + action.at, [this, &action] { perform(action); });
   wire_.on_start = [this] {
     check_files_in_use();
+    check_held();
     roll_.start_sent(clock_.steady());
   };
   wire_.on_send = [this](const HttpRequest& request) { before_send(request); };

@@ -86,6 +86,7 @@ private:
   void insert(const Action& action);
   void back_up(const Action& action);
   void restore(const Action& action);
+  void check_held();
   void begin_pause(const Action& action);
   void end_pause(const Action& action);
   void resume_all();

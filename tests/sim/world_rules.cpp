@@ -2,6 +2,8 @@
 #include "tests/sim/invariants.h"
 #include "tests/sim/world.h"
 
+#include <SQLiteCpp/Statement.h>
+
 namespace kdq::sim {
 namespace {
 
@@ -50,8 +52,24 @@ void World::restore(const Action& action) {
   }
   for (const std::string& violation : before.violations)
     seen_.violations.push_back("before a restore: " + violation);
+  if (!restores_.sent_since_backup(wire_))
+    users_.nothing_ran_since_backup();
   restores_.restored(wire_, std::move(spent));
   asked_waits_.restored(clock_.steady());
+}
+
+/// When a start is sent: what had not ended in a restored file runs when its user says so.
+void World::check_held() {
+  if (vfs_.dead() || restores_.count() == 0)
+    return;
+  users_.look([&](SQLite::Database& database) {
+    SQLite::Statement query(database,
+                            "SELECT id FROM jobs WHERE state IN ('submitting','running')");
+    while (query.executeStep())
+      if (users_.waits_for_word(query.getColumn(0).getInt64()))
+        seen_.violations.push_back("after a restore a job runs that nobody has released: " +
+                                   query.getColumn(0).getString());
+  });
 }
 
 void World::before_send(const HttpRequest& request) {
@@ -80,11 +98,12 @@ void World::after_tick() {
 
 /// Whatever ended it: what it leaves is what the next one will find.
 void World::judge_end_of_daemon() {
-  if (!asked_waits_.any() && !restores_.is_uncounted())
+  if (!asked_waits_.any() && restores_.count() == 0)
     return;
   users_.look([&](SQLite::Database& database) {
     asked_waits_.daemon_ended(database, clock_.steady());
     restores_.daemon_ended(database);
+    users_.daemon_ended(database);
   });
 }
 

@@ -92,6 +92,50 @@ TEST_CASE_FIXTURE(Fixture, "unconfirmed jobs are counted") {
   CHECK(contains(health()[0], "jobs: 2 jobs are unconfirmed"));
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "what is held since a restore is counted by itself, with what releases it") {
+  for (int i = 0; i < 4; ++i)
+    user.enqueue("f" + std::to_string(i), "x", "");
+  for (int job = 1; job < 4; ++job)
+    go(job, {"submitting", "unconfirmed"});
+  user.exec("UPDATE jobs SET error = 'held: the queue was restored' WHERE id < 3");
+  REQUIRE(health().size() == 2);
+  CHECK(contains(health()[0], "jobs: 1 job is unconfirmed"));
+  CHECK(contains(health()[1], "jobs: 2 jobs are held (unconfirmed) since the queue was restored"));
+  const std::string said = health()[1];
+  const std::size_t begin = said.find("UPDATE jobs");
+  user.exec(said.substr(begin, said.find(" (of one file") - begin));
+  CHECK(user.column("SELECT state FROM jobs") == Rows{"queued", "queued", "unconfirmed", "queued"});
+  CHECK(health().size() == 1);
+  for (const std::string& step : plan("SELECT * FROM health"))
+    CHECK(step != "SCAN jobs");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a backup that is overdue is told, and why none can be made") {
+  const auto settings = [&](const char* since, const char* made_at) {
+    user.exec("INSERT OR REPLACE INTO backup(one, directory, every_s, since, made_at, file) VALUES "
+              "(1, '/b', 3600, strftime('%Y-%m-%d %H:%M:%f', 'now', '" +
+              std::string(since) + "'), strftime('%Y-%m-%d %H:%M:%f', 'now', " + made_at +
+              "), '/b/queue.db')");
+  };
+  settings("-119 minutes", "NULL");
+  CHECK(health().empty());
+  settings("-121 minutes", "NULL");
+  REQUIRE(health().size() == 1);
+  CHECK(contains(health()[0], "backup: no backup was made for more than twice the time"));
+  CHECK(contains(health()[0], "there is none yet"));
+  settings("-10 days", "'-119 minutes'");
+  CHECK(health().empty());
+  settings("-10 days", "'-121 minutes'");
+  REQUIRE(health().size() == 1);
+  CHECK(contains(health()[0], "the last good one is of 20"));
+  CHECK(contains(health()[0], "(/b/queue.db)"));
+  settings("-1 minutes", "'-10 days'"); // there was no time yet
+  CHECK(health().empty());
+  user.exec("UPDATE backup SET error = 'the disk is full'");
+  CHECK(contains(health()[0], "backup: no backup can be made: the disk is full; the last good"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "jobs that wait for one that did not succeed are counted") {
   user.enqueue("f", "x", "");
   user.exec("INSERT INTO jobs(file_token, script, depends_on) VALUES ('g', 'x', 1), ('h', 'x', 1), "

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <thread>
+
 using namespace kdq;
 using namespace kdq::test;
 using namespace std::chrono_literals;
@@ -171,4 +174,32 @@ TEST_CASE_FIXTURE(Fixture,
   configure();
   run_for(3 * 24h);
   CHECK(user->number("SELECT count(*) FROM jobs") == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "backups that are switched on are made, and end when they are off") {
+  const auto made = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
+      count += entry.path().filename().string().starts_with("queue-") ? 1 : 0;
+    return count;
+  };
+  settings.backup.directory = dir.path();
+  settings.backup.every = 1h;
+  configure();
+  // The copy is made by another thread, which knows no fake clock.
+  const auto noted = [&] {
+    return user->number("SELECT count(*) FROM backup WHERE made_at IS NOT NULL") == 1;
+  };
+  for (int i = 0; i < 6000 && !noted(); ++i) {
+    run_for(200ms);
+    std::this_thread::sleep_for(5ms);
+  }
+  REQUIRE(noted());
+  CHECK(made() == 1);
+  settings.backup.directory.clear();
+  configure();
+  CHECK(user->number("SELECT count(*) FROM backup") == 0);
+  run_for(24h);
+  CHECK(made() == 1);
+  CHECK(health().empty());
 }
