@@ -3,8 +3,10 @@
 #include "poller/engine/app_state.h"
 #include "poller/engine/app_tokens.h"
 #include "poller/engine/day_budgets.h"
+#include "poller/engine/health_watch.h"
 #include "poller/engine/housekeeping.h"
 #include "poller/engine/in_flight.h"
+#include "poller/engine/notices.h"
 #include "poller/engine/recovery.h"
 #include "poller/engine/replies/effect_memory.h"
 #include "poller/engine/replies/effect_writer.h"
@@ -29,6 +31,7 @@
 #include "poller/engine/user_changes.h"
 #include "store/database.h"
 #include "store/job_queue.h"
+#include "store/notifications.h"
 #include "store/quota_ledger.h"
 #include "store/request_log.h"
 #include "store/result_log.h"
@@ -58,7 +61,7 @@ constexpr std::chrono::milliseconds checkpoint_time = 40ms;
 struct Store {
   explicit Store(Database& database)
       : queue(database), requests(database), log(database), ledger(database), run_times(database),
-        status_tables(database), spill(database.file()) {}
+        status_tables(database), notifications(database), spill(database.file()) {}
 
   JobQueue queue;
   RequestLog requests;
@@ -66,6 +69,7 @@ struct Store {
   QuotaLedger ledger;
   RunTimes run_times;
   StatusTables status_tables;
+  Notifications notifications;
   SpillFile spill;
 };
 
@@ -105,11 +109,13 @@ struct Engine::Impl {
   ScheduledTasks tasks{task_table, apps};
   InFlightTable in_flight;
   DayBudgets budgets{store.queue, store.ledger};
+  Notices notices{settings.notify, store.notifications};
   UserChanges users{database, store.queue, store.status_tables, tasks, events};
 
   // --- replies --------------------------------------------------------------------------------
   FactReader facts{store.queue, store.log, apps, settings.keep_raw};
-  EffectWriter effect_writer{store.queue, store.requests, store.log, store.ledger, store.run_times};
+  EffectWriter effect_writer{store.queue,  store.requests,  store.log,
+                             store.ledger, store.run_times, notices};
   EffectMemory effect_memory{in_flight, tasks, apps, events};
   Jitter jitter{settings.jitter_seed};
   ReplyStore replies{database,   clock,     facts,  effect_writer, effect_memory,
@@ -131,16 +137,17 @@ struct Engine::Impl {
                              budgets,     app_tokens, finder,
                              slots,       pace,       settings.max_running};
   RoundPlanner planner{apps, in_flight, poll_chooser, start_chooser};
-  IntentWriter intents{store.queue, store.requests, store.ledger,
-                       task_table,  apps,           settings.max_script_bytes};
+  IntentWriter intents{store.queue, store.requests,           store.ledger, task_table, apps,
+                       notices,     settings.max_script_bytes};
   Sender sender{database, transport};
   BegunMemory begun_memory{tasks,  apps,    in_flight, app_tokens,
                            sender, replies, events,    settings.job_timeout};
-  StatusWriter status_writer{store.status_tables, database, task_table, apps, events,
+  StatusWriter status_writer{store.status_tables, database, task_table, apps, events, notices,
                              settings.long_log_mb};
   Dispatcher dispatcher{database,     clock,  app_tokens, planner,      intents,
                         begun_memory, sender, pace,       status_writer};
   Housekeeping housekeeping{settings.retention, database, clock, events};
+  HealthWatch health_watch{database, store.notifications, notices};
   StoreTrouble store_trouble{database, store.status_tables, clock, events};
 
   bool stopping = false;
@@ -196,6 +203,8 @@ SteadyTime Engine::tick() {
   try {
     impl.work();
     impl.show_changes();
+    if (!impl.stopping)
+      impl.health_watch.look(impl.clock.now());
     impl.store_trouble.passed();
   } catch (const SchemaChanged&) {
     impl.database.durable();
@@ -273,6 +282,7 @@ void Engine::Impl::show_changes() {
     return;
   database.write([&] { status_writer.write(now); });
   status_writer.committed();
+  health_watch.rows_changed();
 }
 
 SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
@@ -280,9 +290,10 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
     return now;
   if (stopping)
     return std::min(now + wake_after_stop, std::max(now, replies.next_wake()));
-  SteadyTime wake = std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
-                              housekeeping.next_wake(), store_trouble.next_wake(),
-                              std::max(now, token_keeper.next_wake())});
+  SteadyTime wake =
+      std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
+                housekeeping.next_wake(), store_trouble.next_wake(),
+                std::max(now, token_keeper.next_wake()), std::max(now, health_watch.next_wake())});
   if (task_table.size() > 0)
     wake = std::min(wake, silent.next_look());
   return wake;
@@ -292,6 +303,14 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
 
 bool Engine::saw_foreign_change() const {
   return impl_->foreign_change;
+}
+
+std::uint64_t Engine::notices_left() const {
+  return impl_->notices.left();
+}
+
+const std::vector<NotifyRule>& Engine::notify_rules() const {
+  return impl_->settings.notify;
 }
 
 void Engine::stop() {

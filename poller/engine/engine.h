@@ -7,7 +7,9 @@
 #include "poller/tokens.h"
 #include "poller/transport.h"
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace kdq {
 
@@ -33,6 +35,11 @@ public:
 
   /// A foreign commit was seen by the last tick().
   bool saw_foreign_change() const;
+
+  /// Counts up with each row of `notifications` that was written, or may have been.
+  std::uint64_t notices_left() const;
+  /// Who is to be told, as of the settings in use.
+  const std::vector<NotifyRule>& notify_rules() const;
 
   /// No new request will be sent; replies are still stored.
   void stop();

@@ -9,6 +9,7 @@
 
 namespace kdq {
 
+class Notices;
 class QuotaLedger;
 class RequestLog;
 class TaskTable;
@@ -18,9 +19,9 @@ class TaskTable;
 class IntentWriter {
 public:
   IntentWriter(JobQueue& queue, RequestLog& requests, QuotaLedger& ledger, const TaskTable& tasks,
-               const AppStates& apps, std::int64_t max_script_bytes)
+               const AppStates& apps, Notices& notices, std::int64_t max_script_bytes)
       : queue_(queue), requests_(requests), ledger_(ledger), tasks_(tasks), apps_(apps),
-        max_script_bytes_(max_script_bytes) {}
+        notices_(notices), max_script_bytes_(max_script_bytes) {}
 
   /// Inside of Database::write(); may be run again from the start.
   Begun write(const RoundPlan& plan, WallTime now);
@@ -39,6 +40,7 @@ private:
   QuotaLedger& ledger_;
   const TaskTable& tasks_;
   const AppStates& apps_;
+  Notices& notices_;
   std::int64_t max_script_bytes_;
 };
 
