@@ -2,6 +2,7 @@
 
 #include "daemon/curl_transport.h"
 #include "daemon/logging.h"
+#include "daemon/notify_config.h"
 #include "poller/api/json_text.h"
 #include "poller/api/kdocs_api.h"
 #include "poller/quota/quota_policy.h"
@@ -86,13 +87,12 @@ SteadyTime Notifier::work(const std::vector<NotifyRule>& rules, std::uint64_t le
 SteadyTime Notifier::next_wake(SteadyTime now) const {
   if (program_)
     return std::min(now + between_reads, signal_at_);
-  if (ended_)
-    return next_try_;
-  if (stopping_)
+  if (stopping_ && !ended_)
     return SteadyTime::max();
-  if (look_ || check_)
-    return std::max(now, next_try_);
-  return std::max(next_try_, std::min(next_due_, next_prune_));
+  const SteadyTime earliest = std::max(now, next_try_);
+  if (ended_ || look_ || check_)
+    return earliest;
+  return std::max(earliest, std::min(next_due_, next_prune_));
 }
 
 // --- the one that runs --------------------------------------------------------------------------
@@ -213,8 +213,7 @@ void Notifier::begin(WaitingNotice notice, const NotifyRule& rule, Moment now) {
   try {
     if (payload.problem)
       throw std::runtime_error("its payload is no JSON: " + *payload.problem);
-    const auto argv = nlohmann::json::parse(rule.command).get<std::vector<std::string>>();
-    program_.emplace(argv, payload.text + "\n");
+    program_.emplace(argv_of(rule), payload.text + "\n");
     transport_.watch(program_->fd());
   } catch (const std::runtime_error& error) {
     program_.reset();

@@ -64,4 +64,8 @@ std::vector<NotifyRule> read_notify(const ConfigValue& value) {
   return rules;
 }
 
+std::vector<std::string> argv_of(const NotifyRule& rule) {
+  return nlohmann::json::parse(rule.command).get<std::vector<std::string>>();
+}
+
 } // namespace kdq

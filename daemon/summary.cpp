@@ -1,5 +1,7 @@
 #include "daemon/summary.h"
 
+#include "daemon/notify_config.h"
+
 #include <cstdio>
 
 namespace kdq {
@@ -61,6 +63,15 @@ std::string retention_sentence(const EngineSettings& engine) {
                                  : "; of replies whose content is in rows the raw body is dropped");
 }
 
+std::string notify_sentence(const NotifyRule& rule) {
+  std::string events;
+  for (const std::string& event : rule.on)
+    events += (events.empty() ? "" : ", ") + event;
+  const std::string of_app = rule.app.empty() ? "" : " of the app \"" + rule.app + "\"";
+  return "of these events" + of_app + " somebody is told by " + argv_of(rule).front() + ": " +
+         events;
+}
+
 } // namespace
 
 std::string grouped(std::int64_t number) {
@@ -88,6 +99,8 @@ std::vector<std::string> summary(const Config& config) {
   lines.push_back("a script may have " + grouped(engine.max_script_bytes) +
                   " bytes, with its argv");
   lines.push_back(retention_sentence(engine));
+  for (const NotifyRule& rule : engine.notify)
+    lines.push_back(notify_sentence(rule));
   return lines;
 }
 
