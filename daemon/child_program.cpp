@@ -178,6 +178,7 @@ std::string ChildProgram::output() const {
   std::string text = output_;
   while (const auto at = invalid_utf8_at(text))
     text[*at] = '?';
+  text.erase(text.find_last_not_of(" \r\n") + 1);
   return visible(std::move(text));
 }
 

@@ -33,7 +33,7 @@ public:
   void signal(int number) const;
 
   /// The first 4 KiB of what it wrote to standard output and error, as UTF-8 without control
-  /// characters (but for line breaks and tabs).
+  /// characters (but for line breaks and tabs), without line breaks at its end.
   std::string output() const;
   /// Why it counts as failed: `exit code 1`, `ended by signal 9`; empty: it ended with 0.
   std::string end() const;

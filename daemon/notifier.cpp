@@ -35,6 +35,7 @@ constexpr std::chrono::milliseconds between_prunes = 50ms;
 constexpr std::chrono::milliseconds first_store_retry = 1s;
 constexpr std::chrono::milliseconds longest_store_retry = 1min;
 constexpr std::size_t longest_error = 4096;
+constexpr std::size_t longest_logged = 500; ///< of it
 
 constexpr const char* no_rule =
     "no rule of the setting notify has this command (any more): it is not run";
@@ -133,7 +134,8 @@ void Notifier::end(const std::string& error) {
     failure.retry_at = now + backoff(first_retry, notice_.attempts, longest_retry);
     what = "; it is tried again at " + utc_second(*failure.retry_at);
   }
-  log_.write(LogLevel::warn, name_of(notice_) + " cannot be delivered: " + failure.error + what);
+  log_.write(LogLevel::warn, name_of(notice_) + " cannot be delivered: " +
+                                 shortened(failure.error, longest_logged) + what);
   ended_->failure = std::move(failure);
 }
 

@@ -393,7 +393,7 @@ FROM quota_today WHERE others > 0
 UNION ALL
 SELECT 'notifications', first_try_at,
   'notification ' || id || ' cannot be delivered, those behind it wait'
-    || coalesce(' (it is tried again at ' || substr(next_try_at, 1, 19) || ' UTC)', '') || ': ' || last_error
+    || coalesce(' (it is tried again at ' || substr(next_try_at, 1, 19) || ' UTC)', '') || ': ' || substr(last_error, 1, 500)
 FROM notifications WHERE state = 'waiting' AND last_error IS NOT NULL
 UNION ALL
 SELECT 'notifications', NULL,

@@ -141,17 +141,7 @@ leave() {
   finish
 }
 trap leave EXIT
-# Takes a mail, as RFC 5321 has it.
-serve smtp 'printf "220 test\r\n"
-  while IFS= read -r line; do
-    case $line in
-      DATA*) printf "354 go on\r\n"
-        while IFS= read -r line && [ "$line" != $'"'.\r'"' ]; do printf "%s\n" "$line"; done > '"$work/mail"'.part
-        mv '"$work/mail.part $work/mail"'; printf "250 taken\r\n" ;;
-      QUIT*) printf "221 bye\r\n"; exit ;;
-      *) printf "%s\n" "$line" >> '"$work/envelope"'; printf "250 ok\r\n" ;;
-    esac
-  done'
+serve smtp "exec bash '$here/take_mail.sh' '$work/mail'"
 printf 'url = "smtp://127.0.0.1:%s"\nmail-from = "me@a.test"\nmail-rcpt = "you@b.test"\n' $port > "$work/secrets_mail"
 # Takes a message, as the robot of a group does; the first one it refuses in its way.
 serve robot 'length=0
@@ -174,10 +164,9 @@ export CREDENTIALS_DIRECTORY=$work
 start_daemon --config "$work/config.json"
 insert a 'throw "the \"sheet\" 表 is\nnot \\ there"' > /dev/null
 wait_for 30 "the mail" test -s "$work/mail"
-tr -d '\r' < "$work/mail" > "$work/mail.txt"
-contains "the envelope" "RCPT TO:<you@b.test>" "$(cat "$work/envelope")"
-contains "the mail" $'From: me@a.test\nTo: you@b.test\nSubject: kdocs-queued: failed\n' "$(cat "$work/mail.txt")"
-contains "the mail" $'has failed: the "sheet" 表 is\nnot \\ there\n' "$(cat "$work/mail.txt")"
+contains "the envelope" "RCPT TO:<you@b.test>" "$(cat "$work/mail.commands")"
+contains "the mail" $'From: me@a.test\nTo: you@b.test\nSubject: kdocs-queued: failed\n' "$(cat "$work/mail")"
+contains "the mail" $'has failed: the "sheet" 表 is\nnot \\ there\n' "$(cat "$work/mail")"
 wait_for 30 "the refusal" answers 1 "SELECT count(*) FROM notifications WHERE last_error LIKE '%invalid webhook url%'"
 wait_for 60 "the message" all_told
 expect "messages" 2 "$(wc -l < "$work/messages")"
