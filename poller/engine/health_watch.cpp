@@ -48,6 +48,7 @@ void HealthWatch::look(Moment now) {
   });
   const std::set<HealthRow> before(told.begin(), told.end());
   std::vector<HealthRow> after;
+  after.reserve(rows.size());
   for (const auto& [compared, row] : rows)
     after.push_back(compared);
   if (before != std::set<HealthRow>(after.begin(), after.end()))

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 
-#include <sstream>
+#include <fstream>
 
 using namespace kdq;
 using namespace kdq::test;
@@ -87,12 +87,16 @@ TEST_CASE("both of its outputs are kept, the first 4 KiB, as text that shows") {
 }
 
 TEST_CASE("its end says why it failed") {
-  for (const auto& [script, end] : std::vector<std::pair<std::string, std::string>>{
-           {"exit 3", "exit code 3"}, {"kill -9 $$", "ended by signal 9"}, {"true", ""}}) {
-    CAPTURE(script);
-    ChildProgram program(shell(script), "");
+  struct Row {
+    const char* script;
+    const char* end;
+  };
+  for (const Row& row :
+       {Row{"exit 3", "exit code 3"}, Row{"kill -9 $$", "ended by signal 9"}, Row{"true", ""}}) {
+    CAPTURE(row.script);
+    ChildProgram program(shell(row.script), "");
     wait_for(program);
-    CHECK(program.end() == end);
+    CHECK(program.end() == row.end);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "tests/support/user.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <sstream>
 
