@@ -50,7 +50,8 @@ App::App(const Config& config, const std::filesystem::path& credentials_director
       database_name_(config.database_name), lock_(database_file_), watch_(database_file_),
       database_(database_file_), writer_yield_(database_file_),
       tokens_(config.token_sources, credentials_directory), transport_(clock_), events_(log_),
-      engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_) {
+      engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_),
+      notifier_(database_, transport_, clock_, log_) {
   database_.before_write([this] { writer_yield_.yield(); });
   for (const int fd : watch_.descriptors())
     transport_.watch(fd);
@@ -124,6 +125,10 @@ void App::work() {
   for (;;) {
     require_same_files();
     const SteadyTime engine_wakes = engine_.tick();
+    if (engine_.took_settings())
+      notifier_.rules_changed();
+    const SteadyTime notifier_wakes = notifier_.work(engine_.notify_rules(), engine_.notices_left(),
+                                                     engine_.saw_foreign_change());
     const SteadyTime now = clock_.steady();
     watch_.looked(engine_.saw_foreign_change(), now);
     const SteadyTime status_again = tell_status(now);
@@ -131,8 +136,8 @@ void App::work() {
     if (may_end(now))
       break;
     log_.flush();
-    transport_.wait_until(std::min({engine_wakes, watch_.next_sweep(), status_again, alive_again,
-                                    stop_deadline_.value_or(SteadyTime::max())}));
+    transport_.wait_until(std::min({engine_wakes, notifier_wakes, watch_.next_sweep(), status_again,
+                                    alive_again, stop_deadline_.value_or(SteadyTime::max())}));
     watch_.woke();
     notice_signals();
   }
@@ -182,6 +187,7 @@ void App::notice_signals() {
     stop_deadline_ = clock_.steady() + stop_patience;
     service_.stopping();
     engine_.stop();
+    notifier_.stop();
     log_.write(LogLevel::info, std::string(name) + ": stopping; requests under way: " +
                                    std::to_string(engine_.in_flight()) +
                                    " (a second signal ends without waiting for them)");
@@ -220,7 +226,8 @@ void App::reload() {
 }
 
 bool App::may_end(SteadyTime now) const {
-  return stop_deadline_ && (stop_at_once_ || now >= *stop_deadline_ || engine_.in_flight() == 0);
+  return stop_deadline_ && (stop_at_once_ || now >= *stop_deadline_ ||
+                            (engine_.in_flight() == 0 && !notifier_.busy()));
 }
 
 } // namespace kdq

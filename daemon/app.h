@@ -6,6 +6,7 @@
 #include "daemon/curl_transport.h"
 #include "daemon/instance_lock.h"
 #include "daemon/logging.h"
+#include "daemon/notifier.h"
 #include "daemon/service_manager.h"
 #include "daemon/signals.h"
 #include "daemon/system_clock.h"
@@ -59,6 +60,7 @@ private:
   CurlTransport transport_;
   LogEvents events_;
   Engine engine_;
+  Notifier notifier_;
   FileNames spill_file_;
   SteadyTime next_status_{};
   SteadyTime next_file_check_{};

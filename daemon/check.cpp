@@ -1,6 +1,7 @@
 #include "daemon/check.h"
 
 #include "daemon/instance_lock.h"
+#include "daemon/notify_config.h"
 #include "daemon/summary.h"
 #include "daemon/token_files.h"
 #include "store/database.h"
@@ -69,6 +70,15 @@ void check_tokens(const Config& config, const std::filesystem::path& credentials
   }
 }
 
+void check_commands(const Config& config, Findings& findings) {
+  for (const NotifyRule& rule : config.engine.notify) {
+    const std::string program = argv_of(rule).front();
+    if (::access(program.c_str(), X_OK) != 0)
+      findings.bad("the program " + program +
+                   " of the setting notify cannot be run: " + std::strerror(errno));
+  }
+}
+
 void check_database(const std::filesystem::path& file, Findings& findings) {
   const std::string name = file.string();
   const std::string folder = file.parent_path().string();
@@ -117,6 +127,7 @@ bool check(const Config& config, const std::filesystem::path& credentials_direct
   Findings findings(out);
   findings.good("the configuration is valid");
   check_tokens(config, credentials_directory, findings);
+  check_commands(config, findings);
   check_database(config.database, findings);
   check_backups(config.engine.backup, findings);
   const auto holder = InstanceLock::holder(config.database);

@@ -2,6 +2,7 @@
 
 #include "daemon/base_url.h"
 #include "daemon/config_value.h"
+#include "daemon/notify_config.h"
 #include "daemon/url.h"
 #include "poller/quota/quota_calendar.h"
 
@@ -337,6 +338,7 @@ Config read_file(const fs::path& file, const Folders& folders, Drafts& apps) {
           {"keep_raw", [&](auto& v) { engine.keep_raw = v.yes_or_no(); }},
           {"retention", [&](auto& v) { read_retention(v, engine.retention); }},
           {"backup", [&](auto& v) { read_backup(v, folders, engine.backup); }},
+          {"notify", [&](auto& v) { engine.notify = read_notify(v); }},
           {"apps", read_apps},
       });
   return config;
@@ -414,6 +416,10 @@ Config load_config(const std::optional<fs::path>& file, const Overrides& overrid
     apply(overrides, here, apps["default"]);
   for (auto& [name, app] : apps)
     add_app(name, std::move(app), file, config);
+  for (const NotifyRule& rule : config.engine.notify)
+    if (!rule.app.empty() && !config.engine.apps.contains(rule.app))
+      throw ConfigError("notify: a rule is for the app \"" + rule.app +
+                        "\", which is not configured");
   return config;
 }
 

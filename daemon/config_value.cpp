@@ -187,6 +187,14 @@ void ConfigValue::entries(
     handler(entry.key(), child(entry.key()));
 }
 
+void ConfigValue::items(const Handler& handler) const {
+  if (!node_.is_array())
+    wrong_type("a list in brackets");
+  std::size_t number = 0;
+  for (const json& item : node_)
+    handler({item, file_, path_ + "[" + std::to_string(number++) + "]"});
+}
+
 ConfigValue ConfigValue::child(const std::string& key) const {
   const auto found = node_.find(key);
   return {found == node_.end() ? node_ : *found, file_, path_.empty() ? key : path_ + "." + key};

@@ -34,6 +34,9 @@ public:
   void
   entries(const std::function<void(const std::string& name, const ConfigValue&)>& handler) const;
 
+  /// Calls `handler` for each value of a list, in order.
+  void items(const Handler& handler) const;
+
   /// Throws ConfigError: file, key, `sentence`.
   [[noreturn]] void fail(const std::string& sentence) const;
 

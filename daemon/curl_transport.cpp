@@ -451,6 +451,10 @@ void CurlTransport::watch(int fd) {
   impl_->wait_set.watch(fd);
 }
 
+void CurlTransport::unwatch(int fd) {
+  impl_->wait_set.unwatch(fd);
+}
+
 void CurlTransport::send(RequestId id, HttpRequest request) {
   impl_->kind_of(request.method).waiting.emplace_back(id, std::move(request));
 }

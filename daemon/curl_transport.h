@@ -49,9 +49,10 @@ public:
   CurlTransport(const CurlTransport&) = delete;
   CurlTransport& operator=(const CurlTransport&) = delete;
 
-  /// wait_until() also returns when `fd` is readable. The descriptor must stay open. Throws
-  /// std::system_error for what cannot be waited for, such as a regular file.
+  /// wait_until() also returns when `fd` is readable. The descriptor must stay open until
+  /// unwatch(). Throws std::system_error for what cannot be waited for, such as a regular file.
   void watch(int fd);
+  void unwatch(int fd);
 
   void send(RequestId id, HttpRequest request) override;
   void wait_until(SteadyTime wake) override;

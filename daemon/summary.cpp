@@ -1,5 +1,7 @@
 #include "daemon/summary.h"
 
+#include "daemon/notify_config.h"
+
 #include <cstdio>
 #include <utility>
 
@@ -77,6 +79,15 @@ std::string backup_sentence(const BackupSettings& backup) {
          ", the newest " + grouped(static_cast<std::int64_t>(backup.keep)) + " are kept";
 }
 
+std::string notify_sentence(const NotifyRule& rule) {
+  std::string events;
+  for (const std::string& event : rule.on)
+    events += (events.empty() ? "" : ", ") + event;
+  const std::string of_app = rule.app.empty() ? "" : " of the app \"" + rule.app + "\"";
+  return "of these events" + of_app + " somebody is told by " + argv_of(rule).front() + ": " +
+         events;
+}
+
 } // namespace
 
 std::string grouped(std::int64_t number) {
@@ -105,6 +116,8 @@ std::vector<std::string> summary(const Config& config) {
                   " bytes, with its argv");
   lines.push_back(backup_sentence(engine.backup));
   lines.push_back(retention_sentence(engine));
+  for (const NotifyRule& rule : engine.notify)
+    lines.push_back(notify_sentence(rule));
   return lines;
 }
 

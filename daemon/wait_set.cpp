@@ -36,6 +36,11 @@ void WaitSet::watch(int fd) {
   entry(fd).watched = true;
 }
 
+void WaitSet::unwatch(int fd) noexcept {
+  forget(fd, entries_[static_cast<std::size_t>(fd)]);
+  entries_[static_cast<std::size_t>(fd)].watched = false;
+}
+
 int WaitSet::open_socket(int domain, int type, int protocol) noexcept {
   UniqueFd socket(::socket(domain, type | SOCK_CLOEXEC, protocol));
   if (!socket)

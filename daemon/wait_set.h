@@ -20,8 +20,11 @@ public:
   /// Throws std::system_error if there can be none.
   WaitSet();
 
-  /// `fd` is waited for as long as the set lives. Throws std::system_error if it cannot be.
+  /// `fd` is waited for until unwatch(). Throws std::system_error if it cannot be.
   void watch(int fd);
+
+  /// Ends that; to be called before the descriptor is closed.
+  void unwatch(int fd) noexcept;
 
   /// As socket(2): -1 if there is none.
   int open_socket(int domain, int type, int protocol) noexcept;

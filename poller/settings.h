@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <map>
 #include <ratio>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace kdq {
 
@@ -43,6 +45,16 @@ struct BackupSettings {
   std::size_t keep = 7;              ///< so many, at least 1
 };
 
+/// Somebody is told of these events: by a command, which gets them on its standard input.
+struct NotifyRule {
+  /// failed, timed_out, unconfirmed: a job came into this state, and stays in it unless somebody
+  /// changes it; blocked: an app did; health: the view of this name has a row that is new.
+  std::set<std::string, std::less<>> on;
+  std::string app;     ///< only of this one; empty: of any, and of none
+  std::string command; ///< program (its full path) and arguments, a JSON array
+  std::chrono::seconds timeout{30};
+};
+
 struct EngineSettings {
   std::size_t max_running = 100;
   std::size_t max_running_per_file = 1;                   ///< 0: no limit
@@ -54,6 +66,7 @@ struct EngineSettings {
   bool keep_raw = false; ///< the raw bodies of replies stay although all in them is in rows
   RetentionSettings retention;
   BackupSettings backup;
+  std::vector<NotifyRule> notify;
   std::map<std::string, AppSettings> apps; ///< by name; jobs.app refers to it
   std::string version;                     ///< of the program, for people
   std::uint64_t jitter_seed = 1;           ///< of the waits after failures

@@ -166,6 +166,28 @@ CREATE TABLE apps (
   CHECK (state IN ('ready', 'waiting', 'blocked'))
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE notifications (
+  -- What somebody is to be told of (setting notify): a row for each rule that an event matches. The
+  -- daemon runs the rule's command with payload on its standard input, and again later if it fails. You
+  -- may DELETE rows, and set state to 'waiting' to have a command run again. Rows go a week after their
+  -- end; of more than 10,000 rows the oldest go, whatever their state.
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  at           TEXT    NOT NULL,   -- when the event was written
+  event        TEXT    NOT NULL,   -- failed, timed_out, unconfirmed, blocked or health
+  app          TEXT,               -- NULL: it is about no app
+  job_id       INTEGER,            -- NULL: it is about no job
+  payload      TEXT    NOT NULL,   -- JSON: event, at, app, text (a sentence), and job, health or reason
+  command      TEXT    NOT NULL,   -- program and arguments, a JSON array; run only while a rule has it:
+                                   -- whoever may write here may not have anything run
+  state        TEXT    NOT NULL DEFAULT 'waiting',  -- waiting; done: it ended with 0; given_up
+  attempts     INTEGER NOT NULL DEFAULT 0,  -- how often it was run
+  last_error   TEXT,               -- why the last one failed, with what the command said
+  first_try_at TEXT,               -- a day after this it is given up
+  next_try_at  TEXT,               -- not before; NULL: as soon as those before it have ended
+  finished_at  TEXT,
+  CONSTRAINT "state must be waiting, done or given_up" CHECK (state IN ('waiting', 'done', 'given_up'))
+) STRICT;
+
 CREATE VIEW results AS
   -- Jobs that have ended, newest last.
   SELECT id AS job_id, script_name, state, result, error, log_gaps, attempt,
@@ -389,7 +411,18 @@ UNION ALL
 SELECT 'app ' || app, NULL,
   'others use the app ' || app || ': ' || others || ' of today''s '
     || iif(endpoint = 'submit', 'starts', 'status requests') || ' were not sent from here'
-FROM quota_today WHERE others > 0;
+FROM quota_today WHERE others > 0
+UNION ALL
+SELECT 'notifications', first_try_at,
+  'notification ' || id || ' cannot be delivered, those behind it wait'
+    || coalesce(' (it is tried again at ' || substr(next_try_at, 1, 19) || ' UTC)', '') || ': ' || substr(last_error, 1, 500)
+FROM notifications WHERE state = 'waiting' AND last_error IS NOT NULL
+UNION ALL
+SELECT 'notifications', NULL,
+  notices || iif(notices = 1, ' notification was', ' notifications were')
+    || ' given up in the last day (SELECT * FROM notifications WHERE state = ''given_up'')'
+FROM (SELECT count(*) AS notices FROM notifications WHERE state <> 'waiting' AND state = 'given_up'
+        AND finished_at > strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 day')) WHERE notices > 0;
 
 CREATE TABLE daemon (
   -- From here on: the daemon's own. This is its word about itself.
@@ -535,6 +568,13 @@ CREATE TABLE backup (
   failed_at TEXT                   -- the first time
 ) STRICT;
 
+CREATE TABLE health_told (
+  -- Rows of the view health that were told (setting notify): none is told again before it went away.
+  subject TEXT NOT NULL,
+  message TEXT NOT NULL,           -- without its digits
+  PRIMARY KEY (subject, message)
+) STRICT, WITHOUT ROWID;
+
 CREATE UNIQUE INDEX jobs_unique_key ON jobs(unique_key)
   WHERE unique_key IS NOT NULL AND state IN ('queued', 'submitting', 'running', 'unconfirmed');
 CREATE INDEX jobs_open ON jobs(file_token, id)
@@ -545,6 +585,9 @@ CREATE INDEX jobs_ended ON jobs(finished_at) WHERE finished_at IS NOT NULL
   /* for retention: oldest first; a job joins once, when it ends */;
 CREATE INDEX jobs_depending ON jobs(depends_on) WHERE depends_on IS NOT NULL
   /* for retention: a job stays as long as one that depends on it has not ended */;
+CREATE INDEX notifications_waiting ON notifications(command, id) WHERE state = 'waiting';
+CREATE INDEX notifications_failing ON notifications(id) WHERE state = 'waiting' AND last_error IS NOT NULL;
+CREATE INDEX notifications_ended ON notifications(finished_at) WHERE state <> 'waiting';
 CREATE INDEX requests_of_job ON requests(job_id, attempt);
 CREATE INDEX watches_until ON watches(until);
 CREATE INDEX queue_ready ON queue(app, priority, due, job_id, timed, file_token) WHERE lane = 'ready';

@@ -4,8 +4,10 @@
 #include "poller/engine/app_tokens.h"
 #include "poller/engine/backups.h"
 #include "poller/engine/day_budgets.h"
+#include "poller/engine/health_watch.h"
 #include "poller/engine/housekeeping.h"
 #include "poller/engine/in_flight.h"
+#include "poller/engine/notices.h"
 #include "poller/engine/recovery.h"
 #include "poller/engine/replies/effect_memory.h"
 #include "poller/engine/replies/effect_writer.h"
@@ -31,6 +33,7 @@
 #include "poller/engine/user_changes.h"
 #include "store/database.h"
 #include "store/job_queue.h"
+#include "store/notifications.h"
 #include "store/quota_ledger.h"
 #include "store/request_log.h"
 #include "store/result_log.h"
@@ -60,7 +63,7 @@ constexpr std::chrono::milliseconds checkpoint_time = 40ms;
 struct Store {
   explicit Store(Database& database)
       : queue(database), requests(database), log(database), ledger(database), run_times(database),
-        status_tables(database), spill(database.file()) {}
+        status_tables(database), notifications(database), spill(database.file()) {}
 
   JobQueue queue;
   RequestLog requests;
@@ -68,6 +71,7 @@ struct Store {
   QuotaLedger ledger;
   RunTimes run_times;
   StatusTables status_tables;
+  Notifications notifications;
   SpillFile spill;
 };
 
@@ -110,11 +114,13 @@ struct Engine::Impl {
   ScheduledTasks tasks{task_table, apps};
   InFlightTable in_flight;
   DayBudgets budgets{store.queue, store.ledger};
+  Notices notices{settings.notify, store.notifications};
   UserChanges users{database, store.queue, store.status_tables, tasks, events};
 
   // --- replies --------------------------------------------------------------------------------
   FactReader facts{store.queue, store.log, apps, settings};
-  EffectWriter effect_writer{store.queue, store.requests, store.log, store.ledger, store.run_times};
+  EffectWriter effect_writer{store.queue,  store.requests,  store.log,
+                             store.ledger, store.run_times, notices};
   EffectMemory effect_memory{in_flight, tasks, apps, events};
   Jitter jitter{settings.jitter_seed};
   ReplyStore replies{database,   clock,     facts,  effect_writer, effect_memory,
@@ -136,17 +142,21 @@ struct Engine::Impl {
   StartChooser start_chooser{store.queue, task_table, apps, budgets, app_tokens,
                              finder,      slots,      pace, settings};
   RoundPlanner planner{apps, in_flight, poll_chooser, start_chooser};
-  IntentWriter intents{store.queue, store.requests, store.ledger, task_table, apps, settings};
+  IntentWriter intents{store.queue, store.requests, store.ledger, task_table,
+                       apps,        notices,        settings};
   Sender sender{database, transport};
   BegunMemory begun_memory{tasks, apps, in_flight, app_tokens, sender, replies, events, settings};
-  StatusWriter status_writer{store.status_tables, database, task_table, apps, events, settings};
+  StatusWriter status_writer{
+      store.status_tables, database, task_table, apps, events, notices, settings};
   Dispatcher dispatcher{database,     clock,  app_tokens, planner,      intents,
                         begun_memory, sender, pace,       status_writer};
   Housekeeping housekeeping{settings.retention, database, clock, events};
   Backups backups{settings.backup, database, clock, events};
+  HealthWatch health_watch{database, store.notifications, notices};
   StoreTrouble store_trouble{database, store.status_tables, clock, events};
 
   std::optional<EngineSettings> wanted_settings; ///< and not taken yet
+  bool took_settings = false;                    ///< in the last tick
   bool stopping = false;
   bool schema_changed = false; ///< and was not looked at yet
   bool restored = false;       ///< the file was, and is not taken up yet
@@ -198,6 +208,7 @@ void Engine::Impl::take_up() {
 SteadyTime Engine::tick() {
   Impl& impl = *impl_;
   impl.foreign_change = false;
+  impl.took_settings = false;
   // Here, and not at the end of the last tick: what that one sent is on its way meanwhile.
   if (impl.may_checkpoint())
     impl.database.checkpoint();
@@ -209,6 +220,8 @@ SteadyTime Engine::tick() {
   try {
     impl.work();
     impl.show_changes();
+    if (!impl.stopping)
+      impl.health_watch.look(impl.clock.now());
     impl.store_trouble.passed();
   } catch (const SchemaChanged&) {
     impl.database.durable();
@@ -285,6 +298,7 @@ void Engine::Impl::take_settings() {
   apps.merge(added);
   settings = *std::move(wanted_settings);
   wanted_settings.reset();
+  took_settings = true;
   housekeeping.configure(settings.retention);
   token_keeper.configure();
   status_writer.settings_changed();
@@ -325,6 +339,7 @@ void Engine::Impl::show_changes() {
   });
   status_writer.committed();
   restored_queue.committed(now.steady);
+  health_watch.rows_changed();
 }
 
 /// As what a start has not looked at, a file is not to be left: it may be a restored one.
@@ -348,15 +363,20 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
     return std::min(now + wake_after_stop, std::max(now, replies.next_wake()));
   if (restored_queue.is_holding())
     return std::max(now, restored_queue.next_wake());
-  SteadyTime wake = std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
-                              housekeeping.next_wake(), backups.next_wake(),
-                              store_trouble.next_wake(), std::max(now, token_keeper.next_wake())});
+  SteadyTime wake =
+      std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
+                housekeeping.next_wake(), backups.next_wake(), store_trouble.next_wake(),
+                std::max(now, token_keeper.next_wake()), std::max(now, health_watch.next_wake())});
   if (task_table.size() > 0)
     wake = std::min(wake, silent.next_look());
   return wake;
 }
 
 // --- state -------------------------------------------------------------------------------------
+
+bool Engine::took_settings() const {
+  return impl_->took_settings;
+}
 
 bool Engine::saw_foreign_change() const {
   return impl_->foreign_change;
@@ -368,6 +388,14 @@ void Engine::configure(EngineSettings settings) {
 
 void Engine::tell_config_trouble(const std::string& sentence) {
   impl_->status_writer.config_trouble(sentence);
+}
+
+std::uint64_t Engine::notices_left() const {
+  return impl_->notices.left();
+}
+
+const std::vector<NotifyRule>& Engine::notify_rules() const {
+  return impl_->settings.notify;
 }
 
 void Engine::stop() {

@@ -7,7 +7,9 @@
 #include "poller/tokens.h"
 #include "poller/transport.h"
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace kdq {
 
@@ -34,11 +36,18 @@ public:
   /// Goes on with these from the next tick() on; what runs is followed on, of an app that is not
   /// configured any more without being asked for. `version` and `jitter_seed` stay.
   void configure(EngineSettings settings);
+  /// The last tick() took them.
+  bool took_settings() const;
   /// Why the settings that were wanted last are not taken, or only in part; empty: they are.
   void tell_config_trouble(const std::string& sentence);
 
   /// A foreign commit was seen by the last tick().
   bool saw_foreign_change() const;
+
+  /// Counts up with each row of `notifications` that was written, or may have been.
+  std::uint64_t notices_left() const;
+  /// Who is to be told, as of the settings in use.
+  const std::vector<NotifyRule>& notify_rules() const;
 
   /// No new request will be sent; replies are still stored.
   void stop();

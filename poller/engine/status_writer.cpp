@@ -1,6 +1,7 @@
 #include "poller/engine/status_writer.h"
 
 #include "poller/engine/app_state.h"
+#include "poller/engine/notices.h"
 #include "poller/engine/task_table.h"
 #include "poller/events.h"
 #include "poller/schedule/price_schedule.h"
@@ -91,11 +92,12 @@ std::string of_app(const std::string& name, const std::string& trouble) {
 
 } // namespace
 
+std::string without_digits(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
 bool same_but_for_numbers(const std::string& a, const std::string& b) {
-  const auto without_digits = [](std::string text) {
-    std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
-    return text;
-  };
   return without_digits(a) == without_digits(b);
 }
 
@@ -209,6 +211,8 @@ void StatusWriter::write(Moment now) {
     next.reserved_polls = std::llround(app.schedule->expected_polls_of_open());
     if (const auto shown = shown_.find(name); shown != shown_.end() && shown->second == next)
       continue;
+    if (next.state == "blocked")
+      notices_.app_blocked(name, next.reason, now.wall);
     tables_.show(next, now.wall);
     next_.emplace(name, std::move(next));
   }

@@ -13,9 +13,12 @@ namespace kdq {
 
 class Database;
 class Events;
+class Notices;
 class TaskTable;
 struct AppState;
 struct EngineSettings;
+
+std::string without_digits(std::string text);
 
 /// Whether two sentences differ in their numbers only: such a change is not worth a write, or a
 /// line in the log, of its own.
@@ -26,9 +29,9 @@ bool same_but_for_numbers(const std::string& a, const std::string& b);
 class StatusWriter {
 public:
   StatusWriter(StatusTables& tables, const Database& database, const TaskTable& tasks,
-               AppStates& apps, Events& events, const EngineSettings& settings)
+               AppStates& apps, Events& events, Notices& notices, const EngineSettings& settings)
       : tables_(tables), database_(database), tasks_(tasks), apps_(apps), events_(events),
-        settings_(settings) {}
+        notices_(notices), settings_(settings) {}
 
   /// At the start: the daemon's own row, all apps, none that is not configured any more. Inside of
   /// Database::write().
@@ -65,6 +68,7 @@ private:
   const TaskTable& tasks_;
   AppStates& apps_;
   Events& events_;
+  Notices& notices_;
   const EngineSettings& settings_;
   std::string config_trouble_;
   bool settings_shown_ = false;

@@ -68,6 +68,28 @@ TEST_CASE("check finds a token that is missing and a database that cannot be one
   CHECK(nowhere.says("mkdir -p " + (dir / "missing").string()));
 }
 
+TEST_CASE("check finds a command of notify that is no program, and says who is told of what") {
+  const TempDir dir;
+  dir.file("token", "t");
+  const auto checked = [&](const std::string& program) {
+    const auto file =
+        dir.file("c.json", R"({"database": "queue.db", "apps": {"a": {"token_file": "token"}},
+          "notify": [{"on": ["timed_out", "failed"], "app": "a", "command": [")" +
+                               program + R"(", "an argument"]}]})");
+    std::ostringstream out;
+    const bool well = check(load_config(file, {}), {}, out);
+    return Checked{well, out.str()};
+  };
+  CHECK(checked("/bin/true").well);
+  CHECK(checked("/bin/true")
+            .says("of these events of the app \"a\" somebody is told by /bin/true: failed, "
+                  "timed_out\n"));
+  CHECK_FALSE(checked("/nowhere/program").well);
+  CHECK(checked("/nowhere/program")
+            .says("problem: the program /nowhere/program of the setting notify cannot be run: No "
+                  "such file or directory"));
+}
+
 TEST_CASE("check accepts an existing database and leaves it as it is") {
   const TempDir dir;
   const auto token = dir.file("token", "t");

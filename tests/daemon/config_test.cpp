@@ -97,6 +97,7 @@ TEST_CASE("every key of the file is taken, comments included") {
   "database": "queue.db", "log_level": "debug", "max_running": 7, "max_running_per_file": 0,
   "job_timeout_s": 60, "max_script_bytes": 1000, "keep_raw": true,
   "retention": { "days_ended": 90, "days_logs": 0.5, "max_bytes": 5000000000 },
+  "notify": [{"on": ["failed"], "command": ["/bin/tell"]}],
   "apps": { "a.b-c_1": { "tier": "production", "base_url": "https://x.example/",
     "status_path": "/s", "token_file": "tok", "ca_file": "ca.pem",
     "quota": {"submit": 3, "status": 4}, "requests_per_second": 0.5,
@@ -112,6 +113,7 @@ TEST_CASE("every key of the file is taken, comments included") {
   CHECK(config.engine.retention.days_ended == Days(90));
   CHECK(config.engine.retention.days_logs == 12h);
   CHECK(config.engine.retention.max_bytes == 5'000'000'000);
+  CHECK(config.engine.notify.size() == 1);
   REQUIRE(config.engine.apps.size() == 1);
   const AppSettings& app = config.engine.apps.at("a.b-c_1");
   CHECK(app.base_url == "https://x.example");
@@ -308,6 +310,7 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(example.engine.backup.directory == defaults.engine.backup.directory);
   CHECK(example.engine.backup.every == defaults.engine.backup.every);
   CHECK(example.engine.backup.keep == defaults.engine.backup.keep);
+  CHECK(example.engine.notify.size() == defaults.engine.notify.size());
   CHECK(example.tiers == defaults.tiers);
   const AppSettings& a = example.engine.apps.at("default");
   const AppSettings& b = defaults.engine.apps.at("default");
@@ -321,7 +324,7 @@ TEST_CASE("the example configuration holds every key with its default") {
   CHECK(a.quota_timezone == b.quota_timezone);
 
   const auto json = nlohmann::json::parse(text.str(), nullptr, true, true);
-  CHECK(json.size() == 10);
+  CHECK(json.size() == 11);
   CHECK(json.at("retention").size() == 3);
   CHECK(json.at("backup").size() == 3);
   CHECK(json.at("apps").at("default").size() == 9);

@@ -169,6 +169,29 @@ TEST_CASE("a watched descriptor is given again and again, marked as such") {
   }
 }
 
+TEST_CASE("a descriptor that is not watched any more gives way to the next one of its number") {
+  WaitSet set;
+  auto first = std::make_unique<Pipe>();
+  const int fd = first->out.get();
+  set.watch(fd);
+  first->send_byte();
+  set.unwatch(fd);
+  CHECK(set.wait(0ms).empty());
+  first.reset();
+  const Pipe second;
+  REQUIRE(second.out.get() == fd);
+  SUBCASE("which is watched") {
+    set.watch(fd);
+    second.send_byte();
+    CHECK(only_ready(set).watched);
+  }
+  SUBCASE("which is not") {
+    REQUIRE(set.want(fd, EPOLLIN));
+    second.send_byte();
+    CHECK_FALSE(only_ready(set).watched);
+  }
+}
+
 TEST_CASE("what cannot be waited for is refused") {
   const TempDir dir;
   const UniqueFd file(::open((dir / "file").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));

@@ -1,7 +1,8 @@
 #!/bin/bash
 # usage: man_test.sh PROGRAM
-# The pages name every command and option of --help, every setting that daemon/config.cpp reads, and
-# every public table, view and column of store/schema.sql; and man shows them without a warning.
+# The pages name every command and option of --help, every setting that daemon/config.cpp and
+# daemon/notify_config.cpp read, and every public table, view and column of store/schema.sql; and man
+# shows them without a warning.
 set -euo pipefail
 
 program=$(realpath "$1")
@@ -30,7 +31,7 @@ for word in $words; do
 done
 
 # --- settings: what stands before a reader, {"key", …} ----------------------------------------------
-settings=$(sed -n '/^void read_retention/,$p' "$root/daemon/config.cpp" | grep -oP '\{"\K[a-z_]+(?=",)' | sort -u)
+settings=$(sed -n '/^void read_retention/,$p' "$root/daemon/config.cpp" "$root/daemon/notify_config.cpp" | grep -oP '\{"\K[a-z_]+(?=",(?! "))' | sort -u)
 [ "$(wc -w <<< "$settings")" -ge 20 ] || missing "daemon/config.cpp" "settings that this test can find"
 for key in $settings; do
   grep -qE "^\*([a-z_]+\.|<name>\.)*$key[.*]" "$pages/kdocs-queued.json.5.scd" || missing kdocs-queued.json.5 "$key"

@@ -88,7 +88,7 @@ enter_cgroup
 view "$work"
 mkdir "$root_folder/opt/kdq"
 cp "$package" "$root_folder/opt/kdq/kdocs-queued.deb"
-cp "$build"/tests/sandbox/kdocs-sandbox{,-engine} "$root_folder/opt/kdq"
+cp "$build"/tests/sandbox/kdocs-sandbox{,-engine} "$project/tests/e2e/take_mail.sh" "$root_folder/opt/kdq"
 dpkg-deb -R "$package" "$work/newer"
 sed -i 's/^Version: .*/&+newer/' "$work/newer/DEBIAN/control"
 dpkg-deb -b "$work/newer" "$root_folder/opt/kdq/newer.deb" > /dev/null
@@ -125,6 +125,17 @@ inside kdocs-queued check --config /etc/kdocs-queued/kdocs-queued.json > "$work/
 inside systemctl restart "$unit"
 wait_for 60 "the job that waited for the token" answers '"first"' "SELECT result FROM results"
 expect "health" "" "$(sql "SELECT * FROM health")"
+
+step "somebody is to be told by mail when a person must act"
+inside systemd-run --quiet --unit=kdq-mail systemd-socket-activate --accept --inetd -l 127.0.0.1:25 \
+  bash /opt/kdq/take_mail.sh /opt/kdq/mail
+printf 'url = "smtp://127.0.0.1"\nmail-from = "me@a.test"\nmail-rcpt = "you@b.test"\n' |
+  inside sh -c 'umask 077; cat > /etc/kdocs-queued/secrets/mail'
+inside sed -i 's|"notify": \[\]|"notify": [{"on": ["blocked"], "command": ["/usr/share/kdocs-queued/notify-mail", "mail"]}]|' \
+  /etc/kdocs-queued/kdocs-queued.json
+inside kdocs-queued check --config /etc/kdocs-queued/kdocs-queued.json | grep -q 'told by /usr/share/kdocs-queued/notify-mail' ||
+  fail "check does not name the command"
+inside systemctl restart "$unit"
 
 step "a member of the group inserts with sqlite3, nobody else does"
 inside useradd --create-home --groups kdocs-queued alice
@@ -173,6 +184,8 @@ step "the token shows nowhere"
 inside curl -sS --fail --data '{"token": "another"}' "$base_url/admin/token" > /dev/null
 sql "INSERT INTO jobs(file_token, script) VALUES('f', '1')"
 wait_for 60 "the refusal" answers 1 "SELECT count(*) FROM health WHERE message LIKE '%refuses the access token%'"
+wait_for 60 "a mail about it" inside test -s /opt/kdq/mail
+contains "the mail" "the app default is blocked: KDocs refuses the access token" "$(inside cat /opt/kdq/mail)"
 inside journalctl --all -o export > "$work/journal"
 grep -q 'was sent, attempt' "$work/journal" || fail "the journal has no lines of level debug"
 inside systemctl show --all "$unit" > "$work/show"

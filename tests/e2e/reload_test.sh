@@ -60,6 +60,22 @@ wait_for 20 "no rows in health" healthy # --database wins over the file's
 jobs 3 second
 wait_for 60 "all jobs" all_ended
 
+echo "== somebody is told from now on"
+cat > "$work/tell" <<'END'
+#!/bin/sh
+cat >> "$0.said"
+END
+chmod +x "$work/tell"
+configure '"max_running": 10, "notify": [{"on": ["failed"], "command": ["'"$work/tell"'"]}],' '' '"second": {"base_url": "'"$base_url"'", "token_file": "token"}'
+reload
+taken() { [ "$(grep -c "somebody is told by $work/tell" "$work/daemon.log")" -ge 1 ]; }
+wait_for 20 "the rule" taken
+sleep 0.2 # the next tick takes it
+failing=$(sql "INSERT INTO jobs(file_token, script) VALUES('f', 'nosuch()') RETURNING id")
+wait_for 30 "the word" grep -qs ""id":$failing" "$work/tell.said"
+sql "UPDATE jobs SET state = 'cancelled' WHERE id = $failing AND state <> 'failed'"
+sql "DELETE FROM jobs WHERE id = $failing"
+
 echo "== a storm of them under load"
 jobs 20 default
 for i in $(seq 50); do
@@ -71,7 +87,7 @@ wait_for 60 "all jobs" all_ended
 wait_for 20 "the last of them" says "SELECT max_running || ' ' || (SELECT submit_quota FROM apps) FROM daemon" "5 1050"
 expect "jobs that did not succeed at once" 0 \
   "$(sql "SELECT count(*) FROM jobs WHERE state <> 'succeeded' OR attempt <> 1 OR log_gaps > 0")"
-expect "starts: the service's count" 43 "$(served submit)"
+expect "starts: the service's count" 44 "$(served submit)"
 expect "lines" $((43 * 5)) "$(sql "SELECT count(*) FROM logs WHERE filename <> 'system'")"
 stop_daemon
 echo "ok"

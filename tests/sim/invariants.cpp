@@ -83,6 +83,21 @@ struct Checker {
             "a.new = 'queued')"); // set to queued again, a job has nothing to show of its last run
   }
 
+  /// What somebody wants to be told has its row, and nothing else has one.
+  void check_notices() {
+    if (world.plan().settings.notify.empty())
+      return;
+    nothing("nobody is told of job",
+            "SELECT id || ' is ' || state FROM jobs j WHERE state IN ('failed', 'timed_out', "
+            "'unconfirmed') AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.job_id = j.id "
+            "AND n.event = j.state)");
+    if (!world.plan().new_database) // else the record does not begin with the jobs
+      nothing("told more often than it happened: job",
+              "SELECT job_id || ' ' || event FROM notifications n WHERE job_id NOT NULL "
+              "GROUP BY job_id, event HAVING count(*) > (SELECT count(*) FROM sim_audit a "
+              "WHERE a.job_id = n.job_id AND a.new = n.event)");
+  }
+
   /// Nobody starts before the job that must have succeeded first.
   void check_order() {
     if (world.plan().new_database)
@@ -316,6 +331,7 @@ Findings check(World& world) {
     Checker checker{world, database, findings};
     checker.check_database();
     checker.check_states();
+    checker.check_notices();
     checker.check_order();
     checker.check_jobs();
     checker.check_runs();

@@ -195,6 +195,7 @@ Plan make_plan(std::uint64_t seed, bool small) {
   plan.settings.max_running = static_cast<std::size_t>(random.between(1, 8));
   plan.settings.apps["default"] = make_app(random, "default");
   plan.settings.apps["second"] = make_app(random, "second");
+  plan.settings.notify.push_back({{"failed", "timed_out", "unconfirmed"}, "", R"(["/bin/tell"])"});
   // The quota day of Shanghai ends at 16:00 UTC: often in the run. Later than any real clock.
   plan.begins = *parse_time("2126-03-02 15:50:00") + some_time(random, 0min, 12min);
   plan.lasts = small ? some_time(random, 20s, 3min) : some_time(random, 3min, 40min);

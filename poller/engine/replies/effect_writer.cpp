@@ -1,5 +1,6 @@
 #include "poller/engine/replies/effect_writer.h"
 
+#include "poller/engine/notices.h"
 #include "poller/engine/replies/effects.h"
 #include "store/job_queue.h"
 #include "store/quota_ledger.h"
@@ -81,7 +82,10 @@ bool EffectWriter::save_row(const Effects& effects) {
   const JobChange& row = *effects.row;
   if (row.not_before)
     return queue_.save_for_later(effects.job, row.before, row.after, *row.not_before);
-  return queue_.save(effects.job, row.before, row.after);
+  const bool ours = queue_.save(effects.job, row.before, row.after);
+  if (ours)
+    notices_.job_changed(effects.job, row.before.state, row.after.state, effects.at.wall);
+  return ours;
 }
 
 void EffectWriter::record(const Effects& effects, bool ours) {

@@ -8,6 +8,7 @@
 namespace kdq {
 
 class JobQueue;
+class Notices;
 class QuotaLedger;
 class RequestLog;
 class ResultLog;
@@ -19,8 +20,9 @@ struct ReplyOutcome;
 class EffectWriter {
 public:
   EffectWriter(JobQueue& queue, RequestLog& requests, ResultLog& log, QuotaLedger& ledger,
-               RunTimes& run_times)
-      : queue_(queue), requests_(requests), log_(log), ledger_(ledger), run_times_(run_times) {}
+               RunTimes& run_times, Notices& notices)
+      : queue_(queue), requests_(requests), log_(log), ledger_(ledger), run_times_(run_times),
+        notices_(notices) {}
 
   /// Inside of Database::write(); may be run again from the start. Says of each in its order
   /// whether the job's row was changed: if not, a user has cancelled or deleted the job, or it was
@@ -47,6 +49,7 @@ private:
   ResultLog& log_;
   QuotaLedger& ledger_;
   RunTimes& run_times_;
+  Notices& notices_;
 };
 
 } // namespace kdq

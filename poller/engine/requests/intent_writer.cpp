@@ -1,6 +1,7 @@
 #include "poller/engine/requests/intent_writer.h"
 
 #include "poller/engine/app_state.h"
+#include "poller/engine/notices.h"
 #include "poller/engine/replies/decide.h"
 #include "poller/engine/requests/quota_grant.h"
 #include "poller/engine/task_table.h"
@@ -112,8 +113,10 @@ void IntentWriter::end_unsent(const RoundPlan& plan, Begun& begun, WallTime now)
 
 void IntentWriter::end_claimed(const ClaimedJob& job, JobState end, const std::string& error,
                                Begun& begun, WallTime now) {
-  if (queue_.save(job.id, job.row, ended_unsent(job.row, end, error, now)))
-    begun.refused.push_back({job.id, end, error});
+  if (!queue_.save(job.id, job.row, ended_unsent(job.row, end, error, now)))
+    return;
+  notices_.job_changed(job.id, job.row.state, end, now);
+  begun.refused.push_back({job.id, end, error});
 }
 
 std::string IntentWriter::too_long_sentence(std::int64_t bytes) const {

@@ -9,6 +9,7 @@
 
 namespace kdq {
 
+class Notices;
 class QuotaLedger;
 class RequestLog;
 class TaskTable;
@@ -19,9 +20,9 @@ struct EngineSettings;
 class IntentWriter {
 public:
   IntentWriter(JobQueue& queue, RequestLog& requests, QuotaLedger& ledger, const TaskTable& tasks,
-               const AppStates& apps, const EngineSettings& settings)
+               const AppStates& apps, Notices& notices, const EngineSettings& settings)
       : queue_(queue), requests_(requests), ledger_(ledger), tasks_(tasks), apps_(apps),
-        settings_(settings) {}
+        notices_(notices), settings_(settings) {}
 
   /// Inside of Database::write(); may be run again from the start.
   Begun write(const RoundPlan& plan, WallTime now);
@@ -40,6 +41,7 @@ private:
   QuotaLedger& ledger_;
   const TaskTable& tasks_;
   const AppStates& apps_;
+  Notices& notices_;
   const EngineSettings& settings_;
 };
 

@@ -1,9 +1,11 @@
 // What of a reply is stored, if its job is still ours, and if not.
 #include "poller/engine/replies/effect_writer.h"
 
+#include "poller/engine/notices.h"
 #include "poller/engine/replies/decide.h"
 #include "store/database.h"
 #include "store/job_queue.h"
+#include "store/notifications.h"
 #include "store/quota_ledger.h"
 #include "store/result_log.h"
 #include "store/run_times.h"
@@ -61,7 +63,10 @@ struct Fixture {
   ResultLog log{database};
   QuotaLedger ledger{database};
   RunTimes run_times{database};
-  EffectWriter writer{queue, requests, log, ledger, run_times};
+  std::vector<NotifyRule> rules; ///< nobody is to be told
+  Notifications notifications{database};
+  Notices notices{rules, notifications};
+  EffectWriter writer{queue, requests, log, ledger, run_times, notices};
   test::User user{dir / "queue.db"};
   QuotaKey key{"default", Endpoint::status, "2126-03-02"};
   Task task;
