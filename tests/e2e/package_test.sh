@@ -11,6 +11,8 @@ bash "$project/tests/setup.sh" systemd-container dbus lintian > /dev/null || ski
 
 work=$(mktemp -d)
 token=s3cret-$RANDOM-$RANDOM-token
+app_key=k3y-s3cret-$RANDOM-$RANDOM
+config=/etc/kdocs-queued/kdocs-queued.json
 db=/var/lib/kdocs-queued/queue.db
 unit=kdocs-queued.service
 
@@ -114,7 +116,8 @@ contains "journalctl -p warning" "the token file" "$(inside journalctl -u "$unit
 
 step "with its token from the folder of secrets it is well"
 # The service learns the token from a file, so that it is in no command line.
-inside systemd-run --quiet --unit=kdq-sandbox /opt/kdq/kdocs-sandbox --port 0 --port-file /opt/kdq/port --token none
+inside systemd-run --quiet --unit=kdq-sandbox /opt/kdq/kdocs-sandbox --port 0 --port-file /opt/kdq/port --token none \
+  --oauth-app "SXpackage:$app_key"
 wait_for 30 "the sandbox" inside test -s /opt/kdq/port
 base_url=http://127.0.0.1:$(inside cat /opt/kdq/port)
 inside sh -c 'printf "{\"token\": \"%s\"}" "$(cat /root/token)" > /root/token.json'
@@ -161,6 +164,24 @@ wait_for 60 "a restart by the upgrade" restarted_from "$before"
 contains "the configuration after an upgrade" "$base_url" "$(inside cat /etc/kdocs-queued/kdocs-queued.json)"
 none_lost
 
+step "a reload takes limits and backups; a wrong file changes nothing"
+enqueue 10 4
+wait_for 60 "running scripts" running 5
+before=$(main_pid)
+inside sed -i 's|"max_running": 100|"max_running": 77|; s|"directory": ""|"directory": "/var/lib/kdocs-queued/backups"|' $config
+inside systemctl reload "$unit"
+wait_for 30 "the new limit" answers 77 "SELECT max_running FROM daemon"
+wait_for 60 "a backup" answers 1 "SELECT count(*) FROM backup WHERE made_at IS NOT NULL AND error IS NULL"
+inside cp $config /root/right.json
+inside sh -c "echo '{' > $config"
+inside systemctl reload "$unit"
+wait_for 30 "the row in health" answers configuration "SELECT subject FROM health"
+inside cp /root/right.json $config
+inside systemctl reload "$unit"
+wait_for 30 "no row in health" answers 0 "SELECT count(*) FROM health"
+expect "the process after three reloads" "$before" "$(main_pid)"
+none_lost
+
 step "a process that hangs is replaced"
 # As the unit has it, but sooner: a stopped process does not end by SIGABRT.
 inside mkdir -p "/run/systemd/system/$unit.d"
@@ -191,10 +212,32 @@ grep -q 'was sent, attempt' "$work/journal" || fail "the journal has no lines of
 inside systemctl show --all "$unit" > "$work/show"
 sql .dump > "$work/dump"
 inside sh -c 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ' > "$work/processes" 2> /dev/null || true
-inside sh -c 'cat /var/lib/kdocs-queued/*' > "$work/files"
+inside find /var/lib/kdocs-queued -type f -exec cat {} + > "$work/files"
 for seen in journal show dump processes files check; do
   [ -s "$work/$seen" ] || fail "nothing was looked at: $seen"
   ! grep -q -a -F "$token" "$work/$seen" || fail "the token is in: $seen"
+done
+
+step "a person consents, and the service has tokens of its own"
+printf '%s\n' "$app_key" | inside sh -c 'umask 077; cat > /etc/kdocs-queued/secrets/app_key'
+inside sed -i 's|"token_file": "secrets/token"|"app_id": "SXpackage", "app_key_file": "secrets/app_key", "redirect_uri": "http://127.0.0.1:18765/callback"|' $config
+inside systemctl restart "$unit"
+wait_for 30 "the command in health" answers 1 \
+  "SELECT count(*) FROM health WHERE message LIKE '%a person has to consent: kdocs-queued login --config $config --app default%'"
+inside systemd-run --quiet --unit=kdq-login --property=StandardOutput=file:/root/login.log kdocs-queued login --config $config
+wait_for 30 "the address" inside grep -q '^  http' /root/login.log
+inside sh -c 'curl -sS --fail -L "$(sed -n "s/^  \(http.*\)$/\1/p" /root/login.log)"' > /dev/null
+wait_for 60 "the job that waited" all_ended
+expect "health" "" "$(sql "SELECT * FROM health")"
+expect "the token store" "600 kdocs-queued" "$(inside stat -c '%a %U' /var/lib/kdocs-queued/tokens/default.json)"
+! inside runuser -u alice -- cat /var/lib/kdocs-queued/tokens/default.json 2> /dev/null || fail "a member of the group can read the tokens"
+inside journalctl --all -o export -u "$unit" -u kdq-login > "$work/journal"
+inside systemctl show --all "$unit" > "$work/show"
+sql .dump > "$work/dump"
+for secret in "$app_key" $(inside sed -n 's/.*_token": "\(.*\)".*/\1/p' /var/lib/kdocs-queued/tokens/default.json); do
+  for seen in journal show dump; do
+    ! grep -q -a -F -e "$secret" "$work/$seen" || fail "a secret is in: $seen"
+  done
 done
 
 step "removed: the queue stays, and is gone on with"

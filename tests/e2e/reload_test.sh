@@ -72,7 +72,7 @@ taken() { [ "$(grep -c "somebody is told by $work/tell" "$work/daemon.log")" -ge
 wait_for 20 "the rule" taken
 sleep 0.2 # the next tick takes it
 failing=$(sql "INSERT INTO jobs(file_token, script) VALUES('f', 'nosuch()') RETURNING id")
-wait_for 30 "the word" grep -qs ""id":$failing" "$work/tell.said"
+wait_for 30 "the word" grep -qs "job $failing has failed" "$work/tell.said"
 sql "UPDATE jobs SET state = 'cancelled' WHERE id = $failing AND state <> 'failed'"
 sql "DELETE FROM jobs WHERE id = $failing"
 
