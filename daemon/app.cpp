@@ -17,6 +17,9 @@ constexpr std::chrono::seconds stop_patience{20};
 /// Between two lines for `systemctl status`: to make one costs as much as a job, and nobody reads
 /// faster.
 constexpr std::chrono::milliseconds status_pause{200};
+/// Between two words about work that goes on before the start.
+constexpr std::chrono::seconds word_pause{60};
+constexpr std::chrono::seconds silence{2};
 /// Between the tries to take up the last run's work while another program has the database locked.
 constexpr std::chrono::seconds start_retry{1};
 
@@ -48,8 +51,10 @@ App::App(const Config& config, const std::filesystem::path& credentials_director
          std::function<Config()> read_config)
     : log_(log), read_config_(std::move(read_config)), database_file_(config.database),
       database_name_(config.database_name), lock_(database_file_), watch_(database_file_),
-      database_(database_file_), writer_yield_(database_file_),
-      tokens_(config.token_sources, credentials_directory), transport_(clock_), events_(log_),
+      database_(database_file_, Database::usual_busy_timeout,
+                [this](std::int64_t done, std::int64_t total) { tell_check(done, total); }),
+      writer_yield_(database_file_), tokens_(config.token_sources, credentials_directory),
+      transport_(clock_), events_(log_),
       engine_(engine_settings(config), database_, transport_, clock_, tokens_, events_),
       notifier_(database_, transport_, clock_, log_) {
   database_.before_write([this] { writer_yield_.yield(); });
@@ -72,6 +77,22 @@ void App::tell_settings(const Config& config) {
     if (const auto* problem = std::get_if<TokenProblem>(&tokens_.grant(app)))
       log_.write(LogLevel::warn, problem->sentence + "; until then its jobs wait");
   }
+}
+
+/// Of a check before the start, which may take minutes: whoever waits for the service sees it move.
+void App::tell_check(std::int64_t done, std::int64_t total) {
+  const SteadyTime now = clock_.steady();
+  if (next_word_ == SteadyTime{})
+    next_word_ = now + silence;
+  if (now < next_word_)
+    return;
+  const std::string text = "checking the database, because it may be damaged: " +
+                           std::to_string(total > 0 ? 100 * done / total : 0) + " %";
+  next_word_ = now + word_pause;
+  service_.status(text);
+  service_.still_starting(2 * word_pause);
+  log_.write(LogLevel::info, text);
+  log_.flush();
 }
 
 void App::run() {

@@ -39,6 +39,7 @@ private:
   void work();
   bool take_up();
   void tell_settings(const Config& config);
+  void tell_check(std::int64_t done, std::int64_t total);
   SteadyTime tell_status(SteadyTime now);
   void require_same_files();
   void notice_signals();
@@ -53,7 +54,8 @@ private:
   std::filesystem::path database_file_;
   std::filesystem::path database_name_; ///< as it is configured
   InstanceLock lock_;
-  ChangeWatch watch_; ///< before the database: what happens in between makes an event
+  ChangeWatch watch_;      ///< before the database: what happens in between makes an event
+  SteadyTime next_word_{}; ///< of tell_check()
   Database database_;
   WriterYield writer_yield_;
   TokenFiles tokens_;

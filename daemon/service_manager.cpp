@@ -24,6 +24,11 @@ void ServiceManager::reloading() {
   sd_notify(0, "RELOADING=1");
 }
 
+void ServiceManager::still_starting(std::chrono::seconds at_least) {
+  const auto microseconds = std::chrono::microseconds(at_least).count();
+  sd_notify(0, ("EXTEND_TIMEOUT_USEC=" + std::to_string(microseconds)).c_str());
+}
+
 void ServiceManager::stopping() {
   sd_notify(0, "STOPPING=1");
 }

@@ -18,6 +18,8 @@ public:
   /// Until ready() is said again.
   void reloading();
   void stopping();
+  /// The start takes longer: it is not to be given up within this time.
+  void still_starting(std::chrono::seconds at_least);
   /// One line for `systemctl status`; sent only if it differs from the last one.
   void status(const std::string& text);
 

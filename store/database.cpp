@@ -7,6 +7,7 @@
 #include "store/network_file.h"
 #include "store/restore_file.h"
 #include "store/schema.h"
+#include "store/sound_check.h"
 #include "store/statement.h"
 #include "store/store_error.h"
 
@@ -150,9 +151,9 @@ struct Database::Impl {
     return SQLITE_OK;
   }
 
-  void open(std::chrono::milliseconds busy_timeout);
+  void open(std::chrono::milliseconds busy_timeout, const Checking& checking);
   void open_pin();
-  void check_if_suspect();
+  void check_if_suspect(const Checking& checking);
   void bound_write(std::size_t rows);
   void bound_read();
   bool try_write(const std::function<void()>& change, std::size_t rows);
@@ -160,7 +161,7 @@ struct Database::Impl {
   std::optional<std::int64_t> number(Statement& pragma);
 };
 
-void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
+void Database::Impl::open(std::chrono::milliseconds busy_timeout, const Checking& checking) {
   // At the start there is nothing else to do than to wait for whoever has the lock.
   connection = std::make_unique<SQLite::Database>(
       file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, start_busy_timeout_ms);
@@ -181,7 +182,7 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout) {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, static_cast<int>(longest_value_bytes));
   require_schema(db, file.string());
-  check_if_suspect();
+  check_if_suspect(checking);
   if (const std::string missing = incomplete_sentence(db, file); !missing.empty())
     throw StoreIncomplete(missing);
   // Not earlier: a check may take its time.
@@ -205,14 +206,18 @@ void Database::Impl::open_pin() {
   pin_end = std::make_unique<Statement>(*pin, "COMMIT");
 }
 
-void Database::Impl::check_if_suspect() {
+void Database::Impl::check_if_suspect(const Checking& checking) {
   const std::filesystem::path mark = mark_of(file);
   std::error_code ignored;
   if (!std::filesystem::exists(mark, ignored))
     return;
-  const std::string found = connection->execAndGet("PRAGMA quick_check(1)").getString();
-  if (found != "ok")
-    throw StoreBroken(file.string() + " is damaged: " + found +
+  const auto found = quick_check(*connection, [&](std::int64_t done, std::int64_t total) {
+    if (checking)
+      checking(done, total);
+    return true;
+  });
+  if (!found->empty())
+    throw StoreBroken(file.string() + " is damaged: " + *found +
                       ". Restore a backup, or move it away to start with an empty queue");
   std::filesystem::remove(mark, ignored);
 }
@@ -221,7 +226,8 @@ void Database::suspect(const std::filesystem::path& file) {
   open_sibling(mark_of(file), O_CREAT | O_WRONLY);
 }
 
-Database::Database(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout)
+Database::Database(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout,
+                   const Checking& checking)
     : impl_(std::make_unique<Impl>()) {
   configure_sqlite();
   impl_->file = std::filesystem::absolute(file);
@@ -232,7 +238,7 @@ Database::Database(const std::filesystem::path& file, std::chrono::milliseconds 
     throw StoreBroken(refusal);
   impl_->names.remember(impl_->file);
   try {
-    impl_->open(busy_timeout);
+    impl_->open(busy_timeout, checking);
     for (const char* suffix : log_suffixes)
       impl_->names.remember(impl_->file.string() + suffix);
   } catch (const SQLite::Exception& error) {

@@ -56,12 +56,18 @@ inline constexpr std::int64_t longest_value_bytes = std::int64_t{128} << 20;
 /// The daemon's only connection that writes and checkpoints. Single-threaded.
 class Database {
 public:
+  static constexpr std::chrono::milliseconds usual_busy_timeout{50};
+  /// Told how many pages of all are looked at, about every millisecond.
+  using Checking = std::function<void(std::int64_t done, std::int64_t total)>;
+
   /// Opens or creates the file (mode 0660) and brings its schema up to date.
   /// `busy_timeout`: how long one attempt at a transaction waits for another program's lock; short,
   /// because the loop stands still meanwhile. Throws StoreBroken or StoreUnavailable with a
   /// sentence that names the file and the repair.
+  /// `checking` hears of the check of a file that is suspect, which takes seconds a gigabyte.
   explicit Database(const std::filesystem::path& file,
-                    std::chrono::milliseconds busy_timeout = std::chrono::milliseconds(50));
+                    std::chrono::milliseconds busy_timeout = usual_busy_timeout,
+                    const Checking& checking = {});
   /// Takes what was committed into the file, as SQLite does for the last connection; but not if a
   /// new -wal or -shm file stands there, which is another database's by now.
   ~Database();

@@ -3,6 +3,7 @@
 #include "store/base/file_io.h"
 #include "store/base/unique_fd.h"
 #include "store/schema.h"
+#include "store/sound_check.h"
 #include "store/statement.h"
 
 #include <SQLiteCpp/Database.h>
@@ -31,8 +32,6 @@ constexpr mode_t copy_mode = S_IRUSR | S_IWUSR | S_IRGRP;
 constexpr int pages_a_step = 64;
 constexpr int steps_a_write_out = 4;
 constexpr std::uintmax_t room_left_bytes = 32u << 20;
-// Of the check, between two questions whether it goes on: about a millisecond.
-constexpr int instructions_a_question = 20'000;
 
 [[noreturn]] void fail(const fs::path& target, const std::string& why) {
   throw CopyFailed("no copy could be written to " + target.string() + ": " + why);
@@ -160,44 +159,15 @@ void mark(SQLite::Database& copy, std::optional<WallTime> made_at) {
       .run(made_at);
 }
 
-struct Check {
-  sqlite3* handle;
-  std::int64_t pages;
-  const GoesOn& goes_on;
-  bool given_up = false;
-
-  static int on_progress(void* self) {
-    auto& check = *static_cast<Check*>(self);
-    int missed = 0; // each page is read once
-    int highest = 0;
-    sqlite3_db_status(check.handle, SQLITE_DBSTATUS_CACHE_MISS, &missed, &highest, 0);
-    check.given_up =
-        !check.goes_on({Stage::checking, std::min<std::int64_t>(missed, check.pages), check.pages});
-    return check.given_up ? 1 : 0;
-  }
-};
-
 /// Marks it, and checks it as a whole. Empty: it is sound. Nothing: it was given up.
 std::optional<std::string> damage_of(const PartFile& part, std::optional<WallTime> made_at,
                                      const GoesOn& goes_on) {
   const auto database = open_part(part);
   SQLite::Database& copy = *database;
   mark(copy, made_at);
-  Check check{copy.getHandle(), copy.execAndGet("PRAGMA page_count").getInt64(), goes_on};
-  if (!goes_on({Stage::checking, 0, check.pages}))
-    return std::nullopt;
-  sqlite3_progress_handler(check.handle, instructions_a_question, Check::on_progress, &check);
-  std::string found;
-  try {
-    found = copy.execAndGet("PRAGMA quick_check(1)").getString();
-  } catch (const SQLite::Exception&) {
-    if (!check.given_up)
-      throw;
-  }
-  sqlite3_progress_handler(check.handle, 0, nullptr, nullptr);
-  if (check.given_up)
-    return std::nullopt;
-  return found == "ok" ? "" : found;
+  return quick_check(copy, [&](std::int64_t done, std::int64_t total) {
+    return goes_on({Stage::checking, done, total});
+  });
 }
 
 } // namespace

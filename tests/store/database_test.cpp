@@ -183,6 +183,24 @@ TEST_CASE("a suspect database is checked once before it is used") {
     CHECK(refusal(file).empty());
     CHECK(!std::filesystem::exists(dir.path() / "queue.db.suspect"));
   }
+  SUBCASE("sound, and how far the check is can be shown") {
+    {
+      User user(file);
+      for (int i = 0; i < 1000; ++i)
+        user.enqueue("file" + std::to_string(i), std::string(20'000, 'x'), "n");
+    }
+    std::int64_t last = -1;
+    std::int64_t pages = 0;
+    const Database database(file, Database::usual_busy_timeout,
+                            [&](std::int64_t done, std::int64_t total) {
+                              CHECK(done >= last);
+                              CHECK(done <= total);
+                              last = done;
+                              pages = total;
+                            });
+    CHECK(pages > 5000);
+    CHECK(last > pages / 2);
+  }
   SUBCASE("damaged") {
     {
       User user(file);
