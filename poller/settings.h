@@ -48,7 +48,8 @@ struct BackupSettings {
 /// Somebody is told of these events: by a command, which gets them on its standard input.
 struct NotifyRule {
   /// failed, timed_out, unconfirmed: a job came into this state, and stays in it unless somebody
-  /// changes it; blocked: an app did; health: the view of this name has a row that is new.
+  /// changes it (one that is held after a restore is a matter of health); blocked: an app did;
+  /// health: the view of this name has a row that is new.
   std::set<std::string, std::less<>> on;
   std::string app;     ///< only of this one; empty: of any, and of none
   std::string command; ///< program (its full path) and arguments, a JSON array

@@ -89,8 +89,8 @@ struct Checker {
       return;
     nothing("nobody is told of job",
             "SELECT id || ' is ' || state FROM jobs j WHERE state IN ('failed', 'timed_out', "
-            "'unconfirmed') AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.job_id = j.id "
-            "AND n.event = j.state)");
+            "'unconfirmed') AND coalesce(error, '') NOT GLOB 'held: *' AND NOT EXISTS "
+            "(SELECT 1 FROM notifications n WHERE n.job_id = j.id AND n.event = j.state)");
     if (!world.plan().new_database) // else the record does not begin with the jobs
       nothing("told more often than it happened: job",
               "SELECT job_id || ' ' || event FROM notifications n WHERE job_id NOT NULL "
