@@ -58,6 +58,15 @@ TEST_CASE("a reply with tokens, as far as it says something") {
   CHECK(tokens_in(R"({"code":0,"accessToken":"a","scopes":["x","y"]})").scopes == "x,y");
 }
 
+TEST_CASE("a refusal that repeats the request's address does not repeat its secrets") {
+  const std::string url = exchange_code(app(), "k&y-SECRET", "c/d-SECRET").url;
+  const std::string sentence =
+      refusal_in(R"({"code":404,"msg":"Cannot GET )" + url + "\"}", 404).sentence;
+  CAPTURE(sentence);
+  CHECK(sentence.find("Cannot GET") != std::string::npos);
+  CHECK(sentence.find("SECRET") == std::string::npos);
+}
+
 TEST_CASE("what is too long for a reply with tokens is none, and an account's name is left out") {
   const std::string longest(max_account_bytes, 'u');
   const auto account_in = [](const std::string& name) {

@@ -382,3 +382,17 @@ TEST_CASE_FIXTURE(Fixture, "a token that comes with new settings is renewed by t
   CHECK(oauth().renewals == 1);
   CHECK(health().empty());
 }
+
+TEST_CASE_FIXTURE(Fixture, "a wall clock that is set by days, to and fro, costs no attempt") {
+  for (const auto step : {72h, -72h, -72h, 72h, 24h * 400, -24h * 400}) {
+    CAPTURE(step.count());
+    const std::size_t before = oauth().renewals + oauth().with_ended_token;
+    world.clock.step_wall(step);
+    world.run_for(26h);
+    REQUIRE(succeeds(enqueue()));
+    CHECK(health().find("renew") == std::string::npos);
+    CHECK(oauth().renewals + oauth().with_ended_token <= before + 5);
+  }
+  CHECK(oauth().refused == 0);
+  CHECK(world.user->number("SELECT max(attempt) FROM jobs") == 1);
+}
