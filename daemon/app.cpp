@@ -234,7 +234,7 @@ void App::reload() {
     tokens_.configure(config.token_sources);
     engine_.configure(engine_settings(config));
     tell_settings(config);
-  } catch (const ConfigError& error) {
+  } catch (const std::exception& error) { // ConfigError, or whatever keeps it from being read
     trouble = "the changed configuration is not taken, what was read before stays: " +
               std::string(error.what());
   }

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <set>
 #include <utility>
 
 namespace kdq {
@@ -141,7 +142,8 @@ std::string checked_app_id(const std::string& text, const Complain& complain) {
 std::string checked_redirect_uri(const std::string& text, const Complain& complain) {
   const auto parsed = parse_url(text);
   const auto* url = std::get_if<Url>(&parsed);
-  if (!is_word(text) || url == nullptr || !may_carry_token(*url) || !url->fragment.empty())
+  if (!is_word(text) || url == nullptr || !may_carry_token(*url) || !url->fragment.empty() ||
+      url->port == "0")
     complain("must be the address that is registered for the app, https, or http to this machine, "
              "such as http://127.0.0.1:18765/callback");
   return text;
@@ -291,12 +293,12 @@ void check_app_name(const std::string& name, const ConfigValue& value) {
 }
 
 std::string read_whole(const fs::path& file) {
+  std::error_code ignored; // what cannot be looked at cannot be opened either
   std::ifstream in(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in || fs::is_directory(file))
+  if (!in || fs::is_directory(file, ignored))
     throw ConfigError(file.string() + ": the configuration file cannot be read; check that it "
                                       "exists and is readable for this user");
-  return text;
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 using Drafts = std::map<std::string, AppDraft>;
@@ -386,6 +388,18 @@ void add_app(const std::string& name, AppDraft app, const std::optional<fs::path
   config.engine.apps.emplace(name, std::move(app.settings));
 }
 
+/// What is written into it would be lost, or the other file.
+void check_token_stores(const Config& config, const fs::path& file) {
+  std::set<fs::path> others{config.database, config.database_name};
+  for (const auto& [name, source] : config.token_sources)
+    others.insert({source.token_file, source.app_key_file});
+  for (const auto& [name, source] : config.token_sources)
+    if (const fs::path& store = source.token_store; !store.empty() && !others.insert(store).second)
+      throw ConfigError(file.string() + ": apps." + name +
+                        ".token_store: is the file of another setting, " + store.string() +
+                        "; it must be a file of its own");
+}
+
 } // namespace
 
 Config load_config(const std::optional<fs::path>& file, const Overrides& overrides,
@@ -420,6 +434,8 @@ Config load_config(const std::optional<fs::path>& file, const Overrides& overrid
     if (!rule.app.empty() && !config.engine.apps.contains(rule.app))
       throw ConfigError("notify: a rule is for the app \"" + rule.app +
                         "\", which is not configured");
+  if (file)
+    check_token_stores(config, fs::absolute(*file));
   return config;
 }
 

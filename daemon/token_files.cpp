@@ -61,7 +61,8 @@ TokenFiles::Answer TokenFiles::read(const TokenSource& source, const std::string
 }
 
 std::variant<std::string, TokenProblem> TokenFiles::app_key(const std::string& app) {
-  const auto& file = sources_.at(app).app_key_file;
+  const TokenSource& source = renewed_[app] = sources_.at(app);
+  const auto& file = source.app_key_file;
   struct stat as {};
   auto read = read_secret(file, credentials_directory_, "the app_key", as);
   if (const auto* secret = std::get_if<SecretProblem>(&read))
@@ -72,7 +73,7 @@ std::variant<std::string, TokenProblem> TokenFiles::app_key(const std::string& a
 std::optional<TokenProblem> TokenFiles::renewed(const std::string& app,
                                                 const std::string& refresh_token,
                                                 const TokenGrant& grant) {
-  return store_of(sources_.at(app)).replace(refresh_token, grant);
+  return store_of(renewed_.at(app)).replace(refresh_token, grant);
 }
 
 } // namespace kdq

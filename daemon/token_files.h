@@ -49,6 +49,7 @@ private:
   std::map<std::string, TokenSource> sources_;
   std::filesystem::path credentials_directory_;
   std::map<std::string, Known> known_;
+  std::map<std::string, TokenSource> renewed_; ///< by app, as it was at the last app_key()
 };
 
 } // namespace kdq

@@ -11,18 +11,26 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace kdq {
 namespace {
 
+using namespace std::chrono_literals;
 using nlohmann::json;
 
 /// Two tokens of the longest, twice as long as JSON, and the rest.
 constexpr std::size_t most_bytes = 64 * 1024;
 constexpr mode_t file_mode = S_IRUSR | S_IWUSR;
 constexpr mode_t folder_mode = S_IRWXU;
+/// How long a writer waits for another one, who needs as long as the disk does: a person's consent
+/// is not to be lost, and the daemon has other things to do, and tries again.
+constexpr std::chrono::milliseconds login_patience{10'000};
+constexpr std::chrono::milliseconds renewal_patience{100};
+constexpr std::chrono::milliseconds lock_again{10};
 
 std::string cannot_write(int error) {
   return std::string("cannot be written: ") + std::strerror(error);
@@ -43,7 +51,8 @@ std::string unusable(int error) {
 /// Makes it, if only that is missing; or says why it cannot be used. Members of a group may write
 /// the folder above it, and could put one of theirs in its place: what is written there would be
 /// theirs.
-std::variant<Folder, std::string> open_folder(const std::filesystem::path& path) {
+std::variant<Folder, std::string> open_folder(const std::filesystem::path& path,
+                                              std::chrono::milliseconds patience) {
   struct stat above {};
   if (::stat(path.parent_path().c_str(), &above) != 0)
     return unusable(errno);
@@ -67,9 +76,13 @@ std::variant<Folder, std::string> open_folder(const std::filesystem::path& path)
     return "cannot be written: its folder must belong to the user the daemon runs as, and nobody "
            "else may write it (chmod 700 " +
            path.string() + ")";
-  while (::flock(folder.fd.get(), LOCK_EX) != 0)
-    if (errno != EINTR)
+  for (auto waited = 0ms; ::flock(folder.fd.get(), LOCK_EX | LOCK_NB) != 0; waited += lock_again) {
+    if (errno != EWOULDBLOCK)
       return unusable(errno);
+    if (waited >= patience)
+      return "is being written by another program, which does not come to an end";
+    std::this_thread::sleep_for(lock_again);
+  }
   return folder;
 }
 
@@ -154,7 +167,7 @@ std::variant<TokenGrant, TokenProblem> TokenStore::parse(const std::string& text
 }
 
 std::optional<TokenProblem> TokenStore::prepare() const {
-  const auto folder = open_folder(file_.parent_path());
+  const auto folder = open_folder(file_.parent_path(), login_patience);
   if (const auto* what = std::get_if<std::string>(&folder))
     return problem(*what);
   if (::faccessat(std::get<Folder>(folder).fd.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
@@ -163,22 +176,27 @@ std::optional<TokenProblem> TokenStore::prepare() const {
 }
 
 std::optional<TokenProblem> TokenStore::write(const TokenGrant& grant) const {
-  return write_over([](const auto&) { return true; }, grant);
+  return write_over([](const auto&) { return true; }, grant, login_patience);
 }
 
 std::optional<TokenProblem> TokenStore::replace(const std::string& refresh_token,
                                                 const TokenGrant& grant) const {
+  TokenGrant stored = grant;
   const auto is_replaced = [&](const std::variant<TokenGrant, TokenProblem>& before) {
     const auto* known = std::get_if<TokenGrant>(&before);
-    return known == nullptr || known->refresh_token == refresh_token;
+    if (known == nullptr)
+      return true;
+    stored.consented_at = known->consented_at;
+    stored.account = known->account;
+    return known->refresh_token == refresh_token;
   };
-  return write_over(is_replaced, grant);
+  return write_over(is_replaced, stored, renewal_patience);
 }
 
 std::optional<TokenProblem> TokenStore::write_over(
     const std::function<bool(const std::variant<TokenGrant, TokenProblem>&)>& is_replaced,
-    const TokenGrant& grant) const {
-  const auto folder = open_folder(file_.parent_path());
+    const TokenGrant& grant, std::chrono::milliseconds patience) const {
+  const auto folder = open_folder(file_.parent_path(), patience);
   if (const auto* what = std::get_if<std::string>(&folder))
     return problem(*what);
   struct stat as {};

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -26,16 +27,18 @@ public:
   std::variant<TokenGrant, TokenProblem> read(struct stat& as) const;
   /// Why nothing could be written; nothing: it could. Makes the folder, if only that is missing.
   std::optional<TokenProblem> prepare() const;
+  /// Waits up to 10 s for another writer.
   std::optional<TokenProblem> write(const TokenGrant& grant) const;
-  /// As write(), but only over a grant with this refresh token, or over what cannot be read: else
-  /// it does nothing, as somebody has consented anew.
+  /// As write(), but only over a grant with this refresh token, whose consent and account stay, or
+  /// over what cannot be read: else it does nothing, as somebody has consented anew. Waits up to
+  /// 100 ms for another writer.
   std::optional<TokenProblem> replace(const std::string& refresh_token,
                                       const TokenGrant& grant) const;
 
 private:
   std::optional<TokenProblem>
   write_over(const std::function<bool(const std::variant<TokenGrant, TokenProblem>&)>& is_replaced,
-             const TokenGrant& grant) const;
+             const TokenGrant& grant, std::chrono::milliseconds patience) const;
   std::variant<TokenGrant, TokenProblem> parse(const std::string& text) const;
   TokenProblem problem(const std::string& what) const;
 

@@ -38,11 +38,11 @@ public:
   /// What the app has, as its file says now; a change of the file is seen at the next call. The
   /// answer is good until then.
   virtual const std::variant<TokenGrant, TokenProblem>& grant(const std::string& app) = 0;
-  /// The app's secret, with which a token is renewed.
+  /// The app's secret, with which a token is renewed: asked for before each renewal.
   virtual std::variant<std::string, TokenProblem> app_key(const std::string& app) = 0;
-  /// Puts what a renewal with `refresh_token` has brought in the place of what the app has; on disk
-  /// when this returns. Does nothing if a person has consented anew meanwhile. Why it could not be
-  /// stored; nothing: all is well.
+  /// Puts what a renewal with `refresh_token` has brought in the place of what the app had when
+  /// app_key() was called, whatever is configured since; on disk when this returns. Does nothing if
+  /// a person has consented anew meanwhile. Why it could not be stored; nothing: all is well.
   virtual std::optional<TokenProblem>
   renewed(const std::string& app, const std::string& refresh_token, const TokenGrant& grant) = 0;
 };

@@ -148,7 +148,8 @@ HttpRequest refresh_token(const AppSettings& app, std::string_view app_key,
 }
 
 std::variant<TokenReply, TokenRefusal> read_tokens(const Answered& reply) {
-  const json body = json::parse(reply.body, nullptr, false);
+  const bool is_read = reply.body.size() <= max_token_reply_bytes;
+  const json body = is_read ? json::parse(reply.body, nullptr, false) : json();
   const json& code = member(body, "code");
   const bool refused =
       reply.http_status < 200 || reply.http_status >= 300 || !(code.is_null() || code == 0);
@@ -165,6 +166,8 @@ std::variant<TokenReply, TokenRefusal> read_tokens(const Answered& reply) {
   tokens.expires_in = life_in(data);
   tokens.app_id = first_text(data, {"app_id", "appId"});
   tokens.account = first_text(data, {"open_id", "openid", "user_id", "userid"});
+  if (tokens.account.size() > max_account_bytes)
+    tokens.account.clear();
   tokens.scopes = scopes_in(data);
   return tokens;
 }

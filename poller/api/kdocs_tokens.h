@@ -23,6 +23,10 @@ inline constexpr std::chrono::minutes code_life{5};
 
 /// Longer than any token seen, short enough for a URL.
 inline constexpr std::size_t max_token_bytes = 8192;
+/// Longer than any account's name seen: one that is longer is left out.
+inline constexpr std::size_t max_account_bytes = 256;
+/// Of a reply to either request; what is longer is not looked into.
+inline constexpr std::size_t max_token_reply_bytes = std::size_t{256} * 1024;
 /// 1 to max_token_bytes visible characters of ASCII.
 bool is_token(std::string_view text);
 

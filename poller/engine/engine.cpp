@@ -213,7 +213,8 @@ SteadyTime Engine::tick() {
   if (impl.may_checkpoint())
     impl.database.checkpoint();
   impl.collect();
-  if (!impl.stopping)
+  // What the settings say of an app and where its token stands belong together.
+  if (!impl.stopping && !impl.wanted_settings)
     impl.token_keeper.work();
   if (const SteadyTime rest = impl.store_trouble.rests_until(); impl.clock.steady() < rest)
     return rest;

@@ -31,6 +31,8 @@ constexpr std::chrono::milliseconds longest_backoff = 60s;
 constexpr std::chrono::milliseconds refused_again = 1h;
 // A fresh token that is refused as well is no reason for the next renewal at once.
 constexpr std::chrono::milliseconds doubt_again = 10min;
+// Two renewals of an app are so far apart, whatever the service says of a token's life.
+constexpr std::chrono::milliseconds least_apart = 1s;
 // Before its end a person is told of it.
 constexpr std::chrono::days consent_notice{15};
 
@@ -54,31 +56,39 @@ TokenKeeper::TokenKeeper(Tokens& tokens, AppStates& apps, InFlightTable& numbers
 
 void TokenKeeper::configure() {
   for (auto& [name, renewal] : renewals_) {
-    const auto app = apps_.find(name);
-    if (app == apps_.end() || app->second.breaker.settings().app_id.empty())
-      renewal.unsaved.reset();
+    renewal.in_use = ""; // what is there now may stand elsewhere, or be kept fresh by others
     renewal.next_look = {};
     renewal.due = SteadyTime::max();
+    if (!renewal.refused.empty()) // what was wrong may have been mended
+      renewal.next_try = {};
   }
+}
+
+AppState* TokenKeeper::app_of(const std::string& name) {
+  const auto app = apps_.find(name);
+  return app == apps_.end() || app->second.breaker.settings().app_id.empty() ? nullptr
+                                                                             : &app->second;
 }
 
 void TokenKeeper::work() {
   const Moment now = clock_.now();
+  for (auto& [name, renewal] : renewals_) // also of an app that is not configured any more
+    if (renewal.unsaved && now.steady >= renewal.next_try)
+      store(name, renewal, now);
   for (auto& [name, app] : apps_)
     work(name, app, renewals_[name], now);
 }
 
 void TokenKeeper::work(const std::string& name, AppState& app, Renewal& renewal, Moment now) {
-  if (renewal.request)
+  if (renewal.request || renewal.unsaved)
     return;
-  if (renewal.unsaved) {
-    if (now.steady >= renewal.next_try)
-      store(name, app, renewal, now);
-    return;
-  }
-  const bool is_due = now.steady >= std::max(renewal.due, renewal.next_try);
-  if (is_due || now.steady >= renewal.next_look || app.breaker.doubts_token())
+  if (now.steady >= ready_at(renewal) || now.steady >= renewal.next_look ||
+      app.breaker.doubts_token())
     look(name, app, renewal, now);
+}
+
+SteadyTime TokenKeeper::ready_at(const Renewal& renewal) {
+  return std::max({renewal.due, renewal.next_try, renewal.sent_at.steady + least_apart});
 }
 
 void TokenKeeper::look(const std::string& name, AppState& app, Renewal& renewal, Moment now) {
@@ -100,7 +110,7 @@ void TokenKeeper::look(const std::string& name, AppState& app, Renewal& renewal,
   if (grant->refresh_token.empty() || app.breaker.settings().app_id.empty())
     return;
   renewal.due = due(*grant, app, renewal, now);
-  if (now.steady >= std::max(renewal.due, renewal.next_try))
+  if (now.steady >= ready_at(renewal))
     send(name, app, renewal, *grant, now);
 }
 
@@ -138,22 +148,33 @@ SteadyTime TokenKeeper::due(const TokenGrant& grant, AppState& app, Renewal& ren
   return to_steady(*grant.expires_at - margin_of(grant) - renewal.early, now);
 }
 
+/// By another app, or by one that has another name now.
+bool TokenKeeper::is_being_used(const std::string& refresh_token) const {
+  return std::any_of(renewals_.begin(), renewals_.end(), [&](const auto& entry) {
+    const Renewal& renewal = entry.second;
+    return (renewal.request || renewal.unsaved) && renewal.before.refresh_token == refresh_token;
+  });
+}
+
 void TokenKeeper::send(const std::string& name, AppState& app, Renewal& renewal,
                        const TokenGrant& grant, Moment now) {
+  if (is_being_used(grant.refresh_token)) {
+    renewal.next_try = now.steady + look_again;
+    return;
+  }
   const auto key = tokens_.app_key(name);
   if (const auto* problem = std::get_if<TokenProblem>(&key)) {
     failed(app, renewal, problem->sentence, now);
     app.token.needs_person = true;
     return;
   }
-  if (!app.breaker.accepts_token(grant.access_token))
-    renewal.may_doubt_from = now.steady + doubt_again;
+  renewal.is_doubt = !app.breaker.accepts_token(grant.access_token);
   renewal.key = std::get<std::string>(key);
-  renewal.sent_with = grant.refresh_token;
-  renewal.sent_at = now.wall;
+  renewal.before = grant;
+  renewal.sent_at = now;
   renewal.request = numbers_.next_number();
-  transport_.send(*renewal.request,
-                  kdocs_api::refresh_token(app.breaker.settings(), renewal.key, renewal.sent_with));
+  transport_.send(*renewal.request, kdocs_api::refresh_token(app.breaker.settings(), renewal.key,
+                                                             grant.refresh_token));
 }
 
 bool TokenKeeper::take(Reply& reply) {
@@ -161,69 +182,80 @@ bool TokenKeeper::take(Reply& reply) {
     if (renewal.request != reply.request)
       continue;
     renewal.request.reset();
-    const auto found = apps_.find(name);
-    if (found == apps_.end() || found->second.breaker.settings().app_id.empty())
-      return true; // the configuration has changed since
-    AppState& app = found->second;
     const Moment now = clock_.now();
+    AppState* app = app_of(name);
     if (const auto* answered = std::get_if<Answered>(&reply.delivery))
-      arrived(*answered, name, app, renewal, now);
-    else if (const auto* not_sent = std::get_if<NotSent>(&reply.delivery))
-      failed(app, renewal, "no connection: " + not_sent->reason, now);
-    else
-      failed(app, renewal, "no answer: " + std::get<Unanswered>(reply.delivery).reason, now);
+      arrived(*answered, name, renewal, now);
+    else if (const auto* not_sent = std::get_if<NotSent>(&reply.delivery); not_sent && app)
+      failed(*app, renewal, "no connection: " + not_sent->reason, now);
+    else if (app != nullptr)
+      failed(*app, renewal, "no answer: " + std::get<Unanswered>(reply.delivery).reason, now);
     return true;
   }
   return false;
 }
 
-void TokenKeeper::arrived(const Answered& reply, const std::string& name, AppState& app,
-                          Renewal& renewal, Moment now) {
+void TokenKeeper::arrived(const Answered& reply, const std::string& name, Renewal& renewal,
+                          Moment now) {
   auto read = kdocs_api::read_tokens(reply);
   if (const auto* refusal = std::get_if<kdocs_api::TokenRefusal>(&read)) {
-    const std::string words = kdocs_api::without_secret(
-        kdocs_api::without_secret(refusal->sentence, renewal.key), renewal.sent_with);
-    failed(app, renewal, words, now);
-    if (refusal->retry_after)
-      renewal.next_try = std::max(renewal.next_try, now.steady + *refusal->retry_after);
-    if (!refusal->for_good)
-      return;
-    renewal.refused = renewal.sent_with;
-    renewal.next_try = now.steady + refused_again;
-    app.token.trouble =
-        "KDocs refuses to renew the access token (" + words + "): " + to_consent(app);
-    app.token.needs_person = true;
+    if (AppState* app = app_of(name))
+      refused(*refusal, *app, renewal, now);
     return;
   }
   auto& tokens = std::get<kdocs_api::TokenReply>(read);
-  TokenGrant grant;
-  if (const auto* before = std::get_if<TokenGrant>(&tokens_.grant(name)))
-    grant = *before; // its consent, and its account
+  TokenGrant grant = renewal.before; // its consent, and its account
   grant.access_token = std::move(tokens.access_token);
-  grant.refresh_token =
-      tokens.refresh_token.empty() ? renewal.sent_with : std::move(tokens.refresh_token);
-  grant.obtained_at = renewal.sent_at;
-  grant.expires_at = renewal.sent_at + tokens.expires_in;
+  if (!tokens.refresh_token.empty())
+    grant.refresh_token = std::move(tokens.refresh_token);
+  grant.obtained_at = renewal.sent_at.wall;
+  grant.expires_at = renewal.sent_at.wall + tokens.expires_in;
   renewal.unsaved = std::move(grant);
-  store(name, app, renewal, now);
+  store(name, renewal, now);
+}
+
+void TokenKeeper::refused(const kdocs_api::TokenRefusal& refusal, AppState& app, Renewal& renewal,
+                          Moment now) {
+  const std::string words = kdocs_api::without_secret(
+      kdocs_api::without_secret(refusal.sentence, renewal.key), renewal.before.refresh_token);
+  failed(app, renewal, words, now);
+  if (refusal.retry_after)
+    renewal.next_try = std::max(renewal.next_try, now.steady + *refusal.retry_after);
+  if (!refusal.for_good)
+    return;
+  renewal.refused = renewal.before.refresh_token;
+  renewal.next_try = now.steady + refused_again;
+  app.token.trouble = "KDocs refuses to renew the access token (" + words + "): " + to_consent(app);
+  app.token.needs_person = true;
 }
 
 /// Only then it is used: the refresh token that it was paid with may be good for nothing by now.
-void TokenKeeper::store(const std::string& name, AppState& app, Renewal& renewal, Moment now) {
-  if (const auto problem = tokens_.renewed(name, renewal.sent_with, *renewal.unsaved)) {
-    app.token.trouble = "the renewed access token cannot be stored, and until then is not used: " +
-                        problem->sentence;
-    app.token.needs_person = true;
+/// For the same reason it is stored, too, if the app has left the configuration meanwhile.
+void TokenKeeper::store(const std::string& name, Renewal& renewal, Moment now) {
+  AppState* app = app_of(name);
+  if (const auto problem = tokens_.renewed(name, renewal.before.refresh_token, *renewal.unsaved)) {
     renewal.next_try = now.steady + store_again;
+    if (app == nullptr)
+      return;
+    app->token.trouble = "the renewed access token cannot be stored, and until then is not used: " +
+                         problem->sentence;
+    app->token.needs_person = true;
     return;
   }
+  const std::optional<WallTime> consented_at = renewal.unsaved->consented_at;
   renewal.unsaved.reset();
-  renewal.next_try = now.steady;
-  look(name, app, renewal, now);
-  if (app.token.consent_ends_at && now.wall >= *app.token.consent_ends_at - consent_notice)
-    events_.trouble("app " + name + ": the consent ends on " +
-                    utc_second(*app.token.consent_ends_at).substr(0, 10) + "; before that " +
-                    to_consent(app));
+  renewal.refused.clear(); // it was an error
+  if (std::exchange(renewal.is_doubt, false))
+    renewal.may_doubt_from = now.steady + doubt_again;
+  renewal.in_use = ""; // also if the service gives the same one for longer
+  renewal.next_look = {};
+  renewal.due = SteadyTime::max();
+  if (app == nullptr || !consented_at)
+    return;
+  if (const WallTime ends = *consented_at + kdocs_api::consent_life;
+      now.wall >= ends - consent_notice)
+    events_.trouble("app " + name + ": the consent ends on " + utc_second(ends).substr(0, 10) +
+                    "; before that " + to_consent(*app));
 }
 
 void TokenKeeper::failed(AppState& app, Renewal& renewal, const std::string& why, Moment now) {
@@ -235,16 +267,15 @@ void TokenKeeper::failed(AppState& app, Renewal& renewal, const std::string& why
 
 void TokenKeeper::save() {
   for (auto& [name, renewal] : renewals_)
-    if (const auto app = apps_.find(name); renewal.unsaved && app != apps_.end())
-      store(name, app->second, renewal, clock_.now());
+    if (renewal.unsaved)
+      store(name, renewal, clock_.now());
 }
 
 SteadyTime TokenKeeper::next_wake() const {
   SteadyTime wake = SteadyTime::max();
   for (const auto& [name, renewal] : renewals_)
     if (!renewal.request)
-      wake = std::min(wake,
-                      renewal.unsaved ? renewal.next_try : std::max(renewal.due, renewal.next_try));
+      wake = std::min(wake, renewal.unsaved ? renewal.next_try : ready_at(renewal));
   return wake;
 }
 

@@ -18,6 +18,9 @@ class Events;
 class InFlightTable;
 class Jitter;
 struct AppState;
+namespace kdocs_api {
+struct TokenRefusal;
+}
 
 /// Of an app at most one renewal is under way, and what came of it is on disk before it is used. A
 /// renewal without an answer is repeated with the same refresh token: whether that one is still
@@ -44,8 +47,9 @@ private:
   struct Renewal {
     std::optional<RequestId> request; ///< under way
     std::string key;                  ///< the app's secret that it carries
-    std::string sent_with;            ///< the refresh token of it, or of the last one
-    WallTime sent_at;
+    TokenGrant before;                ///< what it renews, or what the last one did
+    Moment sent_at;
+    bool is_doubt = false;             ///< it was sent because the access token was refused
     std::optional<TokenGrant> unsaved; ///< came in answer to it, and is not on disk yet
     SteadyTime next_try{};             ///< not before
     int failures = 0;                  ///< in a row
@@ -58,15 +62,19 @@ private:
     std::chrono::milliseconds early{0};
   };
 
+  /// Null: the app's tokens are not kept here, or not any more.
+  AppState* app_of(const std::string& name);
+  static SteadyTime ready_at(const Renewal& renewal);
+  bool is_being_used(const std::string& refresh_token) const;
   void work(const std::string& name, AppState& app, Renewal& renewal, Moment now);
   void look(const std::string& name, AppState& app, Renewal& renewal, Moment now);
   void changed(const TokenGrant& grant, AppState& app, Renewal& renewal, Moment now);
   SteadyTime due(const TokenGrant& grant, AppState& app, Renewal& renewal, Moment now) const;
   void send(const std::string& name, AppState& app, Renewal& renewal, const TokenGrant& grant,
             Moment now);
-  void arrived(const Answered& reply, const std::string& name, AppState& app, Renewal& renewal,
-               Moment now);
-  void store(const std::string& name, AppState& app, Renewal& renewal, Moment now);
+  void arrived(const Answered& reply, const std::string& name, Renewal& renewal, Moment now);
+  void refused(const kdocs_api::TokenRefusal& refusal, AppState& app, Renewal& renewal, Moment now);
+  void store(const std::string& name, Renewal& renewal, Moment now);
   void failed(AppState& app, Renewal& renewal, const std::string& why, Moment now);
 
   Tokens& tokens_;

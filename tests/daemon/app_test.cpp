@@ -104,6 +104,18 @@ TEST_CASE_FIXTURE(Fixture, "SIGHUP: a wrong configuration changes nothing, a rig
              "max_runing: no such key"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "SIGHUP: what keeps the file from being read at all is no end either") {
+  App app(config, {}, log, []() -> Config {
+    throw std::filesystem::filesystem_error("the current folder is gone",
+                                            std::make_error_code(std::errc::not_a_directory));
+  });
+  REQUIRE(::kill(::getpid(), SIGHUP) == 0);
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+  CHECK_NOTHROW(app.run());
+  CHECK(says("<3>the changed configuration is not taken, what was read before stays: "
+             "filesystem error: the current folder is gone"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "SIGHUP: another database is named, and used from the next start on") {
   App app(config, {}, log, read_config());
   next = config;

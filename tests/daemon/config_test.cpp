@@ -193,6 +193,8 @@ TEST_CASE("each mistake in the file is refused with a sentence that names the ke
        "apps.a: give token_file, if somebody else keeps the token fresh, or app_id"},
       {R"({"apps": {"a": {"redirect_uri": "http://example.org/back"}}})",
        "apps.a.redirect_uri: must be the address that is registered for the app"},
+      {R"({"apps": {"a": {"redirect_uri": "http://127.0.0.1:0/back"}}})",
+       "apps.a.redirect_uri: must be the address that is registered for the app"},
       {R"({"apps": {"a": {"scopes": "a b"}}})", "apps.a.scopes: must be names joined by commas"},
       {R"({"apps": {"a": {"token_store": ""}}})", "apps.a.token_store: must name a file"},
       {R"({"apps": {"a": {"ca_file": "/nowhere/ca.pem"}}})",
@@ -225,6 +227,27 @@ TEST_CASE("each mistake in the file is refused with a sentence that names the ke
 
 TEST_CASE("two apps may use the same key, once each") {
   CHECK(refusal(R"({"apps": {"a": {"tier": "test"}, "b": {"tier": "test"}}})").empty());
+}
+
+TEST_CASE("a folder in the file's place is named") {
+  const TempDir dir;
+  CHECK_THROWS_WITH_AS(load_config(dir.path(), {}),
+                       doctest::Contains("the configuration file cannot be read"), ConfigError);
+}
+
+TEST_CASE("a token store has one app, and is no other file of the configuration") {
+  const auto with = [](const std::string& a, const std::string& b) {
+    return refusal(R"({"apps": {
+      "a": {"app_id": "AK1", "app_key_file": "k", "token_store": ")" +
+                   a + R"("},
+      "b": {"app_id": "AK1", "app_key_file": "k", "token_store": ")" +
+                   b + R"("}}})");
+  };
+  CHECK(with("a.json", "b.json").empty());
+  CHECK(with("a.json", "./x/../a.json").starts_with("apps.b.token_store: is the file of another "));
+  CHECK(with("a.json", "/nowhere/queue.db")
+            .starts_with("apps.b.token_store: is the file of another "));
+  CHECK(with("k", "b.json").starts_with("apps.a.token_store: is the file of another "));
 }
 
 TEST_CASE("a file that does not exist is named") {

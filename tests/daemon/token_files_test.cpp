@@ -161,3 +161,30 @@ TEST_CASE("an app without a token file is a problem, too") {
   TokenFiles tokens({});
   CHECK(mentions(problem_of(tokens), "has no token_file"));
 }
+
+TEST_CASE("what a renewal brings goes where the token was when it was sent") {
+  const TempDir dir;
+  const auto store = [&](const std::string& app_id) {
+    TokenSource source;
+    source.token_store = dir / "tokens" / "default.json";
+    source.app_key_file = dir / "key";
+    source.app_id = app_id;
+    return source;
+  };
+  dir.file("key", "k3y");
+  TokenFiles tokens({{"default", store("AK1")}});
+  TokenGrant grant = lone_token("access");
+  REQUIRE(std::holds_alternative<std::string>(tokens.app_key("default")));
+  SUBCASE("the app has left the configuration") {
+    tokens.configure({});
+  }
+  SUBCASE("somebody else keeps its token fresh") {
+    tokens.configure({{"default", in_file(dir / "token")}});
+  }
+  SUBCASE("it is another app of the vendor now") {
+    tokens.configure({{"default", store("AK2")}});
+  }
+  CHECK(!tokens.renewed("default", "refresh", grant));
+  tokens.configure({{"default", store("AK1")}});
+  CHECK(token_of(tokens) == "access");
+}

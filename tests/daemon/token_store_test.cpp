@@ -3,6 +3,8 @@
 #include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -176,4 +178,25 @@ TEST_CASE_FIXTURE(Fixture,
   const TokenStore lost(dir / "no" / "tokens" / "a.json", "AK1", "login");
   CHECK(mentions(lost.prepare()->sentence, "No such file or directory"));
   CHECK(mentions(lost.write(some_grant())->sentence, "No such file or directory"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "whoever keeps the folder locked does not keep the daemon") {
+  REQUIRE(!store.write(some_grant()));
+  const int other = ::open((dir / "tokens").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  REQUIRE(::flock(other, LOCK_EX) == 0);
+  const auto problem = store.replace("refresh-1", some_grant("2"));
+  REQUIRE(problem);
+  CHECK(mentions(problem->sentence, "is being written by another program"));
+  ::close(other);
+  CHECK(!store.replace("refresh-1", some_grant("2")));
+  CHECK(read().access_token == "access-2");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a renewal keeps the consent that is known by now") {
+  REQUIRE(!store.write(some_grant("1")));
+  TokenGrant renewed = some_grant("2");
+  renewed.consented_at = *parse_time("2025-01-01 09:00:00"); // as it was when it was sent
+  CHECK(!store.replace("refresh-1", renewed));
+  CHECK(read().access_token == "access-2");
+  CHECK(read().consented_at == some_grant().consented_at);
 }

@@ -21,6 +21,8 @@ public:
   std::chrono::seconds life = std::chrono::hours(24);
   std::string app_key = "app-secret";
   bool refuses = false; ///< renewals
+  bool gives_same =
+      false; ///< a renewal gives the access token that is good, and what is left of it
 
   // --- what a test reads ---------------------------------------------------------------------
   std::size_t renewals = 0;
@@ -54,7 +56,9 @@ public:
       return {200, R"({"code":20007,"result":"AccessTokenInvalid","msg":"it is void"})", {}};
     }
     ++renewals;
-    nlohmann::json data{{"access_token", new_access_token(now)}, {"expires_in", life.count()}};
+    const bool same = gives_same && now < good_until_[last_];
+    nlohmann::json data{{"access_token", same ? last_ : new_access_token(now)}};
+    data["expires_in"] = std::chrono::ceil<std::chrono::seconds>(good_until_[last_] - now).count();
     if (rotates)
       data["refresh_token"] = refresh_token_ = "refresh-" + std::to_string(++number_);
     return {200, nlohmann::json{{"code", 0}, {"result", "ok"}, {"data", data}}.dump(), {}};
@@ -74,11 +78,12 @@ private:
   std::string new_access_token(WallTime now) {
     std::string token = "access-" + std::to_string(++number_);
     good_until_[token] = now + life;
-    return token;
+    return last_ = token;
   }
 
   int number_ = 0;
   std::string refresh_token_;
+  std::string last_; ///< access token that was given
   std::map<std::string, WallTime> good_until_;
 };
 

@@ -58,6 +58,28 @@ TEST_CASE("a reply with tokens, as far as it says something") {
   CHECK(tokens_in(R"({"code":0,"accessToken":"a","scopes":["x","y"]})").scopes == "x,y");
 }
 
+TEST_CASE("a refusal that repeats the request's address does not repeat its secrets") {
+  const std::string url = exchange_code(app(), "k&y-SECRET", "c/d-SECRET").url;
+  const std::string sentence =
+      refusal_in(R"({"code":404,"msg":"Cannot GET )" + url + "\"}", 404).sentence;
+  CAPTURE(sentence);
+  CHECK(sentence.find("Cannot GET") != std::string::npos);
+  CHECK(sentence.find("SECRET") == std::string::npos);
+}
+
+TEST_CASE("what is too long for a reply with tokens is none, and an account's name is left out") {
+  const std::string longest(max_account_bytes, 'u');
+  const auto account_in = [](const std::string& name) {
+    return tokens_in(R"({"data":{"access_token":"a","open_id":")" + name + "\"}}").account;
+  };
+  CHECK(account_in(longest) == longest);
+  CHECK(account_in(longest + "u").empty()); // a store that has it could not be read again
+  const std::string body = R"({"data":{"access_token":"a"}})";
+  CHECK(tokens_in(body + std::string(max_token_reply_bytes - body.size(), ' ')).access_token ==
+        "a");
+  CHECK(!refusal_in(body + std::string(max_token_reply_bytes, ' ')).for_good);
+}
+
 TEST_CASE("a life that cannot be one is the usual one, or the longest") {
   for (const char* life : {"-1", "0", "\"60\"", "null", "[]"})
     CHECK(tokens_in(std::string(R"({"data":{"access_token":"a","expires_in":)") + life + "}}")

@@ -289,3 +289,110 @@ TEST_CASE_FIXTURE(Fixture, "that there is no token is said before anything is to
   REQUIRE(succeeds(job));
   CHECK(health().empty());
 }
+
+TEST_CASE_FIXTURE(Fixture, "a refused token: a renewal without an answer is repeated in seconds") {
+  world.kdocs.renewal_faults = [](std::size_t n) {
+    return n < 3 ? Fault{Fault::Kind::not_sent} : Fault{};
+  };
+  oauth().end_access_tokens();
+  const auto job = enqueue();
+  REQUIRE(world.run_until([&] { return world.state(job) == "succeeded"; }, 1min));
+  CHECK(health().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a refusal that was an error is forgotten when a renewal works") {
+  oauth().rotates = false;
+  oauth().refuses = true;
+  world.run_for(22h + 1min);
+  CHECK(says(health(), "KDocs refuses to renew the access token"));
+  oauth().refuses = false;
+  world.run_for(1h + 1min);
+  CHECK(oauth().renewals == 1);
+  CHECK(health().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a service that gives the same token for what is left of it is not "
+                           "asked again and again") {
+  oauth().gives_same = true;
+  world.kdocs.renewal_faults = [](std::size_t n) {
+    return n == 0 ? Fault{Fault::Kind::http_status, 502} : Fault{};
+  };
+  world.run_for(23h);
+  CHECK(health().empty());
+  CHECK(oauth().renewals >= 1);
+  CHECK(oauth().renewals <= 3);
+  world.run_for(1h + 1min);
+  CHECK(oauth().renewals <= 20);
+  REQUIRE(succeeds(enqueue()));
+  CHECK(oauth().with_ended_token == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "what is renewed for an app that goes meanwhile is stored all the same") {
+  world.kdocs.latency = 10s;
+  REQUIRE(world.run_until([&] { return world.engine->in_flight() == 1; }, 24h));
+  const std::string before = grant().refresh_token;
+  EngineSettings settings = with_login();
+  SUBCASE("it is removed") {
+    settings.apps["other"] = settings.apps["default"];
+    settings.apps.erase("default");
+    settings.apps["other"].app_id.clear();
+  }
+  SUBCASE("somebody else keeps its token fresh") {
+    settings.apps["default"].app_id.clear();
+  }
+  SUBCASE("it has another name") {
+    settings.apps["other"] = settings.apps["default"];
+    settings.apps.erase("default");
+  }
+  SUBCASE("and the disk is full for a while") {
+    settings.apps["default"].app_id.clear();
+    world.tokens.full = true;
+  }
+  world.engine->configure(settings);
+  world.run_for(1min);
+  world.tokens.full = false;
+  world.run_for(1min);
+  CHECK(grant().refresh_token != before);
+  CHECK(oauth().renewals == 1);
+  CHECK(oauth().refused == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "settings that are read again are a reason to try a refused renewal") {
+  world.tokens.key = std::string("mistyped");
+  world.run_for(22h + 1min);
+  CHECK(says(health(), "KDocs refuses to renew the access token"));
+  world.tokens.key = std::string("app-secret");
+  world.engine->configure(with_login());
+  world.run_for(10s);
+  CHECK(oauth().renewals == 1);
+  CHECK(health().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token that comes with new settings is renewed by these") {
+  EngineSettings settings = with_login();
+  settings.apps["default"].base_url = "https://kdocs.test/elsewhere";
+  world.engine->configure(settings);
+  world.run_for(1min);
+  world.kdocs.wait_until(world.clock.steady() + 6s); // the next tick looks at the token
+  grant().access_token = "another";
+  grant().expires_at = world.clock.wall() + 1s;
+  world.engine->configure(with_login());
+  world.run_for(10s);
+  CHECK(oauth().renewals == 1);
+  CHECK(health().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a wall clock that is set by days, to and fro, costs no attempt") {
+  for (const auto step : {72h, -72h, -72h, 72h, 24h * 400, -24h * 400}) {
+    CAPTURE(step.count());
+    const std::size_t before = oauth().renewals + oauth().with_ended_token;
+    world.clock.step_wall(step);
+    world.run_for(26h);
+    REQUIRE(succeeds(enqueue()));
+    CHECK(health().find("renew") == std::string::npos);
+    CHECK(oauth().renewals + oauth().with_ended_token <= before + 5);
+  }
+  CHECK(oauth().refused == 0);
+  CHECK(world.user->number("SELECT max(attempt) FROM jobs") == 1);
+}
