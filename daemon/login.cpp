@@ -45,7 +45,8 @@ Login prepare(const Config& config, const std::filesystem::path& credentials,
                          ? "the app \"" + app +
                                "\" has no app_id in the configuration: give it "
                                "app_id, app_key_file and redirect_uri"
-                         : "the app \"" + app + "\" is not configured");
+                     : options.app ? "the app \"" + app + "\" is not configured"
+                                   : "several apps have an app_id: say which one, --app NAME");
   if (wanted->second.redirect_uri.empty())
     throw LoginError("the app \"" + app +
                      "\" has no redirect_uri in the configuration: give the "

@@ -63,7 +63,8 @@ RedirectListener::RedirectListener(const Url& address) : impl_(std::make_unique<
   if (!server.bind_to_port(bind_host(address.host), port))
     throw ListenError("the port " + std::to_string(port) +
                       " of redirect_uri cannot be listened on (" + std::strerror(errno) +
-                      "): end the program that has it, or use --paste");
+                      "): " + (errno == EADDRINUSE ? "end the program that has it, or " : "") +
+                      "use --paste");
   impl_->thread = std::thread([this] {
     impl_->server.listen_after_bind();
     impl_->ended = true;

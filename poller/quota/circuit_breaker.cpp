@@ -64,8 +64,11 @@ void CircuitBreaker::configure(const AppSettings& settings, SteadyTime now) {
   const auto place = [](const AppSettings& app) {
     return std::tie(app.base_url, app.status_path, app.ca_file, app.app_id);
   };
-  if (place(before) != place(settings)) // what a person had to mend may be mended by that
-    token_came(now);
+  if (place(before) == place(settings))
+    return;
+  token_came(now); // what a person had to mend may be mended by that
+  for (EndpointState& state : endpoints_)
+    state.pause.reset(); // which another one asked for
 }
 
 const QuotaDay& CircuitBreaker::day(WallTime now) const {

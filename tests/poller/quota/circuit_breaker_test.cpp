@@ -228,3 +228,21 @@ TEST_CASE_FIXTURE(Fixture, "a refusal just after the roll does not block the new
   CHECK(breaker.spent_by_others(Endpoint::submit, refusal, today, clock.wall()));
   CHECK(!breaker.spent_by_others(Endpoint::submit, refusal, "yesterday", clock.wall()));
 }
+
+TEST_CASE_FIXTURE(
+    Fixture, "settings that change keep what the service asked for, unless it is another one") {
+  AppSettings settings = unlimited();
+  refuse(ErrorClass::pause, 1000s);
+  settings.submit_quota = 7;
+  breaker.configure(settings, clock.steady());
+  CHECK(breaker.allowed(Endpoint::submit) == 7);
+  CHECK(!passes(Endpoint::status));
+  settings.base_url = "https://another.test";
+  breaker.configure(settings, clock.steady());
+  CHECK(passes(Endpoint::status));
+  refuse(ErrorClass::blocked);
+  CHECK(!passes(Endpoint::submit));
+  settings.status_path = "/another";
+  breaker.configure(settings, clock.steady());
+  CHECK(send(Endpoint::submit, 10) == 1); // one tries it
+}
