@@ -19,7 +19,7 @@ constexpr std::chrono::seconds stop_patience{20};
 constexpr std::chrono::milliseconds status_pause{200};
 /// Between two words about work that goes on before the start.
 constexpr std::chrono::seconds word_pause{60};
-constexpr std::chrono::seconds silence{2};
+constexpr std::chrono::seconds first_word{2};
 /// Between the tries to take up the last run's work while another program has the database locked.
 constexpr std::chrono::seconds start_retry{1};
 
@@ -83,7 +83,7 @@ void App::tell_settings(const Config& config) {
 void App::tell_check(std::int64_t done, std::int64_t total) {
   const SteadyTime now = clock_.steady();
   if (next_word_ == SteadyTime{})
-    next_word_ = now + silence;
+    next_word_ = now + first_word;
   if (now < next_word_)
     return;
   const std::string text = "checking the database, because it may be damaged: " +

@@ -432,8 +432,9 @@ Config load_config(const std::optional<fs::path>& file, const Overrides& overrid
     add_app(name, std::move(app), file, config);
   for (const NotifyRule& rule : config.engine.notify)
     if (!rule.app.empty() && !config.engine.apps.contains(rule.app))
-      throw ConfigError("notify: a rule is for the app \"" + rule.app +
-                        "\", which is not configured");
+      throw ConfigError(std::string("notify: a rule is for the app \"")
+                            .append(rule.app)
+                            .append("\", which is not configured"));
   if (file)
     check_token_stores(config, fs::absolute(*file));
   return config;
@@ -444,7 +445,7 @@ void require_token_sources(const Config& config) {
     if (config.token_sources.contains(name))
       continue;
     std::string sentence = "the app \"" + name + "\" has no access token: give the key apps.";
-    sentence += name + ".app_id (with app_key_file), or apps." + name;
+    sentence.append(name).append(".app_id (with app_key_file), or apps.").append(name);
     sentence += ".token_file, in the configuration file";
     sentence += name == "default" ? ", or --token-file FILE" : "";
     throw ConfigError(sentence);

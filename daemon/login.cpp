@@ -18,8 +18,8 @@
 namespace kdq {
 namespace {
 
-constexpr std::chrono::minutes patience{10};
-constexpr std::size_t longest_line = 16 * 1024;
+constexpr std::chrono::minutes time_to_consent{10};
+constexpr std::size_t longest_line = 16'384;
 
 /// What a login works on.
 struct Login {
@@ -79,11 +79,11 @@ std::string random_state() {
 std::string listened(const Url& address, const std::string& consent, std::ostream& out) {
   RedirectListener listener(address);
   out << "Open this address in a browser on this machine, and consent:\n\n  " << consent
-      << "\n\nWaiting for it, for " << patience.count()
+      << "\n\nWaiting for it, for " << time_to_consent.count()
       << " minutes. (On another machine: --paste.)" << std::endl;
-  const auto query = listener.wait(patience);
+  const auto query = listener.wait(time_to_consent);
   if (!query)
-    throw LoginError("nobody has consented within " + std::to_string(patience.count()) +
+    throw LoginError("nobody has consented within " + std::to_string(time_to_consent.count()) +
                      " minutes; run login again");
   return *query;
 }

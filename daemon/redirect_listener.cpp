@@ -13,7 +13,7 @@
 namespace kdq {
 namespace {
 
-constexpr std::size_t longest_target = 16 * 1024;
+constexpr std::size_t longest_target = 16'384;
 constexpr const char* page = "<!doctype html><meta charset=\"utf-8\"><title>kdocs-queued</title>"
                              "<p>This window can be closed: the terminal says how it went.";
 

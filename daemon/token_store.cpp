@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 /// Two tokens of the longest, twice as long as JSON, and the rest.
-constexpr std::size_t most_bytes = 64 * 1024;
+constexpr std::size_t most_bytes = 65'536;
 constexpr mode_t file_mode = S_IRUSR | S_IWUSR;
 constexpr mode_t folder_mode = S_IRWXU;
 /// How long a writer waits for another one, who needs as long as the disk does: a person's consent

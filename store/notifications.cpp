@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::chrono::days longest_kept{7};
 // Rows of one transaction: deleted, or given up.
-constexpr int batch_rows = 100;
+constexpr int most_rows = 100;
 
 constexpr std::string_view of_others =
     "state = 'waiting' AND command NOT IN (SELECT value FROM json_each(?1))";
@@ -162,11 +162,11 @@ bool Notifications::has_others(const std::string& commands) {
 
 void Notifications::give_up_others(const std::string& commands, const std::string& error,
                                    WallTime now) {
-  impl_->give_up_others.run(commands, error, now, batch_rows);
+  impl_->give_up_others.run(commands, error, now, most_rows);
 }
 
 int Notifications::prune(WallTime now) {
-  return impl_->prune_many.run(batch_rows) + impl_->prune_old.run(now - longest_kept, batch_rows);
+  return impl_->prune_many.run(most_rows) + impl_->prune_old.run(now - longest_kept, most_rows);
 }
 
 } // namespace kdq

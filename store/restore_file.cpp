@@ -61,7 +61,7 @@ void take_over_owner(const fs::path& from, const fs::path& to) {
 } // namespace
 
 fs::path room_for_restore(const fs::path& database) {
-  const fs::path copy = copy_name(database);
+  fs::path copy = copy_name(database);
   ::unlink(copy.c_str());
   return copy;
 }
