@@ -1,15 +1,10 @@
 #include "daemon/base_url.h"
 
 #include "daemon/url.h"
-
-#include <algorithm>
+#include "poller/api/ascii.h"
 
 namespace kdq {
 namespace {
-
-bool is_visible_ascii(char c) {
-  return c > 0x20 && c < 0x7f;
-}
 
 std::string in_words(UrlProblem problem) {
   switch (problem) {
@@ -31,7 +26,7 @@ std::string in_words(UrlProblem problem) {
 
 std::optional<std::string> base_url_problem(const std::string& url) {
   const std::string wanted = "must be an address like https://developer.kdocs.cn";
-  if (!std::all_of(url.begin(), url.end(), is_visible_ascii))
+  if (!is_visible_ascii(url))
     return wanted + ", without spaces and without characters outside of ASCII";
   const auto parsed = parse_url(url);
   if (const auto* problem = std::get_if<UrlProblem>(&parsed))

@@ -4,6 +4,7 @@
 #include "daemon/config_value.h"
 #include "daemon/notify_config.h"
 #include "daemon/url.h"
+#include "poller/api/ascii.h"
 #include "poller/quota/quota_calendar.h"
 
 #include <algorithm>
@@ -74,6 +75,11 @@ struct AppDraft {
 /// Tells a setting's reader how to complain, be it in the file or on the command line.
 using Complain = std::function<void(const std::string&)>;
 
+/// About a value of the file, which must outlive it.
+Complain about(const ConfigValue& value) {
+  return [&value](const std::string& sentence) { value.fail(sentence); };
+}
+
 const Tier& find_tier(const std::string& name, const Complain& complain) {
   const auto found = std::find_if(std::begin(tiers), std::end(tiers),
                                   [&](const Tier& tier) { return tier.name == name; });
@@ -113,8 +119,7 @@ fs::path token_path(const std::string& text, const Folders& folders, const Compl
 }
 
 std::string checked_status_path(const std::string& text, const Complain& complain) {
-  const auto visible = [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; };
-  if (!text.starts_with('/') || !std::all_of(text.begin(), text.end(), visible))
+  if (!text.starts_with('/') || !is_visible_ascii(text) || text.find_first_of("?#") != text.npos)
     complain("must begin with / and have no spaces, ? or #");
   return text;
 }
@@ -128,13 +133,8 @@ std::string checked_ca_file(const std::string& text, const Folders& folders,
   return file;
 }
 
-bool is_word(const std::string& text) {
-  const auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
-  return !text.empty() && std::all_of(text.begin(), text.end(), visible);
-}
-
 std::string checked_app_id(const std::string& text, const Complain& complain) {
-  if (!is_word(text) || text.size() > app_id_max)
+  if (text.empty() || text.size() > app_id_max || !is_visible_ascii(text))
     complain("must be the app's id as the vendor shows it: up to 128 characters, no spaces");
   return text;
 }
@@ -142,8 +142,8 @@ std::string checked_app_id(const std::string& text, const Complain& complain) {
 std::string checked_redirect_uri(const std::string& text, const Complain& complain) {
   const auto parsed = parse_url(text);
   const auto* url = std::get_if<Url>(&parsed);
-  if (!is_word(text) || url == nullptr || !may_carry_token(*url) || !url->fragment.empty() ||
-      url->port == "0")
+  if (!is_visible_ascii(text) || url == nullptr || !may_carry_token(*url) ||
+      !url->fragment.empty() || url->port == "0")
     complain("must be the address that is registered for the app, https, or http to this machine, "
              "such as http://127.0.0.1:18765/callback");
   return text;
@@ -216,26 +216,20 @@ std::chrono::seconds checked_span(const std::string& text, const Complain& compl
 }
 
 void read_backup(const ConfigValue& value, const Folders& folders, BackupSettings& backup) {
-  const auto complain = [](const ConfigValue& v) {
-    return [&v](const std::string& sentence) { v.fail(sentence); };
-  };
   value.object({
       {"directory",
        [&](auto& v) {
          // Empty as in the example file: none are made.
          if (const std::string text = v.text(); !text.empty())
-           backup.directory = checked_path(text, folders.base, complain(v));
+           backup.directory = checked_path(text, folders.base, about(v));
        }},
-      {"every", [&](auto& v) { backup.every = checked_span(v.text(), complain(v)); }},
+      {"every", [&](auto& v) { backup.every = checked_span(v.text(), about(v)); }},
       {"keep", [&](auto& v) { backup.keep = static_cast<std::size_t>(v.integer(1, backups_max)); }},
   });
 }
 
 void read_app(const ConfigValue& value, const Folders& folders, AppDraft& app) {
   AppSettings& s = app.settings;
-  const auto complain = [](const ConfigValue& v) {
-    return [&v](const std::string& sentence) { v.fail(sentence); };
-  };
   const auto read_quota = [&](const ConfigValue& quota) {
     quota.object({
         {"submit",
@@ -245,32 +239,29 @@ void read_app(const ConfigValue& value, const Folders& folders, AppDraft& app) {
     });
   };
   value.object({
-      {"tier", [&](auto& v) { app.tier = find_tier(v.text(), complain(v)).name; }},
-      {"base_url", [&](auto& v) { s.base_url = checked_base_url(v.text(), complain(v)); }},
-      {"status_path", [&](auto& v) { s.status_path = checked_status_path(v.text(), complain(v)); }},
+      {"tier", [&](auto& v) { app.tier = find_tier(v.text(), about(v)).name; }},
+      {"base_url", [&](auto& v) { s.base_url = checked_base_url(v.text(), about(v)); }},
+      {"status_path", [&](auto& v) { s.status_path = checked_status_path(v.text(), about(v)); }},
       {"token_file",
-       [&](auto& v) { app.source.token_file = token_path(v.text(), folders, complain(v)); }},
-      {"app_id", [&](auto& v) { s.app_id = checked_app_id(v.text(), complain(v)); }},
+       [&](auto& v) { app.source.token_file = token_path(v.text(), folders, about(v)); }},
+      {"app_id", [&](auto& v) { s.app_id = checked_app_id(v.text(), about(v)); }},
       {"app_key_file",
-       [&](auto& v) { app.source.app_key_file = token_path(v.text(), folders, complain(v)); }},
+       [&](auto& v) { app.source.app_key_file = token_path(v.text(), folders, about(v)); }},
       {"redirect_uri",
-       [&](auto& v) { app.login.redirect_uri = checked_redirect_uri(v.text(), complain(v)); }},
-      {"scopes", [&](auto& v) { app.login.scopes = checked_scopes(v.text(), complain(v)); }},
+       [&](auto& v) { app.login.redirect_uri = checked_redirect_uri(v.text(), about(v)); }},
+      {"scopes", [&](auto& v) { app.login.scopes = checked_scopes(v.text(), about(v)); }},
       {"token_store",
-       [&](auto& v) {
-         app.source.token_store = checked_path(v.text(), folders.base, complain(v));
-       }},
+       [&](auto& v) { app.source.token_store = checked_path(v.text(), folders.base, about(v)); }},
       {"ca_file",
        [&](auto& v) {
          // Empty as in the example file: the system's certificates.
          if (const std::string text = v.text(); !text.empty())
-           s.ca_file = checked_ca_file(text, folders, complain(v));
+           s.ca_file = checked_ca_file(text, folders, about(v));
        }},
       {"quota", read_quota},
       {"requests_per_second", [&](auto& v) { s.requests_per_second = v.number(0, 10'000); }},
-      {"quota_reset", [&](auto& v) { s.quota_reset = checked_time_of_day(v.text(), complain(v)); }},
-      {"quota_timezone",
-       [&](auto& v) { s.quota_timezone = checked_timezone(v.text(), complain(v)); }},
+      {"quota_reset", [&](auto& v) { s.quota_reset = checked_time_of_day(v.text(), about(v)); }},
+      {"quota_timezone", [&](auto& v) { s.quota_timezone = checked_timezone(v.text(), about(v)); }},
   });
   const bool keeps_tokens = !s.app_id.empty();
   if (keeps_tokens && !app.source.token_file.empty())
@@ -320,8 +311,7 @@ Config read_file(const fs::path& file, const Folders& folders, Drafts& apps) {
     config.log_level = *level;
   };
   const auto read_database = [&](const ConfigValue& v) {
-    config.database =
-        checked_path(v.text(), folders.base, [&](auto& sentence) { v.fail(sentence); });
+    config.database = checked_path(v.text(), folders.base, about(v));
   };
   const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
   ConfigValue(document, file.string(), "")

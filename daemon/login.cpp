@@ -1,17 +1,16 @@
 #include "daemon/login.h"
 
 #include "daemon/curl_transport.h"
+#include "daemon/random_bytes.h"
 #include "daemon/redirect_listener.h"
 #include "daemon/system_clock.h"
 #include "daemon/token_store.h"
 #include "daemon/url.h"
 #include "poller/api/kdocs_api.h"
 #include "poller/api/kdocs_tokens.h"
-
-#include <sys/random.h>
+#include "store/base/encoding.h"
 
 #include <algorithm>
-#include <array>
 #include <istream>
 #include <ostream>
 
@@ -63,17 +62,6 @@ Login prepare(const Config& config, const std::filesystem::path& credentials,
   if (const auto problem = login.store.prepare()) // before a person has consented in vain
     throw LoginError(problem->sentence);
   return login;
-}
-
-std::string random_state() {
-  std::array<unsigned char, 16> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    throw LoginError("the system has no random numbers");
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes)
-    text.append({hex[byte >> 4U], hex[byte & 0xFU]});
-  return text;
 }
 
 std::string listened(const Url& address, const std::string& consent, std::ostream& out) {
@@ -187,7 +175,7 @@ void check_reply(const Login& login, const kdocs_api::TokenReply& reply) {
 void login(const Config& config, const std::filesystem::path& credentials_directory,
            const LoginOptions& options, std::istream& in, std::ostream& out) {
   const Login login = prepare(config, credentials_directory, options);
-  const std::string state = random_state();
+  const std::string state = hex_of(random_bytes(16));
   const std::string consent = kdocs_api::consent_address(login.settings, login.wanted.redirect_uri,
                                                          login.wanted.scopes, state);
   const Url address = std::get<Url>(parse_url(login.wanted.redirect_uri));

@@ -16,7 +16,11 @@ constexpr auto footer =
     "Options stand after the command and win over the configuration file; --base-url, "
     "--token-file\n"
     "and --tier apply to the app \"default\".\n\n"
-    "Exit codes: 0 stopped as asked, 1 cannot start (configuration, database), 2 usage.";
+    "Exit codes: 0 stopped as asked, 1 cannot start (configuration, database), 2 usage. Of exec "
+    "and\n"
+    "follow: 0 the job has succeeded, 1 failed or cancelled, 2 nothing was enqueued, 3 "
+    "unconfirmed,\n"
+    "124 timed out, 128 and its number after a signal.";
 
 void add_options(CLI::App& cli, Options& options) {
   cli.add_option("--config", options.config, "Configuration file (JSON with comments)")
@@ -36,6 +40,26 @@ void add_login_options(CLI::App& command, LoginOptions& login) {
   command.add_option("--app", login.app, "The app, if several have an app_id")->type_name("NAME");
   command.add_flag("--paste", login.paste,
                    "Paste the address instead of listening for the browser");
+}
+
+void add_follow_options(CLI::App& command, FollowOptions& follow) {
+  command.add_flag("--result", follow.result,
+                   "Print the result alone, as JSON; log lines go to stderr");
+  command.add_flag("--json", follow.json, "Print a JSON object for each log line and for the end");
+}
+
+void add_exec_options(CLI::App& command, ExecOptions& exec) {
+  command.add_option("FILE_TOKEN", exec.file_token, "The open_id of the file to run it on")
+      ->required();
+  command.add_option("SCRIPT", exec.script, "The script's file; - is standard input")->required();
+  command.add_option("--app", exec.app, "The configured app that runs it")->type_name("NAME");
+  command.add_option("--argv", exec.argv, "A JSON object for Arguments.get()")->type_name("JSON");
+  command.add_option("--name", exec.name, "The script's name, for its log lines")
+      ->type_name("NAME");
+  command.add_option("--timeout", exec.timeout_s, "Give up so many seconds after the start")
+      ->type_name("SECONDS");
+  command.add_flag("--cancel-on-interrupt", exec.cancel_on_interrupt,
+                   "Cancel the job on SIGINT, SIGTERM or SIGHUP");
 }
 
 } // namespace
@@ -67,13 +91,19 @@ std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv
               Command::restore)
       ->add_option("FROM", options.file, "The backup")
       ->required();
+  CLI::App* exec = add_command("exec", "Enqueue a script, and follow it to its end", Command::exec);
+  add_exec_options(*exec, options.exec);
+  add_follow_options(*exec, options.follow);
+  CLI::App* follow = add_command("follow", "Follow a job to its end", Command::follow);
+  follow->add_option("ID", options.job.value, "The job's id")->required();
+  add_follow_options(*follow, options.follow);
 
   try {
     cli.parse(argc, argv);
     if (cli.get_subcommands().empty())
       return EarlyExit{exit_usage,
-                       "A command is required: run, init, check, login, backup or restore\n"
-                       "Run with --help for more information.\n"};
+                       "A command is required: run, init, check, login, backup, restore, exec "
+                       "or follow\nRun with --help for more information.\n"};
     return options;
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;

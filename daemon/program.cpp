@@ -3,6 +3,7 @@
 #include "daemon/app.h"
 #include "daemon/backup_commands.h"
 #include "daemon/check.h"
+#include "daemon/exec_command.h"
 #include "daemon/login.h"
 #include "daemon/options.h"
 #include "daemon/system_clock.h"
@@ -84,6 +85,10 @@ int execute(const Options& options) {
     return back_up(config, options.file, std::cout), exit_stopped;
   if (options.command == Command::restore)
     return restore(config, options.file, std::cout), exit_stopped;
+  if (options.command == Command::exec)
+    return exec_script(config, options.exec, options.follow, std::cout, std::cerr);
+  if (options.command == Command::follow)
+    return follow_job(config, options.job, options.follow, std::cout, std::cerr);
   require_token_sources(config);
   if (options.command == Command::login) {
     login(config, credentials, options.login, std::cin, std::cout);
@@ -124,7 +129,8 @@ int run_program(int argc, const char* const* argv) {
     return execute(options);
   } catch (const std::exception& error) {
     print_error(options, error.what());
-    return exit_cannot_start;
+    const bool is_client = options.command == Command::exec || options.command == Command::follow;
+    return is_client ? exit_usage : exit_cannot_start; // 1 says that a job has failed
   }
 }
 

@@ -17,13 +17,6 @@ constexpr std::size_t longest_target = 16'384;
 constexpr const char* page = "<!doctype html><meta charset=\"utf-8\"><title>kdocs-queued</title>"
                              "<p>This window can be closed: the terminal says how it went.";
 
-/// What a socket is bound to: a name's address could be another one.
-std::string bind_host(const std::string& host) {
-  if (host == "localhost")
-    return "127.0.0.1";
-  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
-}
-
 } // namespace
 
 struct RedirectListener::Impl {

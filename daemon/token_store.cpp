@@ -176,32 +176,32 @@ std::optional<TokenProblem> TokenStore::prepare() const {
 }
 
 std::optional<TokenProblem> TokenStore::write(const TokenGrant& grant) const {
-  return write_over([](const auto&) { return true; }, grant, login_patience);
+  return write_over([&](const auto&) { return std::optional(grant); }, login_patience);
 }
 
 std::optional<TokenProblem> TokenStore::replace(const std::string& refresh_token,
                                                 const TokenGrant& grant) const {
-  TokenGrant stored = grant;
-  const auto is_replaced = [&](const std::variant<TokenGrant, TokenProblem>& before) {
+  const auto successor = [&](const auto& before) {
+    std::optional<TokenGrant> renewed = grant;
     const auto* known = std::get_if<TokenGrant>(&before);
     if (known == nullptr)
-      return true;
-    stored.consented_at = known->consented_at;
-    stored.account = known->account;
-    return known->refresh_token == refresh_token;
+      return renewed;
+    renewed->consented_at = known->consented_at;
+    renewed->account = known->account;
+    return known->refresh_token == refresh_token ? renewed : std::nullopt;
   };
-  return write_over(is_replaced, stored, renewal_patience);
+  return write_over(successor, renewal_patience);
 }
 
-std::optional<TokenProblem> TokenStore::write_over(
-    const std::function<bool(const std::variant<TokenGrant, TokenProblem>&)>& is_replaced,
-    const TokenGrant& grant, std::chrono::milliseconds patience) const {
+std::optional<TokenProblem> TokenStore::write_over(const Succession& successor,
+                                                   std::chrono::milliseconds patience) const {
   const auto folder = open_folder(file_.parent_path(), patience);
   if (const auto* what = std::get_if<std::string>(&folder))
     return problem(*what);
   struct stat as {};
-  if (is_replaced(read(as)) &&
-      !write_into(std::get<Folder>(folder), file_.filename().string(), as_text(grant, app_id_)))
+  const std::optional<TokenGrant> grant = successor(read(as));
+  if (grant &&
+      !write_into(std::get<Folder>(folder), file_.filename().string(), as_text(*grant, app_id_)))
     return problem(cannot_write(errno));
   return std::nullopt;
 }

@@ -36,9 +36,12 @@ public:
                                       const TokenGrant& grant) const;
 
 private:
-  std::optional<TokenProblem>
-  write_over(const std::function<bool(const std::variant<TokenGrant, TokenProblem>&)>& is_replaced,
-             const TokenGrant& grant, std::chrono::milliseconds patience) const;
+  /// From what is there, what takes its place; nothing: it stays.
+  using Succession =
+      std::function<std::optional<TokenGrant>(const std::variant<TokenGrant, TokenProblem>&)>;
+
+  std::optional<TokenProblem> write_over(const Succession& successor,
+                                         std::chrono::milliseconds patience) const;
   std::variant<TokenGrant, TokenProblem> parse(const std::string& text) const;
   TokenProblem problem(const std::string& what) const;
 

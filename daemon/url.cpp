@@ -94,12 +94,19 @@ std::string origin(const Url& url) {
          url.port + "/";
 }
 
+std::string_view without_brackets(std::string_view host) {
+  const bool has_them = host.starts_with('[') && host.ends_with(']');
+  return has_them ? host.substr(1, host.size() - 2) : host;
+}
+
+std::string bind_host(std::string_view host) {
+  return host == "localhost" ? "127.0.0.1" : std::string(without_brackets(host));
+}
+
 bool is_loopback(std::string_view host) {
-  if (host.starts_with('[') && host.ends_with(']'))
-    host = host.substr(1, host.size() - 2);
   if (host == "localhost")
     return true;
-  const std::string text(host);
+  const std::string text(without_brackets(host));
   in_addr v4{};
   if (inet_pton(AF_INET, text.c_str(), &v4) == 1)
     return (ntohl(v4.s_addr) >> 24) == 127;

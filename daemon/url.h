@@ -29,6 +29,13 @@ std::string query_value(std::string_view query, std::string_view name);
 /// Scheme and place up to and with the `/` behind them: addresses that begin with it go there.
 std::string origin(const Url& url);
 
+/// The host, a v6 address without the brackets that it has in a URL.
+std::string_view without_brackets(std::string_view host);
+
+/// What a socket is bound to for a host of this machine: without brackets, and for `localhost`
+/// 127.0.0.1, as the name's address could be another one.
+std::string bind_host(std::string_view host);
+
 /// Whether traffic to the host cannot leave the machine: `localhost`, 127.0.0.0/8 or ::1, with or
 /// without the brackets of a URL. A name that merely resolves to loopback does not count.
 bool is_loopback(std::string_view host);

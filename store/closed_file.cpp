@@ -1,4 +1,5 @@
 // What Database does with a file that nobody of ours has open.
+#include "store/connection.h"
 #include "store/database.h"
 #include "store/network_file.h"
 #include "store/restore_file.h"
@@ -15,8 +16,6 @@
 
 namespace kdq {
 namespace {
-
-constexpr int busy_timeout_ms = 5000;
 
 /// A number of the database header (sqlite.org/fileformat.html, big-endian).
 std::uint32_t header_number(const std::string& header, std::size_t at) {
@@ -71,10 +70,9 @@ std::string Database::refusal(const std::filesystem::path& file) {
 void Database::note_stop(const std::filesystem::path& file, const std::string& reason,
                          WallTime now) {
   try {
-    SQLite::Database connection(file.string(), SQLite::OPEN_READWRITE, busy_timeout_ms);
+    SQLite::Database connection(file.string(), SQLite::OPEN_READWRITE, patient_busy_timeout_ms);
     // Another program may make a checkpoint just now.
-    sqlite3_db_config(connection.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-    sqlite3_wal_autocheckpoint(connection.getHandle(), 0);
+    never_checkpoint(connection);
     if (!foreign_file(connection, file.string()).empty())
       return;
     Statement note(connection, "INSERT INTO daemon(one, stopped_at, stop_reason) VALUES (1, ?1, ?2)"
@@ -90,8 +88,8 @@ void Database::complete(const std::filesystem::path& file) {
     return; // the constructor says more
   std::unique_ptr<SQLite::Database> connection;
   try {
-    connection =
-        std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE, busy_timeout_ms);
+    connection = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE,
+                                                    patient_busy_timeout_ms);
     require_schema(*connection, file.string());
     make_missing(*connection);
   } catch (const SQLite::Exception& error) {

@@ -3,6 +3,7 @@
 #include "store/base/file_io.h"
 #include "store/base/file_names.h"
 #include "store/base/sibling_file.h"
+#include "store/connection.h"
 #include "store/memory_limit.h"
 #include "store/network_file.h"
 #include "store/restore_file.h"
@@ -45,7 +46,6 @@ constexpr int checks_per_read = 200'000; // it holds no lock
 constexpr std::int64_t most_memory_bytes = std::int64_t{512} << 20;
 constexpr std::array log_suffixes{"-wal", "-shm"};
 constexpr int write_attempts = 3;
-constexpr int start_busy_timeout_ms = 5000;
 // Between two tries for a lock: SQLite's own handler pauses up to 25 ms, and a request that is due
 // would wait as long after the lock is free.
 constexpr std::chrono::milliseconds lock_retry{1};
@@ -162,9 +162,8 @@ struct Database::Impl {
 };
 
 void Database::Impl::open(std::chrono::milliseconds busy_timeout, const Checking& checking) {
-  // At the start there is nothing else to do than to wait for whoever has the lock.
   connection = std::make_unique<SQLite::Database>(
-      file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, start_busy_timeout_ms);
+      file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, patient_busy_timeout_ms);
   SQLite::Database& db = *connection;
   sqlite3* handle = db.getHandle();
   sqlite3_extended_result_codes(handle, 1);
@@ -200,7 +199,7 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout, const Checking
 
 void Database::Impl::open_pin() {
   pin = std::make_unique<SQLite::Database>(
-      file.string(), SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, start_busy_timeout_ms);
+      file.string(), SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, patient_busy_timeout_ms);
   pin_begin = std::make_unique<Statement>(*pin, "BEGIN");
   pin_look = std::make_unique<Statement>(*pin, "PRAGMA user_version"); // reads no table
   pin_end = std::make_unique<Statement>(*pin, "COMMIT");
@@ -318,7 +317,7 @@ bool Database::Impl::try_write(const std::function<void()>& change, std::size_t 
     try {
       throw;
     } catch (const SQLite::Exception& error) {
-      if ((error.getErrorCode() & 0xff) == SQLITE_BUSY)
+      if (primary_code(error) == SQLITE_BUSY)
         return false;
       rethrow(error, file, connection.get());
     }

@@ -2,6 +2,7 @@
 
 #include "store/base/file_io.h"
 #include "store/base/unique_fd.h"
+#include "store/connection.h"
 #include "store/schema.h"
 #include "store/sound_check.h"
 #include "store/statement.h"
@@ -26,7 +27,6 @@ namespace fs = std::filesystem;
 using Stage = CopyProgress::Stage;
 using GoesOn = std::function<bool(const CopyProgress&)>;
 
-constexpr int copy_busy_timeout_ms = 5000;
 constexpr mode_t copy_mode = S_IRUSR | S_IWUSR | S_IRGRP;
 // A step reads and writes 256 KiB: about a quarter of a millisecond.
 constexpr int pages_a_step = 64;
@@ -86,9 +86,8 @@ private:
 /// For reading: its close must not be a checkpoint either.
 std::unique_ptr<SQLite::Database> open_source(const fs::path& source) {
   auto database = std::make_unique<SQLite::Database>(
-      source.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, copy_busy_timeout_ms);
-  sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  sqlite3_wal_autocheckpoint(database->getHandle(), 0);
+      source.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, patient_busy_timeout_ms);
+  never_checkpoint(*database);
   database->exec("PRAGMA query_only = ON; PRAGMA mmap_size = 0");
   return database;
 }
@@ -96,7 +95,7 @@ std::unique_ptr<SQLite::Database> open_source(const fs::path& source) {
 std::unique_ptr<SQLite::Database> open_part(const PartFile& part) {
   auto database = std::make_unique<SQLite::Database>(
       part.path().string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX | SQLite::OPEN_NOFOLLOW,
-      copy_busy_timeout_ms);
+      patient_busy_timeout_ms);
   database->exec("PRAGMA synchronous = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY");
   return database;
 }

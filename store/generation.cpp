@@ -50,7 +50,8 @@ struct GenerationTable::Impl {
                        "ON CONFLICT DO UPDATE SET queue = excluded.queue, "
                        "number = max(number, excluded.number), backup_of = NULL"};
   Statement hold{db, "UPDATE generation SET held_as = ?1, held_to = iif(?1 IS NULL, NULL, "
-                     "(SELECT coalesce(max(id), 0) FROM jobs))"};
+                     "(SELECT coalesce(max(id), 0) FROM jobs)), "
+                     "restored_at = iif(?1 IS NULL, restored_at, ?2)"};
   Statement count_up{db, "UPDATE generation SET number = number + 1"};
   Statement number{db, "SELECT number FROM generation"};
 };
@@ -90,8 +91,8 @@ void GenerationTable::settle(const Generation& generation) {
   impl_->settle.run(generation.queue, generation.number);
 }
 
-void GenerationTable::hold(const std::optional<std::string>& why) {
-  impl_->hold.run(why);
+void GenerationTable::hold(const std::optional<std::string>& why, WallTime now) {
+  impl_->hold.run(why, now);
 }
 
 std::int64_t GenerationTable::count_up() {

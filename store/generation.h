@@ -47,8 +47,8 @@ public:
   // --- inside of Database::write() ------------------------------------------------------------
   /// The file is the queue from now on, at this number or a higher one; without a name it gets one.
   void settle(const Generation& generation);
-  /// The jobs up to the newest one are to be held; nothing: all are.
-  void hold(const std::optional<std::string>& why);
+  /// The jobs up to the newest one are to be held since `now`; nothing: all are.
+  void hold(const std::optional<std::string>& why, WallTime now);
   /// One more; returns the number.
   std::int64_t count_up();
 

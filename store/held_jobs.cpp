@@ -2,55 +2,55 @@
 
 #include "store/database.h"
 #include "store/job_queue.h"
-#include "store/job_row_columns.h"
 #include "store/statement.h"
 
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace kdq {
+
+JobRow held(const JobRow& row, std::string error) {
+  JobRow after = row;
+  after.state = JobState::unconfirmed;
+  after.error = std::move(error);
+  ++after.rev;
+  return after;
+}
 
 struct HeldJobs::Impl {
   Impl(SQLite::Database& connection, JobQueue& jobs) : db(connection), queue(jobs) {}
 
   SQLite::Database& db;
   JobQueue& queue;
-  Statement queued{db, "SELECT job_id FROM queue WHERE job_id <= ?1 ORDER BY job_id LIMIT 32"};
-  Statement row{db, "SELECT " + std::string(row_columns) +
-                        " FROM jobs WHERE id = ?1 AND state = 'queued'"};
-  // One that was INSERTed since may be parked behind it.
-  Statement unpark{db,
-                   "UPDATE queue SET lane = 'ready' WHERE job_id = (SELECT q.job_id FROM queue q "
-                   "JOIN queue o ON o.job_id = ?1 WHERE q.app = o.app AND q.file_token = "
-                   "o.file_token AND q.lane = 'parked' AND q.job_id <> ?1 "
-                   "ORDER BY q.priority, q.due, q.job_id LIMIT 1)"};
-  Statement leave{db, "DELETE FROM queue WHERE job_id = ?1"};
+  Statement queued{db, "SELECT job_id FROM queue WHERE job_id <= ?1 ORDER BY job_id LIMIT ?2"};
+  Statement same_key{db, "SELECT o.id FROM jobs AS j CROSS JOIN jobs AS o "
+                         "ON o.unique_key = j.unique_key WHERE j.id = ?1 AND "
+                         "o.unique_key IS NOT NULL AND o.state IN ('queued', 'submitting', "
+                         "'running', 'unconfirmed') AND o.id <> j.id"};
 };
 
 HeldJobs::HeldJobs(Database& database, JobQueue& queue)
     : impl_(std::make_unique<Impl>(database.connection(), queue)) {}
 HeldJobs::~HeldJobs() = default;
 
-std::vector<JobId> HeldJobs::still_queued(JobId to) {
-  return impl_->queued.ids(to);
+std::vector<JobId> HeldJobs::still_queued(JobId to, std::size_t at_most) {
+  return impl_->queued.ids(to, static_cast<std::int64_t>(at_most));
 }
 
-bool HeldJobs::hold(JobId job, const std::string& error) {
-  impl_->unpark.run(job);
-  impl_->leave.run(job);
-  std::optional<JobRow> before;
-  impl_->row.each(
-      [&](SQLite::Statement& found) {
-        before = read_row(found);
-        return true;
-      },
-      job);
+void HeldJobs::hold(JobId job, const std::string& error, WallTime now) {
+  const auto before = impl_->queue.take(job); // one that was INSERTed since may be parked behind it
   if (!before)
-    return false;
-  JobRow after = *before;
-  after.state = JobState::unconfirmed;
-  after.error = error;
-  ++after.rev;
-  return impl_->queue.save(job, *before, after);
+    return;
+  JobRow after = held(*before, error);
+  if (const auto other = impl_->same_key.integer(job)) { // it has waited for that one to end
+    after.state = JobState::cancelled;
+    after.cause = EndCause::superseded;
+    after.error = error + "; job " + std::to_string(*other) +
+                  " with the same unique_key is held: once that is decided, set this one to queued";
+    after.finished_at = now;
+  }
+  impl_->queue.save(job, *before, after);
 }
 
 } // namespace kdq

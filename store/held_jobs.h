@@ -3,6 +3,7 @@
 
 #include "store/job.h"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,17 +13,22 @@ namespace kdq {
 class Database;
 class JobQueue;
 
+/// The row of such a job, whatever it was: unconfirmed, with a sentence that says what a person can
+/// do.
+JobRow held(const JobRow& row, std::string error);
+
 /// Single-threaded; must not outlive the Database and the JobQueue.
 class HeldJobs {
 public:
   HeldJobs(Database& database, JobQueue& queue);
   ~HeldJobs();
 
-  /// Jobs in the queue up to this one, a bounded number of them. Inside of Database::read().
-  std::vector<JobId> still_queued(JobId to);
-  /// queued → unconfirmed, with the sentence. False: it is not queued any more, and its row in the
-  /// queue, if there was one, is gone. Inside of Database::write().
-  bool hold(JobId job, const std::string& error);
+  /// The first jobs in the queue up to this one, at most so many. Inside of Database::read().
+  std::vector<JobId> still_queued(JobId to, std::size_t at_most);
+  /// Its row becomes held(), if it is queued; or cancelled, if another one with its unique_key has
+  /// not ended either. Its row in the queue, if there is one, goes in any case. Inside of
+  /// Database::write().
+  void hold(JobId job, const std::string& error, WallTime now);
 
 private:
   struct Impl;

@@ -12,7 +12,7 @@
 
 namespace kdq {
 
-/// jobs.state; the picture of the allowed changes is in store/schema.sql.
+/// jobs.state; the picture of the allowed changes is in store/schema/tables.sql.
 enum class JobState {
   queued,
   submitting,
@@ -26,6 +26,35 @@ enum class JobState {
 std::string_view to_text(JobState state);
 /// Nothing, if the word is no state.
 std::optional<JobState> job_state(std::string_view text);
+
+/// jobs.cause. Whoever ends a job says one of these; what each of them means for a person stands at
+/// the view dead_letters, too.
+enum class EndCause {
+  // failed
+  script,      ///< the script failed
+  refused,     ///< KDocs refuses it: the file, the permission or the script
+  invalid,     ///< it cannot be sent: script or argv is no UTF-8, or too long
+  input,       ///< with the results that it gets (pass_as) it is too long
+  app,         ///< its app is not configured
+  unconfirmed, ///< the reply to its start was lost, and on_unconfirmed is fail
+  lost,        ///< KDocs does not know the running script any more
+  // timed_out
+  timeout, ///< it still ran after timeout_s
+  silent,  ///< KDocs did not say after timeout_s whether it still ran
+  expired, ///< expires_at passed before it could be started
+  // cancelled
+  dependency, ///< what it needs has ended otherwise
+  superseded, ///< a newer job has taken its place; failed, if its script had failed before
+  user        ///< a user has ended it
+};
+inline constexpr EndCause last_end_cause = EndCause::user;
+
+std::string_view to_text(EndCause cause);
+/// Nothing, if the word is none of them.
+std::optional<EndCause> end_cause(std::string_view text);
+
+/// The state in which a job ends for this reason.
+JobState end_state(EndCause cause);
 
 /// The two calls of the service, each with a daily quota of its own.
 enum class Endpoint { submit, status };
@@ -45,10 +74,18 @@ struct JobRow {
   std::string error;
   std::int64_t polls = 0;
   std::int64_t log_gaps = 0;
+  std::optional<int> progress; ///< percent
+  std::string progress_text;
+  std::optional<EndCause> cause; ///< of an end that is not succeeded
   std::optional<WallTime> submitted_at;
   std::optional<WallTime> reported_at;
   std::optional<WallTime> finished_at;
   std::int64_t rev = 0; ///< counted up by each change of the daemon, and by nobody else
+  /// jobs.batch_id, app and schedule, which only users write: in whose counters it is, and who is
+  /// told what becomes of it.
+  std::optional<std::int64_t> batch;
+  std::string app;
+  std::string schedule; ///< empty: none
 };
 
 /// What the daemon needs to start a job; `script` is as the user stored it, so it may be no valid
@@ -56,10 +93,12 @@ struct JobRow {
 struct ClaimedJob {
   JobId id;
   std::string app;
+  std::string job_class; ///< empty: none
   std::string file_token;
   std::string script;
   std::string script_name;                     ///< empty: none
   std::string argv;                            ///< JSON object as text; empty: none
+  bool has_inputs = false;                     ///< pass_as: argv is to be completed (JobInputs)
   std::optional<std::chrono::seconds> timeout; ///< jobs.timeout_s
   JobRow row;                                  ///< as the claim has left it
 };
@@ -75,6 +114,7 @@ struct ScriptIdentity {
 struct UnfinishedJob {
   JobId id;
   std::string app;
+  std::string job_class; ///< empty: none
   ScriptIdentity script;
   std::optional<std::chrono::seconds> timeout; ///< jobs.timeout_s
   JobRow row;

@@ -1,31 +1,19 @@
 #include "store/job_queue.h"
 
 #include "store/database.h"
+#include "store/job_counters.h"
 #include "store/job_row_columns.h"
+#include "store/metric_counters.h"
 #include "store/row_padding.h"
 #include "store/script_digest.h"
 #include "store/statement.h"
 #include "store/store_error.h"
 
 #include <algorithm>
-#include <array>
-#include <unordered_map>
+#include <cassert>
 
 namespace kdq {
 namespace {
-
-// Bounds of one look, so that no transaction or tick grows with the queue.
-constexpr std::size_t max_moved_rows = 100;
-
-/// What a row of job_counts should say.
-constexpr char counted[] = "CASE state "
-                           "WHEN 'queued' THEN (SELECT count(*) FROM queue) "
-                           "WHEN 'running' THEN (SELECT count(*) FROM jobs INDEXED BY jobs_open "
-                           "  WHERE (state = 'submitting' OR state = 'running' OR state = "
-                           "'unconfirmed') AND state <> 'unconfirmed') "
-                           "ELSE (SELECT count(*) FROM jobs INDEXED BY jobs_open "
-                           "  WHERE (state = 'submitting' OR state = 'running' OR state = "
-                           "'unconfirmed') AND state = 'unconfirmed') END";
 
 /// For what is being started or runs, by index.
 constexpr char of_unfinished[] = " FROM jobs INDEXED BY jobs_open WHERE (state = 'submitting' OR "
@@ -40,29 +28,17 @@ std::string digest_of(const SQLite::Column& script) {
 std::optional<std::chrono::seconds> read_timeout(const SQLite::Column& column) {
   if (column.isNull())
     return std::nullopt;
-  return std::chrono::seconds(column.getInt64());
+  // A user may have dropped the trigger that bounds it.
+  constexpr std::int64_t longest = 2'592'000; // 30 days
+  return std::chrono::seconds(std::clamp<std::int64_t>(column.getInt64(), 1, longest));
+}
+
+std::optional<WallTime> as_time(const std::optional<std::string>& text) {
+  return text ? parse_time(*text) : std::nullopt;
 }
 
 const std::string* or_null(const std::string& text) {
   return text.empty() ? nullptr : &text;
-}
-
-/// The counter of job_counts in which a state is counted; none: it is not.
-enum class Counter : std::size_t { queued, running, unconfirmed };
-constexpr std::array counter_names{"queued", "running", "unconfirmed"};
-
-std::optional<Counter> counter_of(JobState state) {
-  switch (state) {
-  case JobState::queued:
-    return Counter::queued;
-  case JobState::submitting:
-  case JobState::running:
-    return Counter::running;
-  case JobState::unconfirmed:
-    return Counter::unconfirmed;
-  default:
-    return std::nullopt;
-  }
 }
 
 std::string name_of(JobId job) {
@@ -70,36 +46,30 @@ std::string name_of(JobId job) {
 }
 
 bool is_end(JobState state) {
-  return !counter_of(state).has_value();
+  return state == JobState::succeeded || state == JobState::failed ||
+         state == JobState::timed_out || state == JobState::cancelled;
 }
 
 } // namespace
 
 struct JobQueue::Impl {
-  explicit Impl(Database& database) : owner(database), db(database.connection()) {
-    owner.at_commit(
-        this, [this] { write_counts(); }, [this] { changes = {}; });
-  }
-  ~Impl() { owner.at_commit(this, nullptr, nullptr); }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
+  explicit Impl(Database& database)
+      : db(database.connection()), counters(database), metrics(database) {}
 
-  Database& owner;
   SQLite::Database& db;
-  std::array<std::int64_t, counter_names.size()> changes{}; ///< of job_counts, of this transaction
+  JobCounters counters;
+  MetricCounters metrics;
 
   // Partial indexes are used for literal predicates only: the states are written out.
-  Statement scan{db, "SELECT job_id, file_token, due, priority, timed FROM queue WHERE app = ?1 "
-                     "AND lane = 'ready' ORDER BY priority, due, job_id"};
-  Statement first_app{db, "SELECT min(app) FROM queue"};
-  Statement next_app{db, "SELECT min(app) FROM queue WHERE app > ?1"};
   Statement expired{db, "SELECT job_id FROM queue WHERE expires_at IS NOT NULL "
                         "AND expires_at <= ?1 ORDER BY expires_at LIMIT 100"};
   Statement any_queued{db, "SELECT 1 FROM queue LIMIT 1"};
-  Statement any_ready{db, "SELECT 1 FROM queue WHERE lane = 'ready' LIMIT 1"};
+  Statement any_ready{db,
+                      "SELECT 1 FROM queue INDEXED BY queue_ready WHERE lane = 'ready' LIMIT 1"};
   Statement next_run{db, "SELECT min(due) FROM queue WHERE lane = 'future'"};
   Statement overdue{db, "SELECT 1 FROM queue WHERE lane = 'future' AND due <= ?1"};
-  Statement next_expiry{db, "SELECT min(expires_at) FROM queue WHERE expires_at IS NOT NULL"};
+  Statement next_expiry{db, "SELECT min(expires_at) FROM queue WHERE expires_at IS NOT NULL "
+                            "AND expires_at > ?1"};
   Statement waiting{db, "SELECT count(*) FROM (SELECT timed, due FROM queue WHERE app = ?1 "
                         "LIMIT ?3) WHERE timed = 0 OR due < ?2"};
   Statement identity{db, "SELECT file_token, coalesce(script_name, ''), CAST(script AS BLOB) "
@@ -109,15 +79,16 @@ struct JobQueue::Impl {
                              "WHERE r.job_id = jobs.id AND r.endpoint = 'submit' AND "
                              "r.outcome IN ('lost', 'unanswered', 'unknown')), max_attempts, "
                              "expires_at FROM jobs WHERE id = ?1"};
-  Statement count{db, "SELECT jobs FROM job_counts WHERE state = ?1"};
   Statement unfinished{db, "SELECT " + std::string(row_columns) +
-                               ", id, app, timeout_s, file_token, coalesce(script_name, ''), "
+                               ", id, coalesce(class, ''), timeout_s, file_token, "
+                               "coalesce(script_name, ''), "
                                "CAST(script AS BLOB)" +
                                of_unfinished};
   Statement unfinished_ids{db, "SELECT id" + std::string(of_unfinished)};
   Statement park{db, "UPDATE queue SET lane = 'parked' WHERE job_id = ?1 AND lane = 'ready' "
                      "AND EXISTS (SELECT 1 FROM queue q WHERE q.app = queue.app "
                      "AND q.file_token = queue.file_token AND q.lane = 'ready' "
+                     "AND q.class = queue.class AND q.scheduled = queue.scheduled "
                      "AND q.job_id <> queue.job_id)"};
   Statement postpone{db, "UPDATE queue SET lane = 'future' WHERE job_id = ?1 AND lane = 'ready'"};
   Statement promote{db, "UPDATE queue SET lane = 'ready' WHERE job_id IN (SELECT job_id FROM queue "
@@ -125,76 +96,85 @@ struct JobQueue::Impl {
   // Of a file whose first job has left. Looked for first: an UPDATE that finds nothing costs as
   // much as one that does.
   Statement first_parked{db, "SELECT job_id FROM queue WHERE app = ?1 AND file_token = ?2 "
-                             "AND lane = 'parked' ORDER BY priority, due, job_id LIMIT 1"};
+                             "AND lane = 'parked' AND class = ?3 AND scheduled = ?4 "
+                             "ORDER BY priority, due, job_id LIMIT 1"};
   Statement first_parked_after{db, "SELECT q.job_id FROM queue q JOIN queue o ON o.job_id = ?1 "
                                    "WHERE q.app = o.app AND q.file_token = o.file_token "
-                                   "AND q.lane = 'parked' AND q.job_id <> ?1 "
+                                   "AND q.lane = 'parked' AND q.class = o.class "
+                                   "AND q.scheduled = o.scheduled AND q.job_id <> ?1 "
                                    "ORDER BY q.priority, q.due, q.job_id LIMIT 1"};
   Statement unpark{db, "UPDATE queue SET lane = 'ready' WHERE job_id = ?1"};
   Statement still_startable{db, "SELECT 1 FROM queue WHERE job_id = ?1 AND app = ?2 "
                                 "AND file_token = ?3 AND lane = 'ready' "
-                                "AND (timed = 0 OR due <= ?4)"};
+                                "AND (timed = 0 OR due <= ?4) AND class = ?5 AND scheduled = ?6"};
   Statement still_expired{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued' "
                               "AND expires_at <= ?2"};
   Statement take{db, "DELETE FROM queue WHERE job_id = ?1 AND app = ?2 AND file_token = ?3 "
-                     "AND lane = 'ready' AND (timed = 0 OR due <= ?4)"};
+                     "AND lane = 'ready' AND (timed = 0 OR due <= ?4) AND class = ?5 "
+                     "AND scheduled = ?6"};
   Statement take_any{db, "DELETE FROM queue WHERE job_id = ?1"};
-  Statement drop_orphan{db, "DELETE FROM queue WHERE job_id = ?1 AND NOT EXISTS "
-                            "(SELECT 1 FROM jobs WHERE id = ?1 AND state = 'queued')"};
+  Statement needs_nothing{db, "DELETE FROM needs WHERE job_id = ?1"};
+  // With those behind it, as one statement may have removed very many.
+  Statement drop_orphans{db, "DELETE FROM queue WHERE job_id >= ?1 AND job_id < ?1 + 5000 "
+                             "AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = job_id "
+                             "AND state = 'queued')"};
   // Not one statement with RETURNING: that makes a table of its own for what it returns.
   Statement queued_job{db, "SELECT " + std::string(row_columns) +
-                               ", app, file_token, CAST(script AS BLOB), "
+                               ", file_token, CAST(script AS BLOB), "
                                "coalesce(script_name, ''), coalesce(CAST(argv AS TEXT), ''), "
-                               "timeout_s FROM jobs WHERE id = ?1 AND state = 'queued'"};
+                               "timeout_s, pass_as IS NOT NULL, coalesce(class, '') FROM jobs "
+                               "WHERE id = ?1 AND state = 'queued'"};
+  Statement queued_row{db, "SELECT " + std::string(row_columns) +
+                               " FROM jobs WHERE id = ?1 AND state = 'queued'"};
   // All that the daemon writes of a job, in one piece; a state that does not change is not among
   // it, because each of its indexes would be written anew.
-  Statement change_state{db, "UPDATE jobs SET state = ?5, attempt = ?6, task_id = ?7, "
-                             "remote_status = ?8, result = ?9, error = ?10, polls = ?11, "
-                             "log_gaps = ?12, submitted_at = ?13, reported_at = ?14, "
-                             "finished_at = ?15, rev = ?16, padding = zeroblob(?17) "
-                             "WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND rev = ?4"};
+  Statement change_state{db,
+                         "UPDATE jobs SET state = ?5, attempt = ?6, task_id = ?7, "
+                         "remote_status = ?8, result = ?9, error = ?10, polls = ?11, "
+                         "log_gaps = ?12, submitted_at = ?13, reported_at = ?14, "
+                         "finished_at = ?15, rev = ?16, padding = zeroblob(?17), progress = ?18, "
+                         "progress_text = ?19, cause = ?20 "
+                         "WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND rev = ?4"};
+  // The same of a job without finished_at and cause before and after: to write these opens their
+  // indexes.
+  Statement change_open{db, "UPDATE jobs SET state = ?5, attempt = ?6, task_id = ?7, "
+                            "remote_status = ?8, result = ?9, error = ?10, polls = ?11, "
+                            "log_gaps = ?12, submitted_at = ?13, reported_at = ?14, "
+                            "rev = ?15, padding = zeroblob(?16), progress = ?17, "
+                            "progress_text = ?18 "
+                            "WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND rev = ?4"};
   Statement same_state{db, "UPDATE jobs SET remote_status = ?5, error = ?6, polls = ?7, "
-                           "log_gaps = ?8, reported_at = ?9, rev = ?10, padding = zeroblob(?11) "
+                           "log_gaps = ?8, reported_at = ?9, rev = ?10, padding = zeroblob(?11), "
+                           "progress = ?12, progress_text = ?13 "
                            "WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND rev = ?4"};
   Statement set_run_at{db, "UPDATE jobs SET run_at = ?2, rev = rev + 1 WHERE id = ?1"};
   Statement count_late{db, "UPDATE jobs SET polls = polls + ?3, log_gaps = log_gaps + ?4, "
                            "rev = rev + 1 WHERE id = ?1 AND attempt = ?2"};
   Statement enqueue{db,
                     "INSERT OR REPLACE INTO queue SELECT * FROM queue_places WHERE job_id = ?1"};
-  Statement has_dependents{db, "SELECT 1 FROM queue WHERE lane = 'dependent' AND depends_on = ?1"};
-  Statement release{db, "UPDATE queue SET lane = 'ready', depends_on = NULL, stuck = 0 "
-                        "WHERE lane = 'dependent' AND depends_on = ?1"};
-  // By the state that it has by now: a user's trigger may have queued it again.
-  Statement set_stuck{db, "UPDATE queue SET stuck = (SELECT state IN ('failed', 'timed_out', "
-                          "'cancelled') FROM jobs WHERE id = ?1) "
-                          "WHERE lane = 'dependent' AND depends_on = ?1"};
-  Statement add_count{db, "UPDATE job_counts SET jobs = min(jobs, 1000000000000) + ?2 "
-                          "WHERE state = ?1"};
+  Statement has_dependents{db, "SELECT 1 FROM needs WHERE kind = 'job' AND needs = ?1"};
+  Statement note_end{db, "INSERT OR IGNORE INTO ended_needs VALUES ('job', ?1)"};
+  Statement tell_schedule{db, "UPDATE schedules SET last_state = ?2, padding = zeroblob(11 - "
+                              "length(?2)), rev = rev + 1 WHERE last_job_id = ?1"};
+  Statement tell_success{db, "UPDATE schedules SET last_success_at = ?2, rev = rev + 1 "
+                             "WHERE name = ?1"};
+  Statement superseded_by{db,
+                          "SELECT id FROM jobs WHERE state = 'queued' AND unique_key IS NOT NULL "
+                          "AND unique_key = (SELECT unique_key FROM jobs WHERE id = ?1) "
+                          "AND id <> ?1"};
   // Asked after a change that has changed nothing: why.
   Statement still{db, "SELECT 1 FROM jobs WHERE id = ?1 AND state = ?2 AND attempt = ?3 "
                       "AND rev = ?4"};
   Statement has_place{db, "SELECT 1 FROM queue_places WHERE job_id = ?1"};
-  Statement wrong_counts{db,
-                         "SELECT count(*) FROM job_counts WHERE jobs <> " + std::string(counted)};
-  Statement recount{db, "UPDATE job_counts SET jobs = " + std::string(counted)};
 
-  std::size_t number(Counter counter) {
-    const std::string name = counter_names[static_cast<std::size_t>(counter)];
-    return static_cast<std::size_t>(std::max<std::int64_t>(0, count.integer(name).value_or(0)));
-  }
-  void add(JobState state, std::int64_t jobs) {
-    if (const auto counter = counter_of(state))
-      changes[static_cast<std::size_t>(*counter)] += jobs;
-  }
   void bring_forward(std::optional<std::int64_t> parked) {
     if (parked)
       unpark.run(*parked);
   }
-  void write_counts();
   std::optional<ClaimedJob> claim_job(JobId job);
   bool write_row(JobId job, const JobRow& before, const JobRow& after);
   void enqueue_job(JobId job);
-  void follow_up(JobId job, JobState before, JobState after);
+  void follow_up(JobId job, const JobRow& before, const JobRow& after);
 };
 
 JobQueue::JobQueue(Database& database) : impl_(std::make_unique<Impl>(database)) {}
@@ -202,63 +182,16 @@ JobQueue::~JobQueue() = default;
 
 // --- looks --------------------------------------------------------------------------------------
 
-QueueScan JobQueue::scan(const std::string& app, WallTime now, std::size_t limit,
-                         std::size_t taken_files,
-                         const std::function<std::size_t(const std::string&)>& slots) {
-  QueueScan found;
-  std::unordered_map<std::string, std::size_t> left; // per file, of this scan
-  const std::string now_text = to_text(now);
-  // Of a file that is taken, the first row stays where it is, and stands in the way of every scan.
-  const std::size_t most_rows = max_moved_rows + limit + taken_files;
-  std::size_t rows = 0;
-  impl_->scan.each(
-      [&](SQLite::Statement& row) {
-        if (found.startable.size() == limit)
-          return false;
-        if (rows++ == most_rows || found.behind.size() + found.early.size() == max_moved_rows) {
-          found.more = !found.behind.empty() || !found.early.empty();
-          return false;
-        }
-        const JobId id{row.getColumn(0).getInt64()};
-        if (row.getColumn(4).getInt() != 0 && row.getColumn(2).getString() > now_text) {
-          found.early.push_back(id);
-          return true;
-        }
-        std::string file = row.getColumn(1).getString();
-        const auto [entry, first] = left.try_emplace(file, 0);
-        if (first)
-          entry->second = slots(file);
-        if (entry->second > 0) {
-          --entry->second;
-          found.startable.push_back({id, app, std::move(file), row.getColumn(3).getInt64(),
-                                     row.getColumn(2).getString()});
-        } else if (!first) {
-          found.behind.push_back(id); // an earlier job of the file stays ready in its stead
-        }
-        return true;
-      },
-      app);
-  return found;
-}
-
-std::vector<std::string> JobQueue::queued_apps() {
-  std::vector<std::string> apps;
-  for (auto app = impl_->first_app.text(); app; app = impl_->next_app.text(*app))
-    apps.push_back(*app);
-  return apps;
-}
-
 std::vector<JobId> JobQueue::expired(WallTime now) {
   return impl_->expired.ids(now);
 }
 
-std::optional<WallTime> JobQueue::next_time() {
-  std::optional<WallTime> next;
-  for (Statement* statement : {&impl_->next_run, &impl_->next_expiry})
-    if (const auto text = statement->text())
-      if (const auto time = parse_time(*text); time && (!next || *time < *next))
-        next = time;
-  return next;
+std::optional<WallTime> JobQueue::next_run() {
+  return as_time(impl_->next_run.text());
+}
+
+std::optional<WallTime> JobQueue::next_expiry(WallTime now) {
+  return as_time(impl_->next_expiry.text(now));
 }
 
 bool JobQueue::has_queued() {
@@ -266,11 +199,11 @@ bool JobQueue::has_queued() {
 }
 
 std::size_t JobQueue::queued() {
-  return impl_->number(Counter::queued);
+  return impl_->counters.queued();
 }
 
 std::size_t JobQueue::busy() {
-  return impl_->number(Counter::running);
+  return impl_->counters.busy();
 }
 
 bool JobQueue::has_ready() {
@@ -315,6 +248,12 @@ RetryPolicy JobQueue::retry_policy(JobId job) {
   return policy;
 }
 
+std::optional<JobId> JobQueue::superseded_by(JobId job) {
+  if (const auto newer = impl_->superseded_by.integer(job))
+    return JobId{*newer};
+  return std::nullopt;
+}
+
 std::vector<UnfinishedJob> JobQueue::unfinished() {
   std::vector<UnfinishedJob> jobs;
   impl_->unfinished.each([&](SQLite::Statement& row) {
@@ -322,7 +261,8 @@ std::vector<UnfinishedJob> JobQueue::unfinished() {
     job.row = read_row(row);
     int column = row_column_count;
     job.id = JobId{row.getColumn(column++).getInt64()};
-    job.app = row.getColumn(column++).getString();
+    job.app = job.row.app;
+    job.job_class = row.getColumn(column++).getString();
     job.timeout = read_timeout(row.getColumn(column++));
     job.script.file_token = row.getColumn(column++).getString();
     job.script.name = row.getColumn(column++).getString();
@@ -337,7 +277,10 @@ std::vector<JobId> JobQueue::unfinished_ids() {
 }
 
 bool JobQueue::still_startable(const QueueScan::Entry& entry, WallTime now) {
-  return impl_->still_startable.integer(entry.id, entry.app, entry.file_token, now).has_value();
+  return impl_->still_startable
+      .integer(entry.id, entry.app, entry.file_token, now, entry.job_class,
+               static_cast<int>(entry.scheduled))
+      .has_value();
 }
 
 bool JobQueue::still_expired(JobId job, WallTime now) {
@@ -345,7 +288,7 @@ bool JobQueue::still_expired(JobId job, WallTime now) {
 }
 
 bool JobQueue::counts_are_right() {
-  return impl_->wrong_counts.integer() == 0;
+  return impl_->counters.are_right();
 }
 
 // --- changes of the queue -----------------------------------------------------------------------
@@ -366,34 +309,48 @@ int JobQueue::promote(WallTime now) {
   return moved;
 }
 
-void JobQueue::Impl::write_counts() {
-  for (std::size_t i = 0; i < changes.size(); ++i)
-    if (changes[i] != 0)
-      add_count.run(std::string(counter_names[i]), changes[i]);
-  changes = {};
-}
-
 void JobQueue::recount() {
-  impl_->recount.run();
+  impl_->counters.recount();
 }
 
 // --- changes of jobs ----------------------------------------------------------------------------
 
 std::optional<ClaimedJob> JobQueue::claim(const QueueScan::Entry& entry, WallTime now) {
-  if (impl_->take.run(entry.id, entry.app, entry.file_token, now) == 0) {
+  const int scheduled = entry.scheduled ? 1 : 0;
+  if (impl_->take.run(entry.id, entry.app, entry.file_token, now, entry.job_class, scheduled) ==
+      0) {
     if (still_startable(entry, now) && impl_->has_place.integer(entry.id))
       throw_ignored(impl_->db, "queue", name_of(entry.id));
-    impl_->drop_orphan.run(entry.id); // left behind by INSERT OR REPLACE, which fires no trigger
+    if (impl_->drop_orphans.run(entry.id) > 0)
+      recount(); // left behind by INSERT OR REPLACE, which fires no trigger
     return std::nullopt;
   }
-  impl_->bring_forward(impl_->first_parked.integer(entry.app, entry.file_token));
-  return impl_->claim_job(entry.id);
+  impl_->bring_forward(
+      impl_->first_parked.integer(entry.app, entry.file_token, entry.job_class, scheduled));
+  auto claimed = impl_->claim_job(entry.id);
+  if (!claimed) { // its row was left behind, too
+    impl_->drop_orphans.run(entry.id);
+    recount();
+  }
+  return claimed;
 }
 
-std::optional<ClaimedJob> JobQueue::claim(JobId job) {
+void JobQueue::bring_next_forward(JobId job) {
   impl_->bring_forward(impl_->first_parked_after.integer(job));
+}
+
+std::optional<JobRow> JobQueue::take(JobId job) {
+  bring_next_forward(job);
   impl_->take_any.run(job);
-  return impl_->claim_job(job);
+  impl_->needs_nothing.run(job);
+  std::optional<JobRow> found;
+  impl_->queued_row.each(
+      [&](SQLite::Statement& row) {
+        found = read_row(row);
+        return true;
+      },
+      job);
+  return found;
 }
 
 /// After its row was taken from the queue.
@@ -406,12 +363,14 @@ std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
         int column = row_column_count;
         found.emplace();
         found->id = job;
-        found->app = row.getColumn(column++).getString();
+        found->app = before.app;
         found->file_token = row.getColumn(column++).getString();
         found->script = row.getColumn(column++).getString();
         found->script_name = row.getColumn(column++).getString();
         found->argv = row.getColumn(column++).getString();
-        found->timeout = read_timeout(row.getColumn(column));
+        found->timeout = read_timeout(row.getColumn(column++));
+        found->has_inputs = row.getColumn(column++).getInt() != 0;
+        found->job_class = row.getColumn(column).getString();
         return true;
       },
       job);
@@ -420,6 +379,9 @@ std::optional<ClaimedJob> JobQueue::Impl::claim_job(JobId job) {
   found->row.state = JobState::submitting;
   found->row.attempt = before.attempt + 1;
   found->row.rev = before.rev + 1;
+  found->row.batch = before.batch;
+  found->row.app = found->app;
+  found->row.schedule = before.schedule;
   if (!write_row(job, before, found->row))
     return std::nullopt;
   return found;
@@ -429,11 +391,16 @@ bool JobQueue::save(JobId job, const JobRow& before, const JobRow& after) {
   return impl_->write_row(job, before, after);
 }
 
-bool JobQueue::save_for_later(JobId job, const JobRow& before, const JobRow& after, WallTime at) {
+bool JobQueue::save_for_later(JobId job, const JobRow& before, const JobRow& after, WallTime at,
+                              EndCause why) {
   // By way of failed, as the picture of the states has it and a user's trigger may expect it.
   JobRow failed = after;
   failed.state = JobState::failed;
+  failed.cause = why;
   failed.finished_at = at;
+  failed.batch = before.batch;
+  failed.app = before.app;
+  failed.schedule = before.schedule;
   JobRow queued = after;
   queued.rev = failed.rev + 1;
   if (!impl_->write_row(job, before, failed))
@@ -449,25 +416,36 @@ bool JobQueue::save_for_later(JobId job, const JobRow& before, const JobRow& aft
 }
 
 bool JobQueue::Impl::write_row(JobId job, const JobRow& before, const JobRow& after) {
+  assert(after.cause || !is_end(after.state) || after.state == JobState::succeeded);
   const std::int64_t attempt = before.attempt;
   const std::int64_t padding = padding_bytes(after);
   const std::string* status = or_null(after.remote_status);
   const std::string* error = or_null(after.error);
   const bool same = before.state == after.state;
-  const int changed =
-      same ? same_state.run(job, before.state, attempt, before.rev, status, error, after.polls,
-                            after.log_gaps, after.reported_at, after.rev, padding)
-           : change_state.run(job, before.state, attempt, before.rev, after.state, after.attempt,
+  const auto is_open = [](const JobRow& row) { return !row.finished_at && !row.cause; };
+  int changed = 0;
+  if (same)
+    changed = same_state.run(job, before.state, attempt, before.rev, status, error, after.polls,
+                             after.log_gaps, after.reported_at, after.rev, padding, after.progress,
+                             or_null(after.progress_text));
+  else if (is_open(before) && is_open(after))
+    changed = change_open.run(job, before.state, attempt, before.rev, after.state, after.attempt,
                               or_null(after.task_id), status, or_null(after.result), error,
                               after.polls, after.log_gaps, after.submitted_at, after.reported_at,
-                              after.finished_at, after.rev, padding);
+                              after.rev, padding, after.progress, or_null(after.progress_text));
+  else
+    changed = change_state.run(job, before.state, attempt, before.rev, after.state, after.attempt,
+                               or_null(after.task_id), status, or_null(after.result), error,
+                               after.polls, after.log_gaps, after.submitted_at, after.reported_at,
+                               after.finished_at, after.rev, padding, after.progress,
+                               or_null(after.progress_text), after.cause);
   if (changed != 1) {
     if (still.integer(job, before.state, attempt, before.rev))
       throw_ignored(db, "jobs", name_of(job));
     return false;
   }
   if (!same)
-    follow_up(job, before.state, after.state);
+    follow_up(job, before, after);
   return true;
 }
 
@@ -478,17 +456,22 @@ void JobQueue::Impl::enqueue_job(JobId job) {
 }
 
 /// What a change of state means for others; of a user's changes the trigger jobs_changed says it.
-void JobQueue::Impl::follow_up(JobId job, JobState before, JobState after) {
-  add(before, -1);
-  add(after, +1);
-  if (after == JobState::queued)
+void JobQueue::Impl::follow_up(JobId job, const JobRow& before, const JobRow& after) {
+  counters.move(before.state, after.state, before.batch);
+  if (after.state == JobState::queued)
     enqueue_job(job);
-  if ((is_end(after) || is_end(before)) && has_dependents.integer(job)) {
-    if (after == JobState::succeeded)
-      release.run(job);
-    else
-      set_stuck.run(job);
+  if (is_end(before.state)) // on its way back to the queue: see save_for_later()
+    metrics.job_goes_on(before.app, before.state);
+  if (is_end(after.state)) {
+    metrics.job_finished(before.app, after.state);
+    if (has_dependents.integer(job))
+      note_end.run(job);
   }
+  if (before.schedule.empty())
+    return;
+  tell_schedule.run(job, after.state);
+  if (after.state == JobState::succeeded)
+    tell_success.run(before.schedule, after.finished_at);
 }
 
 void JobQueue::count_late(JobId job, int attempt, std::int64_t polls, std::int64_t gaps) {

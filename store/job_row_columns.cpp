@@ -20,6 +20,14 @@ JobRow read_row(SQLite::Statement& from) {
   row.reported_at = read_time(from.getColumn(9));
   row.finished_at = read_time(from.getColumn(10));
   row.rev = from.getColumn(11).getInt64();
+  if (!from.getColumn(12).isNull())
+    row.progress = from.getColumn(12).getInt();
+  row.progress_text = from.getColumn(13).getString();
+  row.cause = end_cause(from.getColumn(14).getString());
+  if (!from.getColumn(15).isNull())
+    row.batch = from.getColumn(15).getInt64();
+  row.app = from.getColumn(16).getString();
+  row.schedule = from.getColumn(17).getString();
   return row;
 }
 

@@ -13,8 +13,9 @@ namespace kdq {
 /// The columns of JobRow, as read_row() wants them: the first ones of a SELECT.
 inline constexpr char row_columns[] = "state, attempt, task_id, remote_status, result, error, "
                                       "polls, log_gaps, submitted_at, reported_at, finished_at, "
-                                      "rev";
-inline constexpr int row_column_count = 12;
+                                      "rev, progress, progress_text, cause, batch_id, "
+                                      "app, schedule";
+inline constexpr int row_column_count = 18;
 
 JobRow read_row(SQLite::Statement& from);
 

@@ -1,6 +1,7 @@
 #include "store/notifications.h"
 
 #include "store/database.h"
+#include "store/job_row_columns.h"
 #include "store/statement.h"
 
 #include <chrono>
@@ -134,14 +135,11 @@ std::vector<HealthRow> Notifications::told() {
 
 std::optional<WaitingNotice> Notifications::first(const std::string& command) {
   std::optional<WaitingNotice> found;
-  const auto time = [](const SQLite::Column& column) {
-    return column.isNull() ? std::nullopt : parse_time(column.getString());
-  };
   impl_->first.each(
       [&](SQLite::Statement& row) {
         found = WaitingNotice{row.getColumn(0).getInt64(),  row.getColumn(1).getString(),
                               row.getColumn(2).getString(), row.getColumn(3).getInt(),
-                              time(row.getColumn(4)),       time(row.getColumn(5))};
+                              read_time(row.getColumn(4)),  read_time(row.getColumn(5))};
         return true;
       },
       command);

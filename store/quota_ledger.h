@@ -1,4 +1,5 @@
-// Requests spent per app, endpoint and quota day, counted in the transaction of the intent.
+// Requests spent per app, endpoint and quota day, and starts of each class of jobs, counted in the
+// transaction of the intent.
 #pragma once
 
 #include "store/quota_key.h"

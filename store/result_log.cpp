@@ -1,6 +1,7 @@
 #include "store/result_log.h"
 
 #include "store/database.h"
+#include "store/metric_counters.h"
 #include "store/statement.h"
 #include "store/store_error.h"
 
@@ -16,9 +17,10 @@ constexpr std::int64_t last_seq_of_ours = std::int64_t{1} << 62;
 } // namespace
 
 struct ResultLog::Impl {
-  explicit Impl(SQLite::Database& connection) : db(connection) {}
+  explicit Impl(Database& database) : db(database.connection()), metrics(database) {}
 
   SQLite::Database& db;
+  MetricCounters metrics;
   Statement last_seq{db, "SELECT max(seq) FROM logs WHERE job_id = ?1 AND attempt = ?2"};
   Statement append{db, "INSERT INTO logs(job_id, attempt, seq, level, filename, unix_time, "
                        "timestamp, args, message, fetched_at) "
@@ -66,7 +68,7 @@ struct ResultLog::Impl {
   }
 };
 
-ResultLog::ResultLog(Database& database) : impl_(std::make_unique<Impl>(database.connection())) {}
+ResultLog::ResultLog(Database& database) : impl_(std::make_unique<Impl>(database)) {}
 ResultLog::~ResultLog() = default;
 
 void ResultLog::append(JobId job, int attempt, const std::vector<LogLine>& lines, WallTime now) {
@@ -85,6 +87,7 @@ void ResultLog::gap(JobId job, int attempt, const LogGap& gap, WallTime now) {
   impl_->require(impl_->gap.run(job, attempt, Impl::Places(*impl_, job, attempt).next(), gap.reason,
                                 gap.from, gap.to, message, now),
                  job);
+  impl_->metrics.log_gap();
 }
 
 bool ResultLog::lacks_frame(JobId job, int attempt, const std::string& opening,

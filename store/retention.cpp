@@ -1,5 +1,6 @@
 #include "store/retention.h"
 
+#include "store/connection.h"
 #include "store/database.h"
 #include "store/statement.h"
 
@@ -24,9 +25,12 @@ constexpr std::string_view has_ended =
     "jobs.state IN ('succeeded', 'failed', 'timed_out', 'cancelled')";
 // By a job that has not ended, be it in the queue or on its way.
 constexpr std::string_view is_awaited =
-    "(EXISTS (SELECT 1 FROM jobs j WHERE j.depends_on = jobs.id AND j.finished_at IS NULL AND "
-    "j.state NOT IN ('succeeded', 'failed', 'timed_out', 'cancelled')) OR "
-    "EXISTS (SELECT 1 FROM queue q WHERE q.lane = 'dependent' AND q.depends_on = jobs.id))";
+    "(EXISTS (SELECT 1 FROM dependents d JOIN jobs j ON j.id = d.job_id WHERE d.kind = 'job' AND "
+    "d.needs = jobs.id AND j.finished_at IS NULL AND j.state NOT IN ('succeeded', 'failed', "
+    "'timed_out', 'cancelled')) OR (jobs.batch_id IS NOT NULL AND EXISTS (SELECT 1 FROM dependents "
+    "d JOIN jobs j ON j.id = d.job_id WHERE d.kind = 'batch' AND d.needs = jobs.batch_id AND "
+    "j.finished_at IS NULL AND j.state NOT IN ('succeeded', 'failed', 'timed_out', "
+    "'cancelled'))) OR EXISTS (SELECT 1 FROM needs n WHERE n.kind = 'job' AND n.needs = jobs.id))";
 
 /// Ended jobs in their order: of those that ended together the order is that of their ids, which
 /// takes a query of its own to be found in the index.
@@ -60,6 +64,8 @@ struct Retention::Impl {
                              "LIMIT ?2)"};
   Statement delete_requests{db, "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE "
                                 "job_id = ?1 LIMIT ?2)"};
+  Statement delete_inputs{db, "DELETE FROM sent_inputs WHERE job_id = ?1 AND attempt IN (SELECT "
+                              "attempt FROM sent_inputs WHERE job_id = ?1 LIMIT ?2)"};
   Statement delete_job{db, "DELETE FROM jobs WHERE id = ?1"};
   Statement mark{db, "SELECT finished_at, job_id FROM retention WHERE one = 1"};
   Statement set_mark{db, "INSERT INTO retention(one, finished_at, job_id) VALUES (1, ?1, ?2) ON "
@@ -145,7 +151,7 @@ std::int64_t Retention::used_bytes() {
 
 /// Deletes some of a job's log lines and requests; true: none are left.
 bool Retention::Impl::delete_some(JobId job, Deleted& deleted) {
-  for (Statement* statement : {&delete_lines, &delete_requests}) {
+  for (Statement* statement : {&delete_lines, &delete_requests, &delete_inputs}) {
     const std::size_t most = std::min(chunk_rows, batch_rows - deleted.rows);
     const auto rows = static_cast<std::size_t>(statement->run(job, static_cast<int>(most)));
     deleted.rows += rows;
@@ -167,7 +173,7 @@ bool Retention::Impl::delete_rest(const EndedPlace& job, bool with_job, Batch& b
       batch.deleted.rows += static_cast<std::size_t>(delete_job.run(job.job));
   } catch (const SQLite::Exception& refusal) {
     // A trigger or a foreign key of the user's wants to keep it.
-    if ((refusal.getErrorCode() & 0xff) != SQLITE_CONSTRAINT)
+    if (primary_code(refusal) != SQLITE_CONSTRAINT)
       throw;
   }
   return true;

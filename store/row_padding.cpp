@@ -42,7 +42,9 @@ std::int64_t padding_bytes(const JobRow& row) {
   const std::int64_t taken =
       bytes_of(to_text(row.state)) + bytes_of(std::int64_t{row.attempt}) + bytes_of(row.task_id) +
       bytes_of(row.remote_status) + bytes_of(row.result) + bytes_of(row.error) +
-      bytes_of(row.polls) + bytes_of(row.log_gaps) + bytes_of(row.submitted_at) +
+      bytes_of(row.polls) + bytes_of(row.log_gaps) +
+      (row.progress ? bytes_of(std::int64_t{*row.progress}) : 0) + bytes_of(row.progress_text) +
+      (row.cause ? bytes_of(to_text(*row.cause)) : 0) + bytes_of(row.submitted_at) +
       bytes_of(row.reported_at) + bytes_of(row.finished_at) + bytes_of(row.rev);
   const std::int64_t left = row_bytes - taken;
   // Its own length takes a byte more above 57; of exactly 58 one is lost.

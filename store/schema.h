@@ -1,4 +1,4 @@
-// The file's layout, schema.sql, and whether a file has it.
+// The file's layout, store/schema/, and whether a file has it.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ class Database;
 
 namespace kdq {
 
-/// The text of store/schema.sql, embedded at build.
+/// The text of store/schema/*.sql, embedded at build.
 extern const char* const schema_text;
 
 /// PRAGMA application_id of our files ("KDQ2"), so that no other program's database is touched.

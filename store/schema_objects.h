@@ -1,4 +1,4 @@
-// What a file has of the layout of schema.sql, and what users have added to it.
+// What a file has of the layout of store/schema/, and what users have added to it.
 #pragma once
 
 #include <string>

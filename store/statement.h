@@ -1,4 +1,5 @@
-// The one thin wrapping of a prepared statement; for the .cpp files of store/ only.
+// What the .cpp files of store/ have in common, and only they: the one thin wrapping of a prepared
+// statement, and how patient a connection is.
 #pragma once
 
 #include "store/job.h"

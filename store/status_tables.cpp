@@ -35,9 +35,10 @@ struct StatusTables::Impl {
   Statement show{
       db, "INSERT INTO apps(name, state, reason, since, start_wait, start_at, poll_wait, poll_at, "
           "submit_quota, status_quota, day, day_begins, day_ends, reserved_polls, running, "
-          "token_expires_at, consent_ends_at, token_trouble, login) "
+          "token_expires_at, consent_ends_at, token_trouble, login, unscheduled_wait, "
+          "unscheduled_at) "
           "VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
-          "?16, ?17, nullif(?18, ''), nullif(?19, '')) "
+          "?16, ?17, nullif(?18, ''), nullif(?19, ''), ?20, ?21) "
           "ON CONFLICT DO UPDATE SET since = iif(state IS excluded.state, since, excluded.since), "
           "state = excluded.state, reason = excluded.reason, start_wait = excluded.start_wait, "
           "start_at = excluded.start_at, poll_wait = excluded.poll_wait, "
@@ -47,7 +48,8 @@ struct StatusTables::Impl {
           "reserved_polls = excluded.reserved_polls, running = excluded.running, "
           "token_expires_at = excluded.token_expires_at, "
           "consent_ends_at = excluded.consent_ends_at, token_trouble = excluded.token_trouble, "
-          "login = excluded.login"};
+          "login = excluded.login, unscheduled_wait = excluded.unscheduled_wait, "
+          "unscheduled_at = excluded.unscheduled_at"};
   Statement app_pauses{db, "SELECT endpoint, since, until, reason, needs_person, quota, in_a_row "
                            "FROM app_pauses WHERE app = ?1"};
   Statement add_pause{db,
@@ -64,6 +66,9 @@ struct StatusTables::Impl {
   Statement stopped{db, "UPDATE daemon SET stopped_at = ?1"};
   Statement trouble{db, "UPDATE daemon SET trouble = nullif(?1, ''), "
                         "trouble_since = iif(?1 = '', NULL, coalesce(trouble_since, ?2))"};
+  Statement none_refused{db, "DELETE FROM refused_jobs"};
+  Statement add_refused{db, "INSERT INTO refused_jobs(job_id, what, error, since) "
+                            "VALUES (?1, ?2, ?3, ?4)"};
   Statement log_grew{db, "UPDATE daemon SET log_mb = ?1"};
 };
 
@@ -101,7 +106,8 @@ void StatusTables::show(const AppRow& row, WallTime now) {
   impl_->show.run(row.name, row.state, row.reason, now, reason_of(row.starts), end_of(row.starts),
                   reason_of(row.polls), end_of(row.polls), row.submit_quota, row.status_quota,
                   row.day, row.day_begins, row.day_ends, row.reserved_polls, row.running,
-                  row.token_expires_at, row.consent_ends_at, row.token_trouble, row.login);
+                  row.token_expires_at, row.consent_ends_at, row.token_trouble, row.login,
+                  reason_of(row.unscheduled), end_of(row.unscheduled));
   impl_->no_pauses.run(row.name);
   for (const AppPause& pause : row.pauses)
     impl_->add_pause.run(row.name, endpoint_word(pause), pause.since, pause.until, pause.reason,
@@ -148,11 +154,18 @@ void StatusTables::keep_only(const std::set<std::string>& apps) {
 
 void StatusTables::started(WallTime now) {
   impl_->started.run(now);
+  impl_->none_refused.run();
 }
 
 void StatusTables::settings(const DaemonRow& row) {
   impl_->settings.run(row.version, row.max_running, row.max_running_per_file, row.max_script_bytes,
                       row.config_trouble);
+}
+
+void StatusTables::refused(const std::vector<RefusedJob>& jobs) {
+  impl_->none_refused.run();
+  for (const RefusedJob& row : jobs)
+    impl_->add_refused.run(row.job, row.what, row.error, row.since);
 }
 
 void StatusTables::trouble(const std::string& sentence, WallTime now) {

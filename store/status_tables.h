@@ -36,6 +36,7 @@ struct AppRow {
   std::string state; ///< ready; waiting: goes on by itself; blocked: a person must act
   std::string reason;
   std::optional<Wait> starts;
+  std::optional<Wait> unscheduled; ///< starts of jobs without schedule
   std::optional<Wait> polls;
   std::int64_t submit_quota = 0;
   std::int64_t status_quota = 0;
@@ -50,6 +51,14 @@ struct AppRow {
   std::string token_trouble; ///< empty: none
   std::string login;         ///< the command with which a person consents; empty: nobody has to
   bool operator==(const AppRow&) const = default;
+};
+
+/// A row of `refused_jobs`: what the daemon writes for it is refused, and it waits by itself.
+struct RefusedJob {
+  JobId job;
+  std::string what;  ///< is refused: "the start of", before the job's number
+  std::string error; ///< a sentence
+  WallTime since;
 };
 
 /// What the table `daemon` says of the settings.
@@ -85,6 +94,8 @@ public:
   void stopped(WallTime now);
   /// Why other changes are not possible; empty: they are.
   void trouble(const std::string& sentence, WallTime now);
+  /// These jobs and no others.
+  void refused(const std::vector<RefusedJob>& jobs);
   /// The size of a write-ahead log that somebody keeps from being begun anew; nothing: it is usual.
   void log_grew(std::optional<std::int64_t> megabytes);
 

@@ -1,6 +1,7 @@
 #include "store/store_error.h"
 
 #include "store/base/descriptors.h"
+#include "store/connection.h"
 #include "store/database.h"
 #include "store/schema_objects.h"
 
@@ -24,16 +25,34 @@ using Cause = StoreUnavailable::Cause;
 // Of them the sentence gives the statements.
 constexpr std::size_t most_guards = 5;
 
+std::string group_of(const struct stat& info) {
+  const group* grp = getgrgid(info.st_gid);
+  return grp ? grp->gr_name : std::to_string(info.st_gid);
+}
+
 std::string owner_of(const struct stat& info) {
   const passwd* user = getpwuid(info.st_uid);
-  const group* grp = getgrgid(info.st_gid);
-  return (user ? user->pw_name : std::to_string(info.st_uid)) + ":" +
-         (grp ? grp->gr_name : std::to_string(info.st_gid));
+  return (user ? user->pw_name : std::to_string(info.st_uid)) + ":" + group_of(info);
+}
+
+std::string user_name() {
+  const passwd* self = getpwuid(geteuid());
+  return self ? self->pw_name : std::to_string(geteuid());
 }
 
 std::string mode_of(const struct stat& info) {
   char text[8];
   std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(info.st_mode & 07777));
+  return text;
+}
+
+std::string rights_sentence(const std::filesystem::path& file) {
+  std::string text = "cannot write " + file.string() + " as user " + user_name();
+  struct stat info {};
+  if (stat(file.c_str(), &info) == 0)
+    text += ": the file is owned by " + owner_of(info) + " with mode " + mode_of(info);
+  if (stat(file.parent_path().c_str(), &info) == 0)
+    text += "; its folder by " + owner_of(info) + " with mode " + mode_of(info);
   return text;
 }
 
@@ -78,7 +97,7 @@ std::vector<SchemaObject> guards_of(SQLite::Database* connection) {
 
 [[noreturn]] void rethrow_refusal(const SQLite::Exception& error, const std::filesystem::path& file,
                                   SQLite::Database* connection) {
-  const bool is_constraint = (error.getErrorCode() & 0xff) == SQLITE_CONSTRAINT;
+  const bool is_constraint = primary_code(error) == SQLITE_CONSTRAINT;
   if (connection && !is_constraint)
     if (const std::string missing = incomplete_sentence(*connection, file); !missing.empty())
       throw StoreIncomplete(missing);
@@ -95,24 +114,26 @@ std::vector<SchemaObject> guards_of(SQLite::Database* connection) {
 std::string permission_sentence(const std::filesystem::path& file) {
   if (std::string shortage = descriptor_shortage(); !shortage.empty())
     return shortage;
-  const passwd* self = getpwuid(geteuid());
-  const std::string me = self ? self->pw_name : std::to_string(geteuid());
   const std::string folder = file.parent_path().string();
+  return rights_sentence(file) + ". Repair: chown " + user_name() + ": " + folder + " " +
+         file.string() + "* && chmod 2770 " + folder + " && chmod 0660 " + file.string() + "*";
+}
+
+std::string member_sentence(const std::filesystem::path& file) {
+  if (std::string shortage = descriptor_shortage(); !shortage.empty())
+    return shortage;
   struct stat info {};
-  std::string text = "cannot write " + file.string() + " as user " + me;
-  if (stat(file.c_str(), &info) == 0)
-    text += ": the file is owned by " + owner_of(info) + " with mode " + mode_of(info);
-  if (stat(folder.c_str(), &info) == 0)
-    text += "; its folder by " + owner_of(info) + " with mode " + mode_of(info);
-  return text + ". Repair: chown " + me + ": " + folder + " " + file.string() + "* && chmod 2770 " +
-         folder + " && chmod 0660 " + file.string() + "*";
+  if (stat(file.parent_path().c_str(), &info) != 0)
+    return rights_sentence(file);
+  return rights_sentence(file) + ". Its group may: adduser " + user_name() + " " + group_of(info) +
+         ", and log in anew";
 }
 
 void rethrow(const SQLite::Exception& error, const std::filesystem::path& file,
              SQLite::Database* connection) {
   const std::string name = file.string();
   const std::string detail = std::string(": ") + error.what();
-  switch (error.getErrorCode() & 0xff) {
+  switch (primary_code(error)) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
     throw StoreUnavailable(name + " is locked by another program" + detail);

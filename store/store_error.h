@@ -24,6 +24,9 @@ namespace kdq {
 /// the same to SQLite.
 std::string permission_sentence(const std::filesystem::path& file);
 
+/// The same for somebody who is only a user of the queue: the file is not to become his own.
+std::string member_sentence(const std::filesystem::path& file);
+
 /// What is missing, and how to get it back; empty: nothing.
 std::string incomplete_sentence(SQLite::Database& connection, const std::filesystem::path& file);
 

@@ -13,12 +13,13 @@ only_in() {
 }
 
 only_in 'daemon/(curl_transport|url)\.cpp' '#include <curl/' store poller daemon
-only_in 'daemon/redirect_listener\.cpp' '#include <httplib' store poller daemon
+only_in 'daemon/(redirect_listener\.cpp|web/)' '#include <httplib' store poller daemon
 only_in 'store/' '#include [<"](SQLiteCpp|sqlite3)' store poller daemon
 only_in 'daemon/system_clock\.cpp' '_clock::now' store poller daemon
 only_in 'daemon/' '#include [<"](spdlog|CLI|systemd|sys/inotify|sys/signalfd)' store poller daemon
 only_in 'nowhere' '#include "(daemon|tests)/' poller
 only_in 'nowhere' '#include "tests/' daemon
+only_in 'daemon/web/' '#include "daemon/web/' store poller daemon # the daemon does not know its page
 only_in 'nowhere' '#include <nlohmann/' store
 
 # from FOLDER PATTERN: what the folder includes of ours is this and nothing else.
@@ -33,7 +34,8 @@ from store 'store/'
 from store/base 'store/base/'
 from poller/api "$values|$interfaces|poller/api/"
 from poller/schedule "$values|$interfaces|poller/schedule/"
-from poller/quota "$values|$interfaces|poller/quota/|poller/api/kdocs_api\.h"
+from poller/cron "$values|poller/cron/|poller/api/(ascii|number_in)\.h"
+from poller/quota "$values|$interfaces|poller/quota/|poller/api/kdocs_api\.h|poller/cron/time_zone\.h"
 
 # What a header of the engine includes of ours, all in all: more than this, and it knows too much.
 most_included=15

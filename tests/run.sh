@@ -1,8 +1,9 @@
 #!/bin/bash
 # Builds everything, passes all tests and all checks, installing first what the machine lacks:
 #   bash tests/run.sh           built by GCC (dev): all tests, and the one definition rule over the whole
-#                               program. Built by clang with the sanitizers (asan-ubsan): all tests but
-#                               the long ones, and 5 s of each fuzz target. clang-format, clang-tidy.
+#                               program, and the demonstration. Built by clang with the sanitizers
+#                               (asan-ubsan): all tests but the long ones, and 5 s of each fuzz target.
+#                               clang-format, clang-tidy.
 #   bash tests/run.sh --quick   what GCC builds, and clang-format
 #   bash tests/run.sh --full    the long tests under the sanitizers as well, clang's static analyzer,
 #                               and the mutation check
@@ -42,6 +43,8 @@ await() {
 
 echo "== dev: building"
 build dev
+echo "== the demonstration"
+bash tests/demo.sh > build/demo.log || { cat build/demo.log >&2; exit 1; }
 if [ "$mode" = --quick ]; then
   pass dev
   exit 0

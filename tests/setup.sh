@@ -5,10 +5,11 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache pkg-config git
-  libsqlitecpp-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libspdlog-dev
+  libsqlitecpp-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev libcrypt-dev nlohmann-json3-dev libspdlog-dev
   libcli11-dev libmimalloc-dev libsystemd-dev libhowardhinnant-date-dev libxxhash-dev tzdata
   doctest-dev libcpp-httplib-dev duktape-dev
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
+  python3-croniter
   sqlite3 openssl curl ca-certificates systemd procps scdoc
 )
 packages+=("$@") # for what only some need

@@ -1,6 +1,7 @@
-// Letters of ASCII, whatever the locale is.
+// Characters of ASCII, whatever the locale is.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,16 @@ inline std::string ascii_lower(std::string_view text) {
   for (char& byte : lower)
     byte = ascii_lower(byte);
   return lower;
+}
+
+/// Neither a blank nor a control character.
+constexpr bool is_visible_ascii(char byte) {
+  return byte > ' ' && byte < 0x7f;
+}
+
+/// All of it; also if it is empty.
+constexpr bool is_visible_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char byte) { return is_visible_ascii(byte); });
 }
 
 } // namespace kdq

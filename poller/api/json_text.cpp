@@ -56,18 +56,6 @@ void append_character(std::string& text, unsigned code) {
 constexpr std::string_view escape_letters = "\"\\/bfnrt";
 constexpr std::string_view escape_bytes = "\"\\/\b\f\n\r\t";
 
-/// Appends the text with U+FFFD in the place of bytes that are no UTF-8; true if there are any.
-bool append_mended(std::string& mended, std::string_view text) {
-  bool any = false;
-  for (auto bad = invalid_utf8_at(text); bad; bad = invalid_utf8_at(text)) {
-    any = true;
-    mended.append(text.substr(0, *bad)).append(no_character);
-    text.remove_prefix(*bad + 1);
-  }
-  mended.append(text);
-  return any;
-}
-
 /// Goes through a text once and writes it down; without recursion, because it may be deep.
 class Reader {
 public:

@@ -32,6 +32,10 @@ inline constexpr std::size_t max_task_id_bytes = 4096;
 
 // --- calls ---------------------------------------------------------------------------------
 
+/// A path of the app's service, which begins with a slash; those at the end of base_url do not
+/// double.
+std::string service_address(const AppSettings& app, std::string_view path);
+
 /// Why a job cannot be sent at all, as a sentence for jobs.error.
 struct Unsendable {
   std::string sentence;
@@ -123,6 +127,16 @@ struct LogPiece {
 /// Reads the next entries, and `entries` is what is left of them. `body` is the one in which they
 /// were found.
 LogPiece read_lines(std::string_view body, LogEntries& entries, const PieceLimit& limit = {});
+
+/// How far a script is, as it says in its log.
+struct ScriptProgress {
+  int percent = 0;  ///< from 0 to 100
+  std::string text; ///< at most 200 bytes, with an ellipsis behind them if something is left out
+};
+
+/// What the message of a log line says that is `##progress 40 some words` (or `40%`, or no words).
+/// A fraction is cut, what is below 0 or above 100 is taken for these. Nothing: a plain line.
+std::optional<ScriptProgress> progress_of(std::string_view message);
 
 /// What one status reply says. Its entries are to be read with read_lines().
 struct StatusReport {

@@ -2,21 +2,14 @@
 #include "poller/api/kdocs_api.h"
 
 #include "poller/api/json_text.h"
+#include "store/base/encoding.h"
 #include "store/base/utf8.h"
-
-#include <array>
 
 namespace kdq::kdocs_api {
 namespace {
 
 std::string_view without_mark(std::string_view text) {
   return text.starts_with(byte_order_mark) ? text.substr(byte_order_mark.size()) : text;
-}
-
-std::string_view without_trailing_slashes(std::string_view url) {
-  while (url.ends_with('/'))
-    url.remove_suffix(1);
-  return url;
 }
 
 std::optional<Unsendable> unsendable_text(std::string_view column, std::string_view text) {
@@ -46,27 +39,17 @@ std::optional<Unsendable> unsendable(const ClaimedJob& job) {
   return std::nullopt;
 }
 
-/// The bytes that encodeURIComponent keeps.
-constexpr std::array<bool, 256> kept_in_uri = [] {
-  std::array<bool, 256> kept{};
-  for (const char byte : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                          "0123456789-_.!~*'()"))
-    kept[static_cast<unsigned char>(byte)] = true;
-  return kept;
-}();
-
-void append_encoded(std::string& uri, std::string_view text) {
-  constexpr std::string_view hex = "0123456789ABCDEF";
-  for (const char byte : text) {
-    const auto value = static_cast<unsigned char>(byte);
-    if (kept_in_uri[value])
-      uri += byte;
-    else
-      uri.append({'%', hex[value >> 4U], hex[value & 0xFU]});
-  }
-}
+/// As encodeURIComponent.
+constexpr KeptBytes kept_in_uri("-_.!~*'()");
 
 } // namespace
+
+std::string service_address(const AppSettings& app, std::string_view path) {
+  std::string_view base = app.base_url;
+  while (base.ends_with('/'))
+    base.remove_suffix(1);
+  return std::string(base).append(path);
+}
 
 std::variant<HttpRequest, Unsendable> run_script(const AppSettings& app, std::string_view token,
                                                  const ClaimedJob& job) {
@@ -75,12 +58,11 @@ std::variant<HttpRequest, Unsendable> run_script(const AppSettings& app, std::st
   HttpRequest request;
   request.method = HttpRequest::Method::post;
   request.ca_file = app.ca_file;
-  const std::string_view base = without_trailing_slashes(app.base_url);
-  request.url.reserve(base.size() + 80 + job.file_token.size() + 2 * token.size());
-  request.url.append(base).append("/api/v1/openapi/personal/files/");
-  append_encoded(request.url, job.file_token);
+  request.url = service_address(app, "/api/v1/openapi/personal/files/");
+  request.url.reserve(request.url.size() + 32 + job.file_token.size() + 2 * token.size());
+  append_encoded(request.url, job.file_token, kept_in_uri);
   request.url += "/script?access_token=";
-  append_encoded(request.url, token);
+  append_encoded(request.url, token, kept_in_uri);
   // readfile() of a file from Windows begins with a mark. JavaScript takes it for a blank, but it
   // would shift the columns of the first line that log lines show.
   // An escape in eight bytes is more than most scripts need.
@@ -102,19 +84,18 @@ HttpRequest task_status(const AppSettings& app, std::string_view token, const Ta
   HttpRequest request;
   request.method = HttpRequest::Method::get;
   request.ca_file = app.ca_file;
-  const std::string_view base = without_trailing_slashes(app.base_url);
-  request.url.reserve(base.size() + app.status_path.size() + 24 + 2 * token.size() +
-                      2 * task.value.size());
-  request.url.append(base).append(app.status_path).append("?access_token=");
-  append_encoded(request.url, token);
+  request.url = service_address(app, app.status_path);
+  request.url.reserve(request.url.size() + 24 + 2 * token.size() + 2 * task.value.size());
+  request.url += "?access_token=";
+  append_encoded(request.url, token, kept_in_uri);
   request.url += "&task_id=";
-  append_encoded(request.url, task.value);
+  append_encoded(request.url, task.value, kept_in_uri);
   return request;
 }
 
 std::string encode_uri_component(std::string_view text) {
   std::string encoded;
-  append_encoded(encoded, text);
+  append_encoded(encoded, text, kept_in_uri);
   return encoded;
 }
 

@@ -1,15 +1,19 @@
 #include "poller/api/kdocs_errors.h"
 
+#include "poller/api/number_in.h"
 #include "store/base/utf8.h"
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace kdq::kdocs_api {
 namespace {
 
 constexpr std::size_t max_quoted_bytes = 300;
 constexpr std::size_t max_name_bytes = 60;
+/// Below, requests would go as fast as replies come.
+constexpr std::chrono::seconds shortest_retry_after{1};
 
 struct CodeRow {
   std::int64_t code;
@@ -121,7 +125,6 @@ std::string presentable(std::string_view text, std::size_t max_bytes) {
 
 /// `TooManyTask (code 30010)`, `code 4711, HTTP 503`
 std::string name_and_code(const Failure& failure, const CodeRow* row) {
-  const bool http_error = failure.http_status < 200 || failure.http_status >= 300;
   const std::string name = row != nullptr && !row->name.empty()
                                ? std::string(row->name)
                                : presentable(failure.name, max_name_bytes);
@@ -129,7 +132,7 @@ std::string name_and_code(const Failure& failure, const CodeRow* row) {
                            : failure.coded ? "a code that is no number"
                                            : "";
   std::string text = name.empty() || code.empty() ? name + code : name + " (" + code + ")";
-  if (row != nullptr || !http_error)
+  if (row != nullptr || !is_http_error(failure.http_status))
     return text;
   return text + (text.empty() ? "HTTP " : ", HTTP ") + std::to_string(failure.http_status);
 }
@@ -137,8 +140,7 @@ std::string name_and_code(const Failure& failure, const CodeRow* row) {
 /// The same with what an HTTP status hints at: `HTTP 404: there is no …`
 std::string description(const Failure& failure, const CodeRow* row) {
   std::string text = name_and_code(failure, row);
-  const bool http_error = failure.http_status < 200 || failure.http_status >= 300;
-  if (row != nullptr || !http_error)
+  if (row != nullptr || !is_http_error(failure.http_status))
     return text;
   const HttpRow& http = find_http(failure.http_status);
   const std::string_view hint =
@@ -174,13 +176,35 @@ ServiceError error(const Failure& failure, ErrorClass error_class, std::string_v
 
 } // namespace
 
+bool is_http_error(int status) {
+  return status < 200 || status >= 300;
+}
+
+std::optional<std::int64_t> code_in(std::string_view text) {
+  if (const auto whole = number_in<std::int64_t>(text))
+    return whole;
+  const auto real = number_in<double>(text);
+  if (!real || std::trunc(*real) != *real || std::abs(*real) > 1e15)
+    return std::nullopt;
+  return static_cast<std::int64_t>(*real);
+}
+
+Failure failure_of(const Answered& reply, Endpoint endpoint) {
+  Failure failure;
+  failure.endpoint = endpoint;
+  failure.http_status = reply.http_status;
+  if (reply.retry_after)
+    failure.retry_after = std::clamp(*reply.retry_after, shortest_retry_after, longest_retry_after);
+  return failure;
+}
+
 ServiceError judge(const Failure& failure) {
   const bool submit = failure.endpoint == Endpoint::submit;
   const CodeRow* const row = find_code(failure);
   const std::string what = description(failure, row);
   if (row != nullptr)
     return error(failure, submit ? row->on_submit : row->on_poll, what);
-  if (failure.http_status < 200 || failure.http_status >= 300) {
+  if (is_http_error(failure.http_status)) {
     const HttpRow& http = find_http(failure.http_status);
     return error(failure, submit ? http.on_submit : http.on_poll, what);
   }

@@ -1,7 +1,15 @@
-// From an error reply to what it means: two tables and the sentence. Used by kdocs_replies.cpp.
+// From an error reply to what it means: two tables and the sentence. Used by kdocs_replies.cpp and
+// kdocs_tokens.cpp.
 #pragma once
 
 #include "poller/api/kdocs_api.h"
+#include "poller/transport.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace kdq::kdocs_api {
 
@@ -15,6 +23,16 @@ struct Failure {
   std::string message;              ///< the service's own words
   std::optional<std::chrono::seconds> retry_after;
 };
+
+/// Whether a status says that the request failed.
+bool is_http_error(int status);
+
+/// The code, also if it is written as 30002.0. Nothing: the text is no whole number.
+std::optional<std::int64_t> code_in(std::string_view text);
+
+/// What a reply says outside of its body. How long it asks to wait is brought into bounds: 1 s to
+/// longest_retry_after.
+Failure failure_of(const Answered& reply, Endpoint endpoint);
 
 /// Judges by the code if the table knows it, else by the HTTP status if that is an error, else as
 /// an unknown code.

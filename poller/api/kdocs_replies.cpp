@@ -3,23 +3,13 @@
 #include "poller/api/ascii.h"
 #include "poller/api/json_text.h"
 #include "poller/api/kdocs_errors.h"
-#include "poller/api/number_in.h"
 #include "poller/api/reply_envelope.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <utility>
 
 namespace kdq::kdocs_api {
 namespace {
-
-/// Below, requests would go as fast as replies come.
-constexpr std::chrono::seconds shortest_retry_after{1};
-
-bool is_http_error(int status) {
-  return status < 200 || status >= 300;
-}
 
 bool means_end(std::string_view status) {
   return status == "finish" || status == "finished"; // the latter is the sibling API's word
@@ -107,22 +97,8 @@ Unwrapped unwrap(const ReplyEnvelope& body) {
   return reply;
 }
 
-/// The code, also if it is written as 30002.0 or, by the caller's plain(), as a string.
-std::optional<std::int64_t> code_in(std::string_view text) {
-  if (const auto whole = number_in<std::int64_t>(text))
-    return whole;
-  const auto real = number_in<double>(text);
-  if (!real || std::trunc(*real) != *real || std::abs(*real) > 1e15)
-    return std::nullopt;
-  return static_cast<std::int64_t>(*real);
-}
-
 Failure read_failure(const ReplyEnvelope& body, const Answered& reply, Endpoint endpoint) {
-  Failure failure;
-  failure.endpoint = endpoint;
-  failure.http_status = reply.http_status;
-  if (reply.retry_after)
-    failure.retry_after = std::clamp(*reply.retry_after, shortest_retry_after, longest_retry_after);
+  Failure failure = failure_of(reply, endpoint);
   if (!body.whole())
     return failure;
   const EnvelopeObject& root = body.root();

@@ -1,12 +1,12 @@
 #include "poller/api/kdocs_tokens.h"
 
+#include "poller/api/ascii.h"
 #include "poller/api/kdocs_api.h"
 #include "poller/api/kdocs_errors.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace kdq::kdocs_api {
@@ -17,13 +17,6 @@ using nlohmann::json;
 // What a reply may say of a token's life, in seconds.
 constexpr double shortest_life = 1;
 constexpr double longest_life = 366.0 * 24 * 3600;
-
-std::string address(const AppSettings& app, std::string_view path) {
-  std::string_view base = app.base_url;
-  while (base.ends_with('/'))
-    base.remove_suffix(1);
-  return std::string(base).append(path);
-}
 
 void add_parameter(std::string& url, std::string_view name, std::string_view value) {
   url += url.find('?') == std::string::npos ? '?' : '&';
@@ -82,24 +75,19 @@ std::string scopes_in(const json& data) {
   return text;
 }
 
-std::optional<std::int64_t> code_of(const json& value) {
-  if (value.is_number_integer())
-    return value.get<std::int64_t>();
-  return std::nullopt;
+Failure read_failure(const json& body, const Answered& reply) {
+  Failure failure = failure_of(reply, Endpoint::status); // its rules say which errors pass
+  const json& code = member(body, "code");
+  failure.code = code_in(text_of(code));
+  failure.coded = !code.is_null() && failure.code != 0;
+  failure.name = text_of(member(body, "result"));
+  failure.message = first_text(body, {"msg", "message", "error_description", "error"});
+  return failure;
 }
 
 /// For good is what will be refused again, as far as the tables know: else a passing trouble of the
 /// service would make a person consent anew.
-TokenRefusal refusal(const json& body, const Answered& reply) {
-  Failure failure;
-  failure.endpoint = Endpoint::status; // whose rules say which errors pass
-  failure.http_status = reply.http_status;
-  failure.retry_after = reply.retry_after;
-  const json& code = member(body, "code");
-  failure.code = code_of(code);
-  failure.coded = !code.is_null() && code != 0;
-  failure.name = text_of(member(body, "result"));
-  failure.message = first_text(body, {"msg", "message", "error_description", "error"});
+TokenRefusal refusal(const Failure& failure) {
   const ServiceError error = judge(failure);
   const bool passes = error.error_class == ErrorClass::retry ||
                       error.error_class == ErrorClass::pause ||
@@ -110,14 +98,12 @@ TokenRefusal refusal(const json& body, const Answered& reply) {
 } // namespace
 
 bool is_token(std::string_view text) {
-  const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f; };
-  return !text.empty() && text.size() <= max_token_bytes &&
-         std::all_of(text.begin(), text.end(), is_visible);
+  return !text.empty() && text.size() <= max_token_bytes && is_visible_ascii(text);
 }
 
 std::string consent_address(const AppSettings& app, std::string_view redirect_uri,
                             std::string_view scopes, std::string_view state) {
-  std::string url = address(app, "/h5/auth");
+  std::string url = service_address(app, "/h5/auth");
   add_parameter(url, "app_id", app.app_id);
   // The commas as they are, as in the vendor's examples.
   url.append("&scope=").append(scopes);
@@ -128,7 +114,7 @@ std::string consent_address(const AppSettings& app, std::string_view redirect_ur
 
 HttpRequest exchange_code(const AppSettings& app, std::string_view app_key, std::string_view code) {
   HttpRequest request;
-  request.url = address(app, "/api/v1/oauth2/access_token");
+  request.url = service_address(app, "/api/v1/oauth2/access_token");
   request.ca_file = app.ca_file;
   add_parameter(request.url, "code", code);
   add_parameter(request.url, "app_id", app.app_id);
@@ -140,7 +126,7 @@ HttpRequest refresh_token(const AppSettings& app, std::string_view app_key,
                           std::string_view refresh_token) {
   HttpRequest request;
   request.method = HttpRequest::Method::post;
-  request.url = address(app, "/api/v1/oauth2/refresh_token");
+  request.url = service_address(app, "/api/v1/oauth2/refresh_token");
   request.ca_file = app.ca_file;
   add_parameter(request.url, "app_id", app.app_id);
   request.body = json{{"app_key", app_key}, {"refresh_token", refresh_token}}.dump();
@@ -150,16 +136,14 @@ HttpRequest refresh_token(const AppSettings& app, std::string_view app_key,
 std::variant<TokenReply, TokenRefusal> read_tokens(const Answered& reply) {
   const bool is_read = reply.body.size() <= max_token_reply_bytes;
   const json body = is_read ? json::parse(reply.body, nullptr, false) : json();
-  const json& code = member(body, "code");
-  const bool refused =
-      reply.http_status < 200 || reply.http_status >= 300 || !(code.is_null() || code == 0);
-  if (refused)
-    return refusal(body, reply);
+  const Failure failure = read_failure(body, reply);
+  if (failure.coded || is_http_error(reply.http_status))
+    return refusal(failure);
   const json& data = member(body, "data").is_object() ? member(body, "data") : body;
   TokenReply tokens;
   tokens.access_token = token_in(data, "access_token", "accessToken");
   if (tokens.access_token.empty()) // whoever answered, it was not the service
-    return TokenRefusal{false, reply.retry_after,
+    return TokenRefusal{false, failure.retry_after,
                         "the reply (HTTP " + std::to_string(reply.http_status) +
                             ") has no usable access token"};
   tokens.refresh_token = token_in(data, "refresh_token", "refreshToken");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "poller/engine/app_states.h"
+#include "poller/engine/requests/class_turns.h"
 #include "poller/quota/circuit_breaker.h"
 #include "poller/settings.h"
 #include "store/wait.h"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace kdq {
 
@@ -44,6 +46,9 @@ struct AppState {
   TokenStanding token;
   std::optional<NoPlace> no_place;   ///< for another start
   std::optional<Wait> no_polls_left; ///< for another start: what is left is for the running tasks
+  std::optional<Wait> unscheduled;   ///< for jobs without schedule: what is left is for the others
+  ClassTurns turns;
+  std::string next_class; ///< where the next look at its classes begins
 };
 
 AppStates make_apps(const EngineSettings& settings);

@@ -14,28 +14,22 @@ struct Unusable {
   bool needs_person = false;
 };
 
-Unusable refused(const AppState& app, const TokenGrant& grant) {
-  if (app.breaker.settings().app_id.empty())
+/// It was refused, or it has run out.
+Unusable unusable(const AppState& app, const TokenGrant& grant, bool is_refused) {
+  if (is_refused && app.breaker.settings().app_id.empty())
     return {"KDocs refuses the access token: put a fresh one into the token file, which is read "
             "again when it changes (under systemd: systemctl restart kdocs-queued)",
             true};
   if (!app.token.trouble.empty())
     return {app.token.trouble, app.token.needs_person};
   if (grant.refresh_token.empty())
-    return {"KDocs refuses the access token, and it cannot be renewed: a person has to consent: " +
-                app.breaker.settings().login,
+    return {(is_refused ? "KDocs refuses the access token" : "the access token has run out") +
+                (", and it cannot be renewed: a person has to consent: " +
+                 app.breaker.settings().login),
             true};
-  return {"KDocs refuses the access token; it is being renewed", false};
-}
-
-Unusable run_out(const AppState& app, const TokenGrant& grant) {
-  if (!app.token.trouble.empty())
-    return {app.token.trouble, app.token.needs_person};
-  if (grant.refresh_token.empty())
-    return {"the access token has run out, and it cannot be renewed: a person has to consent: " +
-                app.breaker.settings().login,
-            true};
-  return {"the access token has run out and is being renewed", false};
+  return {is_refused ? "KDocs refuses the access token; it is being renewed"
+                     : "the access token has run out and is being renewed",
+          false};
 }
 
 } // namespace
@@ -53,7 +47,7 @@ const std::string* AppTokens::usable(AppState& app, Moment now) {
   const auto& grant = std::get<TokenGrant>(read);
   const bool is_refused = !breaker.accepts_token(grant.access_token);
   if (is_refused || (grant.expires_at && *grant.expires_at <= now.wall)) {
-    const Unusable why = is_refused ? refused(app, grant) : run_out(app, grant);
+    const Unusable why = unusable(app, grant, is_refused);
     breaker.no_token(why.reason, why.needs_person, now.steady);
     return nullptr;
   }

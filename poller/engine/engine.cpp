@@ -9,6 +9,7 @@
 #include "poller/engine/in_flight.h"
 #include "poller/engine/notices.h"
 #include "poller/engine/recovery.h"
+#include "poller/engine/refused_jobs.h"
 #include "poller/engine/replies/effect_memory.h"
 #include "poller/engine/replies/effect_writer.h"
 #include "poller/engine/replies/fact_reader.h"
@@ -26,18 +27,25 @@
 #include "poller/engine/requests/start_pace.h"
 #include "poller/engine/restored_file.h"
 #include "poller/engine/restored_queue.h"
+#include "poller/engine/schedule_reserve.h"
 #include "poller/engine/scheduled_tasks.h"
+#include "poller/engine/scheduler.h"
 #include "poller/engine/status_writer.h"
 #include "poller/engine/store_trouble.h"
 #include "poller/engine/token_keeper.h"
 #include "poller/engine/user_changes.h"
 #include "store/database.h"
+#include "store/dependencies.h"
+#include "store/job_inputs.h"
 #include "store/job_queue.h"
+#include "store/metric_counters.h"
 #include "store/notifications.h"
+#include "store/queue_scan.h"
 #include "store/quota_ledger.h"
 #include "store/request_log.h"
 #include "store/result_log.h"
 #include "store/run_times.h"
+#include "store/schedules.h"
 #include "store/spill_file.h"
 
 #include <algorithm>
@@ -62,16 +70,23 @@ constexpr std::chrono::milliseconds checkpoint_time = 40ms;
 /// The tables, as the parts below use them.
 struct Store {
   explicit Store(Database& database)
-      : queue(database), requests(database), log(database), ledger(database), run_times(database),
-        status_tables(database), notifications(database), spill(database.file()) {}
+      : queue(database), scanner(database), dependencies(database), inputs(database),
+        schedules(database), requests(database), log(database), ledger(database),
+        run_times(database), status_tables(database), notifications(database), metrics(database),
+        spill(database.file()) {}
 
   JobQueue queue;
+  QueueScanner scanner;
+  Dependencies dependencies;
+  JobInputs inputs;
+  Schedules schedules;
   RequestLog requests;
   ResultLog log;
   QuotaLedger ledger;
   RunTimes run_times;
   StatusTables status_tables;
   Notifications notifications;
+  MetricCounters metrics;
   SpillFile spill;
 };
 
@@ -96,6 +111,7 @@ struct Engine::Impl {
   void notice_users();
   void take_settings();
   void work();
+  void show_refused();
   void show_changes();
   void note_end();
   SteadyTime next_wake(SteadyTime now) const;
@@ -119,12 +135,13 @@ struct Engine::Impl {
 
   // --- replies --------------------------------------------------------------------------------
   FactReader facts{store.queue, store.log, apps, settings};
-  EffectWriter effect_writer{store.queue,  store.requests,  store.log,
-                             store.ledger, store.run_times, notices};
+  EffectWriter effect_writer{store.queue,     store.requests, store.log,    store.ledger,
+                             store.run_times, notices,        store.metrics};
   EffectMemory effect_memory{in_flight, tasks, apps, events};
   Jitter jitter{settings.jitter_seed};
+  RefusedJobs refused{database, store.status_tables, clock, events};
   ReplyStore replies{database,   clock,     facts,  effect_writer, effect_memory,
-                     task_table, in_flight, events, jitter};
+                     task_table, in_flight, events, jitter,        refused};
   SilentTasks silent{task_table, replies};
   Recovery recovery{database, store.queue, store.requests, store.run_times, store.spill,
                     budgets,  apps,        tasks,          replies,         settings};
@@ -133,23 +150,32 @@ struct Engine::Impl {
                              apps,     task_table,  in_flight,      replies};
 
   // --- requests -------------------------------------------------------------------------------
+  ScheduleReserve reserve{store.schedules, clock};
+  Scheduler scheduler{database, store.schedules, reserve, clock, events};
   TokenKeeper token_keeper{tokens, apps, in_flight, transport, clock, events, jitter};
   AppTokens app_tokens{tokens};
   FileSlots slots{task_table, users.pauses(), settings};
   StartPace pace;
-  StartFinder finder{store.queue, apps, slots, users.pauses()};
-  PollChooser poll_chooser{budgets, app_tokens};
-  StartChooser start_chooser{store.queue, task_table, apps, budgets, app_tokens,
-                             finder,      slots,      pace, settings};
+  StartFinder finder{store.scanner, apps,  task_table,     budgets, store.ledger,
+                     reserve,       slots, users.pauses(), refused};
+  PollChooser poll_chooser{budgets, app_tokens, tasks, refused};
+  StartChooser start_chooser{store.queue, store.dependencies,
+                             task_table,  apps,
+                             budgets,     app_tokens,
+                             finder,      slots,
+                             pace,        refused,
+                             settings};
   RoundPlanner planner{apps, in_flight, poll_chooser, start_chooser};
-  IntentWriter intents{store.queue, store.requests, store.ledger, task_table,
-                       apps,        notices,        settings};
+  IntentWriter intents{store.queue,  store.scanner,  store.dependencies,
+                       store.inputs, store.requests, store.ledger,
+                       task_table,   in_flight,      apps,
+                       notices,      settings};
   Sender sender{database, transport};
   BegunMemory begun_memory{tasks, apps, in_flight, app_tokens, sender, replies, events, settings};
   StatusWriter status_writer{
-      store.status_tables, database, task_table, apps, events, notices, settings};
-  Dispatcher dispatcher{database,     clock,  app_tokens, planner,      intents,
-                        begun_memory, sender, pace,       status_writer};
+      store.status_tables, store.metrics, database, task_table, apps, events, notices, settings};
+  Dispatcher dispatcher{database,     clock,  app_tokens, planner,       intents,
+                        begun_memory, sender, pace,       status_writer, refused};
   Housekeeping housekeeping{settings.retention, database, clock, events};
   Backups backups{settings.backup, database, clock, events};
   HealthWatch health_watch{database, store.notifications, notices};
@@ -190,6 +216,7 @@ void Engine::Impl::restore_app(const std::string& name, AppState& app, Moment no
 }
 
 void Engine::Impl::take_up() {
+  scheduler.notice();
   const Moment now = clock.now();
   const Recovered found = recovery.run(now, restored_queue.gap());
   database.write([&] {
@@ -207,8 +234,7 @@ void Engine::Impl::take_up() {
 
 SteadyTime Engine::tick() {
   Impl& impl = *impl_;
-  impl.foreign_change = false;
-  impl.took_settings = false;
+  impl.foreign_change = impl.took_settings = false;
   // Here, and not at the end of the last tick: what that one sent is on its way meanwhile.
   if (impl.may_checkpoint())
     impl.database.checkpoint();
@@ -229,6 +255,7 @@ SteadyTime Engine::tick() {
     return impl.clock.steady(); // the next tick looks at it first
   } catch (const StoreUnavailable& error) {
     impl.database.durable(); // what was committed before
+    impl.show_refused();
     return impl.store_trouble.failed(error);
   }
   impl.database.durable();
@@ -255,12 +282,16 @@ void Engine::Impl::collect() {
 /// Before anything is stored: a restored file may have another job under the id of a reply.
 void Engine::Impl::notice_users() {
   foreign_change = users.notice();
+  if (foreign_change)
+    scheduler.notice();
   if (database.schema_changed()) {
     schema_changed = true;
     database.accept_schema();
   }
   if (schema_changed) {
     status_writer.forget();
+    scheduler.notice_schema();
+    refused.notice_schema();
     if (!restored_file.is_as_remembered() || restored_queue.went_back())
       restored = true; // maybe once more, before it was taken up
     schema_changed = false;
@@ -268,6 +299,7 @@ void Engine::Impl::notice_users() {
   if (!restored)
     return;
   const std::size_t given_up = restored_file.give_up_all();
+  refused.clear();
   restored_queue.take_up(clock.now());
   take_up();
   restored = false;
@@ -302,7 +334,7 @@ void Engine::Impl::take_settings() {
   took_settings = true;
   housekeeping.configure(settings.retention);
   token_keeper.configure();
-  status_writer.settings_changed();
+  status_writer.forget();
 }
 
 void Engine::Impl::work() {
@@ -314,13 +346,21 @@ void Engine::Impl::work() {
     return;
   if (restored_queue.is_holding())
     return restored_queue.work();
-  if (replies.unsaved() == 0) {
-    silent.look(clock.now());
+  if (silent.look(clock.now()))
     replies.save();
-  }
+  scheduler.work();
   dispatcher.dispatch(clock.steady() + longest_turn);
   housekeeping.work();
   backups.work();
+}
+
+/// Also where nothing else can be written: those that nobody tries any more make room.
+void Engine::Impl::show_refused() {
+  try {
+    if (refused.work())
+      health_watch.rows_changed();
+  } catch (const StoreUnavailable&) { // the next tick tries again
+  }
 }
 
 /// Says in the database what has changed.
@@ -328,10 +368,13 @@ void Engine::Impl::show_changes() {
   const Moment now = clock.now();
   if (stopping)
     return;
+  show_refused();
   bool is_due = status_writer.is_stale(now);
   if (!is_due && (status_writer.is_unseen(now.steady) || restored_queue.is_old(now.steady)))
     // An idle daemon need not be seen.
-    database.read([&] { is_due = task_table.size() > 0 || store.queue.has_ready(); });
+    database.read([&] {
+      is_due = task_table.size() > 0 || store.queue.has_ready() || scheduler.is_behind(now.wall);
+    });
   if (!is_due)
     return;
   database.write([&] {
@@ -364,10 +407,10 @@ SteadyTime Engine::Impl::next_wake(SteadyTime now) const {
     return std::min(now + wake_after_stop, std::max(now, replies.next_wake()));
   if (restored_queue.is_holding())
     return std::max(now, restored_queue.next_wake());
-  SteadyTime wake =
-      std::min({std::max(now, replies.next_wake()), dispatcher.next_wake(now),
-                housekeeping.next_wake(), backups.next_wake(), store_trouble.next_wake(),
-                std::max(now, token_keeper.next_wake()), std::max(now, health_watch.next_wake())});
+  SteadyTime wake = std::min(
+      {std::max(now, replies.next_wake()), dispatcher.next_wake(now), housekeeping.next_wake(),
+       backups.next_wake(), store_trouble.next_wake(), std::max(now, token_keeper.next_wake()),
+       std::max(now, health_watch.next_wake()), std::max(now, scheduler.next_wake(clock.now()))});
   if (task_table.size() > 0)
     wake = std::min(wake, silent.next_look());
   return wake;
@@ -443,8 +486,9 @@ EngineStatus Engine::status() const {
   } catch (const StoreUnavailable& error) {
     status.trouble = error.what();
   }
-  if (!impl.store_trouble.sentence().empty())
-    status.trouble = impl.store_trouble.sentence();
+  for (const std::string& sentence : {impl.refused.sentence(), impl.store_trouble.sentence()})
+    if (!sentence.empty())
+      status.trouble = sentence;
   for (const auto& [name, app] : impl.apps)
     if (const std::string trouble = impl.status_writer.trouble(app, now);
         status.trouble.empty() && !trouble.empty())

@@ -56,7 +56,8 @@ public:
   void spill();
   /// For an orderly end: notes it in the database, then spill().
   void finish();
-  /// Requests that have no stored answer yet.
+  /// Requests that have no stored answer yet, without those whose answer the database refuses: what
+  /// came for these is stored by the next start, if not soon.
   std::size_t in_flight() const;
 
   EngineStatus status() const;

@@ -5,7 +5,9 @@
 #include "store/quota_key.h"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,11 +16,15 @@
 
 namespace kdq {
 
+/// For so long after it was sent the service may still act upon a request whose reply nobody got.
+inline constexpr std::chrono::minutes longest_request{2};
+
 /// One request from its intent on.
 struct InFlight {
   RequestId id; ///< given by InFlightTable
   Intent intent;
   QuotaKey paid_from;
+  std::string job_class; ///< of a start: in whose count of that day it is, too; empty: in none
   SteadyTime sent_steady{};
   std::string token;              ///< the access token it carries; never shown
   TaskId task;                    ///< of a status request; not shown in texts
@@ -40,20 +46,26 @@ public:
   std::optional<InFlight> answered(RequestId id);
   /// Its answer is stored.
   void remove(RequestId id);
+  /// Its answer has come and waits for long to be stored: it takes no place on the wire.
+  void set_aside(RequestId id);
   /// Gives it up: what comes in answer is nobody's.
   void abandon(RequestId id);
   /// A reply to a request that was given up; true once.
   bool answers_abandoned(RequestId id) { return abandoned_.erase(id) == 1; }
   std::vector<InFlight> all() const;
 
-  std::size_t size() const { return requests_.size(); }
-  /// Of one app.
+  /// Without those set aside.
+  std::size_t size() const;
+  /// The same of one app.
   std::size_t count(Endpoint endpoint, const std::string& app) const;
+  /// Of the app and endpoint of this budget, paid from another day's.
+  std::int64_t paid_on_other_days(const QuotaKey& today) const;
 
 private:
   struct Entry {
     InFlight request;
-    bool answered;
+    bool answered = false;
+    bool aside = false;
   };
   static std::size_t index(Endpoint endpoint) { return endpoint == Endpoint::submit ? 0 : 1; }
 

@@ -86,6 +86,7 @@ void Recovery::take_in_hand(const std::vector<UnfinishedJob>& jobs, Moment now) 
     Task task;
     task.id = job.id;
     task.app = job.app;
+    task.job_class = job.job_class;
     task.script = job.script;
     task.row = job.row;
     task.timeout = job.timeout ? *job.timeout : settings_.job_timeout;
@@ -112,6 +113,8 @@ InFlight Recovery::request_of(const OpenRequest& open, std::optional<WallTime> r
   if (!task || task->row.attempt != intent.attempt)
     return request; // the user has cancelled the job
   request.paid_from.app = task->app;
+  if (intent.endpoint == Endpoint::submit)
+    request.job_class = task->job_class;
   if (const auto app = apps_.find(task->app); app != apps_.end())
     request.paid_from = app->second.breaker.quota_key(intent.endpoint, intent.sent_at);
   request.task.value = task->row.task_id;

@@ -4,6 +4,7 @@
 #include "poller/engine/app_states.h"
 
 #include <cstddef>
+#include <vector>
 
 namespace kdq {
 
@@ -34,6 +35,7 @@ public:
   std::size_t give_up_all();
 
 private:
+  void count_on_last_day(const std::vector<InFlight>& requests);
   void give_up(const InFlight& request);
 
   Database& database_;

@@ -39,14 +39,6 @@ std::string held_because(const std::string& why, const std::string& then) {
          ": look at the spreadsheet, then set state to 'queued' to run it or to 'cancelled'";
 }
 
-JobRow held(const JobRow& row, std::string error) {
-  JobRow after = row;
-  after.state = JobState::unconfirmed;
-  after.error = std::move(error);
-  ++after.rev;
-  return after;
-}
-
 /// Nothing: the file is the newest one, as far as can be told.
 std::optional<std::string> why_held(const FileOrigin& origin,
                                     const std::optional<Generation>& beside) {
@@ -108,7 +100,7 @@ void RestoredQueue::hold(const std::optional<std::string>& why, const Generation
   database_.write([&] {
     table_.settle(settled);
     if (why)
-      table_.hold(why);
+      table_.hold(why, now.wall);
   });
   database_.read([&] {
     holding_ = table_.holding();
@@ -159,13 +151,13 @@ void RestoredQueue::work() {
   if (clock_.steady() < next_batch_)
     return;
   std::vector<JobId> jobs;
-  database_.read([&] { jobs = held_jobs_.still_queued(holding_->to); });
+  database_.read([&] { jobs = held_jobs_.still_queued(holding_->to, batch_jobs); });
   const std::string error = held_because(holding_->why, "and may have run since then");
   database_.write([&] {
     for (const JobId job : jobs)
-      held_jobs_.hold(job, error);
+      held_jobs_.hold(job, error, clock_.wall());
     if (jobs.empty())
-      table_.hold(std::nullopt);
+      table_.hold(std::nullopt, clock_.wall());
   });
   next_batch_ = clock_.steady() + pause_between_batches;
   held_ += jobs.size();

@@ -6,6 +6,7 @@
 #include "poller/events.h"
 #include "poller/schedule/price_schedule.h"
 #include "store/database.h"
+#include "store/metric_counters.h"
 
 #include <algorithm>
 #include <bit>
@@ -46,7 +47,8 @@ bool says_the_same(const AppRow& a, const AppRow& b) {
   return a.state == b.state && same_but_for_numbers(a.reason, b.reason) && a.day == b.day &&
          a.submit_quota == b.submit_quota && a.status_quota == b.status_quota &&
          same_wait(a.starts, b.starts) && same_wait(a.polls, b.polls) &&
-         a.token_expires_at == b.token_expires_at && a.consent_ends_at == b.consent_ends_at &&
+         same_wait(a.unscheduled, b.unscheduled) && a.token_expires_at == b.token_expires_at &&
+         a.consent_ends_at == b.consent_ends_at &&
          same_but_for_numbers(a.token_trouble, b.token_trouble) && a.login == b.login &&
          std::equal(a.pauses.begin(), a.pauses.end(), b.pauses.begin(), b.pauses.end(), same_pause);
 }
@@ -102,7 +104,8 @@ bool same_but_for_numbers(const std::string& a, const std::string& b) {
 }
 
 std::string StatusWriter::trouble(const AppState& app, Moment now) const {
-  std::string reason = row(app, now).reason;
+  const std::string reason = sentence(wait_of_starts(app, now),
+                                      wait_of_polls(app, tasks_.of_app(app.breaker.name()), now));
   return reason.empty() ? app.token.trouble : reason;
 }
 
@@ -128,6 +131,7 @@ AppRow StatusWriter::row(const AppState& app, Moment now) const {
   AppRow row;
   row.name = breaker.name();
   row.starts = wait_of_starts(app, now);
+  row.unscheduled = app.unscheduled;
   row.polls = wait_of_polls(app, tasks_.of_app(breaker.name()), now);
   row.reason = sentence(row.starts, row.polls);
   row.state = breaker.needs_person() ? "blocked" : row.starts || row.polls ? "waiting" : "ready";
@@ -167,6 +171,7 @@ void StatusWriter::write_settings() {
   for (const auto& [name, app] : apps_)
     names.insert(name);
   tables_.keep_only(names);
+  metrics_.begin_series(names);
   tables_.settings({settings_.version, static_cast<std::int64_t>(settings_.max_running),
                     static_cast<std::int64_t>(settings_.max_running_per_file),
                     settings_.max_script_bytes, config_trouble_});

@@ -13,6 +13,7 @@ namespace kdq {
 
 class Database;
 class Events;
+class MetricCounters;
 class Notices;
 class TaskTable;
 struct AppState;
@@ -28,19 +29,19 @@ bool same_but_for_numbers(const std::string& a, const std::string& b);
 /// with something else, so that an idle daemon writes nothing.
 class StatusWriter {
 public:
-  StatusWriter(StatusTables& tables, const Database& database, const TaskTable& tasks,
-               AppStates& apps, Events& events, Notices& notices, const EngineSettings& settings)
-      : tables_(tables), database_(database), tasks_(tasks), apps_(apps), events_(events),
-        notices_(notices), settings_(settings) {}
+  StatusWriter(StatusTables& tables, MetricCounters& metrics, const Database& database,
+               const TaskTable& tasks, AppStates& apps, Events& events, Notices& notices,
+               const EngineSettings& settings)
+      : tables_(tables), metrics_(metrics), database_(database), tasks_(tasks), apps_(apps),
+        events_(events), notices_(notices), settings_(settings) {}
 
   /// At the start: the daemon's own row, all apps, none that is not configured any more. Inside of
   /// Database::write().
   void begin(Moment now);
-  /// The settings are others now, or which apps there are.
-  void settings_changed() { forget(); }
   /// Why others, that were wanted, are not taken; empty: none are.
   void config_trouble(const std::string& sentence);
-  /// The file may be a restored one: what its tables say is not what was written last.
+  /// What the tables say is not what is to be there: the file may be a restored one, the settings
+  /// are others, or which apps there are.
   void forget();
   /// Whether it was long ago that the tables were told that the daemon runs.
   bool is_unseen(SteadyTime now) const;
@@ -64,6 +65,7 @@ private:
   std::optional<std::int64_t> long_log() const;
 
   StatusTables& tables_;
+  MetricCounters& metrics_;
   const Database& database_;
   const TaskTable& tasks_;
   AppStates& apps_;

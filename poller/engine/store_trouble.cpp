@@ -14,10 +14,6 @@ using namespace std::chrono_literals;
 // After a write that another program's lock or a full disk prevented.
 constexpr std::chrono::milliseconds first_write_retry = 50ms;
 constexpr std::chrono::milliseconds longest_write_retry = 1s;
-// After one that held the lock for long. Longer, and the daemon would be slow to go on once the
-// reason is gone.
-constexpr std::chrono::milliseconds first_rest = 1s;
-constexpr std::chrono::milliseconds longest_rest = 16s;
 // Nothing may be left to be written after a failure: it is forgotten then.
 constexpr std::chrono::milliseconds fades = 10s;
 

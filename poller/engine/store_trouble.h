@@ -3,6 +3,7 @@
 
 #include "store/base/time.h"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -13,6 +14,12 @@ class Database;
 class Events;
 class StatusTables;
 struct StoreUnavailable;
+
+/// After a write that held the lock for long (StoreUnavailable::Cause::too_long) nothing is written
+/// for so long, doubled up to the longest: whoever is to blame must be able to undo it. Longer, and
+/// the daemon would be slow to go on once the reason is gone.
+inline constexpr std::chrono::milliseconds first_rest{1000};
+inline constexpr std::chrono::milliseconds longest_rest{16'000};
 
 /// Tells Events once when it begins, and once when it is over; and the table `daemon`, where that
 /// can be written although others cannot.

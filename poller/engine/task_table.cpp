@@ -17,10 +17,16 @@ void take_one(std::unordered_map<std::string, std::size_t>& counts, const std::s
 
 } // namespace
 
+std::string TaskTable::class_key(const std::string& app, const std::string& job_class) {
+  return app + '\0' + job_class;
+}
+
 Task& TaskTable::add(Task task) {
   remove(task.id);
   ++files_[task.script.file_token];
   ++apps_[task.app];
+  if (!task.job_class.empty())
+    ++classes_[class_key(task.app, task.job_class)];
   const JobId id = task.id;
   return tasks_.insert_or_assign(id, std::move(task)).first->second;
 }
@@ -31,6 +37,8 @@ void TaskTable::remove(JobId id) {
     return;
   take_one(files_, found->second.script.file_token);
   take_one(apps_, found->second.app);
+  if (!found->second.job_class.empty())
+    take_one(classes_, class_key(found->second.app, found->second.job_class));
   tasks_.erase(found);
 }
 
@@ -38,6 +46,7 @@ void TaskTable::clear() {
   tasks_.clear();
   files_.clear();
   apps_.clear();
+  classes_.clear();
 }
 
 Task* TaskTable::find(JobId id) {
@@ -56,6 +65,10 @@ std::size_t TaskTable::on_file(const std::string& file_token) const {
 
 std::size_t TaskTable::of_app(const std::string& app) const {
   return count_in(apps_, app);
+}
+
+std::size_t TaskTable::of_class(const std::string& app, const std::string& job_class) const {
+  return count_in(classes_, class_key(app, job_class));
 }
 
 std::vector<JobId> TaskTable::ids() const {

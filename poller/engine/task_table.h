@@ -26,6 +26,7 @@ struct PollFailures {
 struct Task {
   JobId id;
   std::string app;
+  std::string job_class; ///< empty: none
   ScriptIdentity script;
   JobRow row;             ///< as it stands in the database
   SteadyTime submitted{}; ///< when its start was sent
@@ -38,7 +39,7 @@ struct Task {
   SteadyTime deadline() const { return submitted + timeout; }
 };
 
-/// Owns the tasks, and knows how many are on each file and of each app.
+/// Owns the tasks, and knows how many are on each file, of each app and of each class.
 class TaskTable {
 public:
   Task& add(Task task);
@@ -50,14 +51,18 @@ public:
   std::size_t taken_files() const { return files_.size(); }
   std::size_t on_file(const std::string& file_token) const;
   std::size_t of_app(const std::string& app) const;
+  /// Of a class that has a name.
+  std::size_t of_class(const std::string& app, const std::string& job_class) const;
   std::vector<JobId> ids() const;
 
 private:
   using Counts = std::unordered_map<std::string, std::size_t>;
+  static std::string class_key(const std::string& app, const std::string& job_class);
 
   std::map<JobId, Task> tasks_;
   Counts files_;
   Counts apps_;
+  Counts classes_; ///< by class_key()
 };
 
 } // namespace kdq

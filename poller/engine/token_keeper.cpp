@@ -25,8 +25,6 @@ constexpr int part_early = 4;
 // A new consent is noticed so late, if nothing waits for it; a look costs one stat().
 constexpr std::chrono::milliseconds look_again = 5s;
 constexpr std::chrono::milliseconds store_again = 5s;
-constexpr std::chrono::milliseconds first_backoff = 1s;
-constexpr std::chrono::milliseconds longest_backoff = 60s;
 // What is refused for good is tried once more so much later: the refusal may have been an error.
 constexpr std::chrono::milliseconds refused_again = 1h;
 // A fresh token that is refused as well is no reason for the next renewal at once.
@@ -259,8 +257,7 @@ void TokenKeeper::store(const std::string& name, Renewal& renewal, Moment now) {
 }
 
 void TokenKeeper::failed(AppState& app, Renewal& renewal, const std::string& why, Moment now) {
-  renewal.next_try =
-      now.steady + jitter_.within(backoff(first_backoff, renewal.failures++, longest_backoff));
+  renewal.next_try = now.steady + rest_after_failure(renewal.failures++, jitter_);
   app.token.trouble = "the access token cannot be renewed now (" + why + "); it is tried again";
   app.token.needs_person = false;
 }

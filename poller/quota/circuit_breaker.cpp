@@ -11,8 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::milliseconds first_backoff = 1s;
-constexpr std::chrono::milliseconds longest_backoff = 60s;
 // How long an endpoint rests when the service is busy and does not say for how long: doubled as
 // long as it goes on. (After a rate limit without a Retry-After nothing is sent for the rest of the
 // day.)
@@ -196,8 +194,7 @@ void CircuitBreaker::refused(Endpoint endpoint, const kdocs_api::ServiceError& e
   case ErrorClass::retry:
   case ErrorClass::unknown_if_ran:
     // The service is ill, whichever job it was: do not press it.
-    extend(state.pause, now.steady,
-           now.steady + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
+    extend(state.pause, now.steady, now.steady + rest_after_failure(failures_++, jitter_),
            error.sentence);
     break;
   case ErrorClass::job_fails:
@@ -210,8 +207,7 @@ void CircuitBreaker::refused(Endpoint endpoint, const kdocs_api::ServiceError& e
 void CircuitBreaker::unreachable(const std::string& reason, SteadyTime now) {
   if (app_pause_ && app_pause_->until > now)
     return; // replies of one burst count once
-  extend(app_pause_, now,
-         now + jitter_.within(backoff(first_backoff, failures_++, longest_backoff)),
+  extend(app_pause_, now, now + rest_after_failure(failures_++, jitter_),
          "no answer from KDocs: " + reason);
 }
 

@@ -1,20 +1,11 @@
 #include "poller/quota/quota_calendar.h"
 
-#include <date/tz.h>
+#include "poller/cron/time_zone.h"
 
-#include <stdexcept>
+#include <date/tz.h>
 
 namespace kdq {
 namespace {
-
-const date::time_zone& find_zone(const std::string& name) {
-  try {
-    return *date::locate_zone(name);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error("this system has no time zone \"" + name +
-                             "\" (package tzdata): " + error.what());
-  }
-}
 
 /// The first moment at which the zone's clocks show `day` at `reset`, or a later time: where clocks
 /// skip the reset it is the moment of the skip, where they show it twice it is the first time.

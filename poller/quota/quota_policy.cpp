@@ -32,6 +32,12 @@ std::chrono::milliseconds spread(std::chrono::milliseconds bound, std::uint64_t 
   return std::chrono::milliseconds(1 + static_cast<std::int64_t>(random % values));
 }
 
+std::chrono::milliseconds rest_after_failure(int earlier_failures, Jitter& jitter) {
+  constexpr std::chrono::milliseconds first = std::chrono::seconds(1);
+  constexpr std::chrono::milliseconds longest = std::chrono::seconds(60);
+  return jitter.within(backoff(first, earlier_failures, longest));
+}
+
 TokenBucket::TokenBucket(double per_second)
     : per_second_(per_second), burst_(std::max(1.0, 2 * per_second)), level_(burst_) {}
 

@@ -31,6 +31,10 @@ private:
   std::mt19937_64 random_;
 };
 
+/// How long an app's requests rest after a failure of the network or of the service: within 1 s,
+/// which is doubled for each earlier failure in a row up to 60 s.
+std::chrono::milliseconds rest_after_failure(int earlier_failures, Jitter& jitter);
+
 /// Spreads requests over time: at most `per_second` on average, with a burst of twice that.
 class TokenBucket {
 public:

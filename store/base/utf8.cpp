@@ -64,6 +64,18 @@ std::optional<std::size_t> invalid_utf8_at(std::string_view text) {
   return std::nullopt;
 }
 
+bool append_mended(std::string& mended, std::string_view text) {
+  constexpr std::string_view no_character = "\xEF\xBF\xBD"; // U+FFFD
+  bool any = false;
+  for (auto bad = invalid_utf8_at(text); bad; bad = invalid_utf8_at(text)) {
+    any = true;
+    mended.append(text.substr(0, *bad)).append(no_character);
+    text.remove_prefix(*bad + 1);
+  }
+  mended.append(text);
+  return any;
+}
+
 std::string visible(std::string text) {
   std::size_t at = 0;
   while (at < text.size() && !is_control(text, at))

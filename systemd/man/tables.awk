@@ -1,6 +1,6 @@
-# usage: awk -f tables.awk schema.sql PAGE.in: prints the page with the CREATE of the table NAME, without
+# usage: awk -f tables.awk SCHEMA.sql... PAGE.in: prints the page with the CREATE of the table NAME, without
 # its constraints, in the place of each line @table NAME@.
-NR == FNR {
+FILENAME ~ /\.sql$/ {
   if ($1 == "CREATE" && $2 == "TABLE") {
     name = $3
     skip = 0

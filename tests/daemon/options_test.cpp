@@ -43,6 +43,35 @@ TEST_CASE("backup and restore want one file, and take the options of the others"
   CHECK(restore.config == "c.json");
 }
 
+TEST_CASE("exec has a file, a script and what a job can have; follow an id") {
+  const auto exec = std::get<Options>(
+      parse({"exec", "--database", "q.db", "f", "a.js", "--app", "other", "--argv", "{}", "--name",
+             "n", "--timeout", "60", "--result", "--json", "--cancel-on-interrupt"}));
+  CHECK(exec.command == Command::exec);
+  CHECK(exec.overrides.database == "q.db");
+  CHECK(exec.exec.file_token == "f");
+  CHECK(exec.exec.script == "a.js");
+  CHECK(exec.exec.app == "other");
+  CHECK(exec.exec.argv == "{}");
+  CHECK(exec.exec.name == "n");
+  CHECK(exec.exec.timeout_s == 60);
+  CHECK(exec.exec.cancel_on_interrupt);
+  CHECK(exec.follow.result);
+  CHECK(exec.follow.json);
+  const auto plain = std::get<Options>(parse({"exec", "--", "-f", "-"}));
+  CHECK(plain.exec.file_token == "-f");
+  CHECK(plain.exec.script == "-");
+  CHECK_FALSE(plain.exec.app);
+  CHECK_FALSE(plain.exec.timeout_s);
+  CHECK_FALSE(plain.exec.cancel_on_interrupt);
+  CHECK_FALSE(plain.follow.result);
+  const auto follow = std::get<Options>(parse({"follow", "--config", "c.json", "5", "--json"}));
+  CHECK(follow.command == Command::follow);
+  CHECK(follow.config == "c.json");
+  CHECK(follow.job == JobId{5});
+  CHECK(follow.follow.json);
+}
+
 TEST_CASE("options that are not given stay unset") {
   const auto options = std::get<Options>(parse({"run"}));
   CHECK_FALSE(options.config);
@@ -56,8 +85,8 @@ TEST_CASE("help and version end the program well") {
   CHECK(version_exit.text == "kdocs-queued " + std::string(version) + "\n");
   const auto help = std::get<EarlyExit>(parse({"--help"}));
   CHECK(help.code == exit_stopped);
-  for (const auto word : {"run", "init", "check", "backup", "restore", "--config", "--database",
-                          "--base-url", "--token-file", "--tier", "--version"}) {
+  for (const auto word : {"run", "init", "check", "backup", "restore", "exec", "follow", "--config",
+                          "--database", "--base-url", "--token-file", "--tier", "--version"}) {
     CAPTURE(word);
     CHECK(help.text.find(word) != std::string::npos);
   }
@@ -70,12 +99,17 @@ TEST_CASE("a wrong command line is a usage error that names what is wrong") {
     std::string named;
   };
   const Row rows[] = {
-      {{}, "A command is required: run, init, check, login, backup or restore"},
+      {{}, "A command is required: run, init, check, login, backup, restore, exec or follow"},
       {{"walk"}, "not expected: walk"},
       {{"run", "check"}, "not expected: check"},
       {{"run", "extra"}, "extra"},
       {{"backup"}, "TO is required"},
       {{"restore", "a", "b"}, "not expected: b"},
+      {{"exec", "f"}, "SCRIPT is required"},
+      {{"exec", "f", "a.js", "--timeout", "soon"}, "soon"},
+      {{"follow"}, "ID is required"},
+      {{"follow", "first"}, "first"},
+      {{"follow", "5", "--app", "a"}, "--app"},
       {{"run", "--colour"}, "--colour"},
       {{"run", "--config"}, "--config"},
       {{"run", "--tier", "gold"}, "gold"},

@@ -182,3 +182,29 @@ TEST_CASE("a backup by hand and its restore, and what keeps them from being made
   CHECK(number(database, "SELECT count(*) FROM jobs") == 1);
   CHECK(std::filesystem::exists(copy));
 }
+
+TEST_CASE("exec and follow: what could not begin ends with the code of a wrong command line") {
+  const TempDir dir;
+  const std::string database = dir / "queue.db";
+  const std::string script = dir.file("a.js", "1");
+  const auto refused = [](const std::vector<std::string>& words, const std::string& sentence) {
+    const Run refusal = run(words);
+    CHECK(refusal.code == exit_usage);
+    CHECK(refusal.out.empty());
+    CHECK_MESSAGE(mentions(refusal.err, sentence), refusal.err);
+  };
+  refused({"exec", "f", script}, "no database is named");
+  refused({"exec", "--database", database, "f", script}, "there is no database");
+  refused({"follow", "--database", database, "1"}, "there is no database");
+  CHECK_FALSE(std::filesystem::exists(database));
+  REQUIRE(run({"init", "--database", database}).code == exit_stopped);
+  refused({"exec", "--database", database, "", script}, "file_token must not be empty");
+  refused({"exec", "--database", database, "f", dir / "b.js"}, "cannot be read");
+  SQLite::Database user(database, SQLite::OPEN_READWRITE);
+  CHECK(user.execAndGet("SELECT count(*) FROM jobs").getInt() == 0);
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 's');"
+            "UPDATE jobs SET state = 'cancelled'");
+  const Run ended = run({"follow", "--database", database, "1"});
+  CHECK(ended.code == 1);
+  CHECK(ended.err == "kdocs-queued: job 1 was cancelled\n");
+}

@@ -61,6 +61,13 @@ TEST_CASE("an origin is what all addresses of a server begin with") {
   CHECK(origin(parsed("http:///127.1")) == "http://127.0.0.1/");
 }
 
+TEST_CASE("what a socket is bound to has no brackets") {
+  CHECK(without_brackets("[::1]") == "::1");
+  CHECK(without_brackets("::1") == "::1");
+  CHECK(without_brackets("127.0.0.1") == "127.0.0.1");
+  CHECK(without_brackets("").empty());
+}
+
 TEST_CASE("loopback hosts are recognised by what they are, not by what they look like") {
   for (const char* const host : {"localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"})
     CHECK_MESSAGE(is_loopback(host), host);

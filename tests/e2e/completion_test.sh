@@ -41,7 +41,8 @@ for command in $commands; do
   own=$("$program" "$command" --help)
   wanted=$({ options "$help"; options "$own"; } | sort -u | paste -sd' ')
   expect "options of $command" "$wanted" "$(complete_line "$command" -)"
-  expect "a word after $command" "$([ -z "$(section "$own" Positionals)" ] || echo the-file)" \
+  files=$(section "$own" Positionals | grep -v '^  ID ' || true)
+  expect "a word after $command" "$([ -z "$files" ] || echo the-file)" \
     "$(complete_line "$command" '')"
 
   # What an option takes is its second word in the help: FILE, or {the,words}, or what nobody can guess.

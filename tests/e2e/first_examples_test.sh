@@ -11,7 +11,8 @@ run_examples() {
   sql "INSERT INTO jobs(file_token, script) VALUES('$file', 'Application.Range(\"A1\").Text')"
   sql "INSERT INTO jobs(file_token, script, script_name) VALUES('other', 'console.log(1);
 nosuchfunction()', 'bad')"
-  sql "INSERT INTO jobs(file_token, script, argv) VALUES('other', 'Arguments.get(\"who\")', '{\"who\": \"Ann\"}')"
+  sql "INSERT INTO jobs(file_token, script, argv) VALUES('other', 'console.log(\"##progress\", 40, \"half done\")
+Arguments.get(\"who\")', '{\"who\": \"Ann\"}')"
   wait_for 60 "the four jobs" all_ended
 
   expect "log of the first example" \
@@ -29,6 +30,7 @@ info|system|执行完毕" \
   expect "lines of the failing script before its error" "已开始执行 1" \
     "$(sql "SELECT group_concat(message, ' ') FROM job_logs WHERE job_id = 3 AND seq <= 2")"
   expect "an argument" '"Ann"' "$(sql "SELECT result FROM results WHERE job_id = 4")"
+  expect "the progress of a script" "40|half done" "$(sql "SELECT progress, progress_text FROM jobs WHERE id = 4")"
 }
 
 for shape in A B; do

@@ -6,16 +6,17 @@ bin=$(realpath "$1")
 queued=$bin/daemon/kdocs-queued
 sandbox=$bin/tests/sandbox/kdocs-sandbox
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+source "$here/expect.sh"
 work=$(mktemp -d)
 db=$work/queue.db
 token=s3cret-$RANDOM-$RANDOM-token
-sandbox_pid= ill_pid= daemon_pid=
+sandbox_pid= ill_pid= daemon_pid= web_pid=
 
 finish() {
   local code=$?
-  kill -CONT $daemon_pid $sandbox_pid $ill_pid 2>/dev/null || true
-  kill -KILL $daemon_pid $sandbox_pid $ill_pid 2>/dev/null || true
-  { wait $daemon_pid $sandbox_pid $ill_pid || true; } 2>/dev/null # without the shell's word about it
+  kill -CONT $daemon_pid $sandbox_pid $ill_pid $web_pid 2>/dev/null || true
+  kill -KILL $daemon_pid $sandbox_pid $ill_pid $web_pid 2>/dev/null || true
+  { wait $daemon_pid $sandbox_pid $ill_pid $web_pid || true; } 2>/dev/null # without the shell's word about it
   if [ $code != 0 ] && [ -f "$work/daemon.log" ]; then
     echo "--- last lines of the daemon:" >&2
     tail -n 30 "$work/daemon.log" >&2
@@ -25,30 +26,8 @@ finish() {
 }
 trap finish EXIT
 
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-
-# expect WHAT WANTED GOT
-expect() { [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"; }
-
-# contains WHAT PART TEXT
-contains() { [[ "$3" == *"$2"* ]] || fail "$1: '$2' is not in '$3'"; }
-
 # The user's shell: sqlite3 with the timeout that the README shows.
 sql() { sqlite3 -cmd '.timeout 20000' "$db" "$@"; }
-
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds; the bound is generous, not a claim.
-wait_for() {
-  local tries=$(($1 * 20)) what=$2
-  shift 2
-  while ! "$@" > /dev/null 2>&1; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || fail "waited too long for: $what"
-    sleep 0.05
-  done
-}
 
 all_ended() {
   [ "$(sql "SELECT sum(jobs) FROM job_counts WHERE state IN ('queued','submitting','running')")" = 0 ]
@@ -95,4 +74,23 @@ stop_daemon() {
   wait $daemon_pid || code=$?
   daemon_pid=
   expect "exit code of a daemon that was asked to stop" 0 $code
+}
+
+# consent_address LOGFILE: where the login that writes it sends a person; waits for it.
+consent_address() {
+  wait_for 20 "the address" grep -qs '^  http' "$1"
+  sed -n 's/^  \(http.*\)$/\1/p' "$1"
+}
+
+# paste_login OPTION...: a login by pasting what a browser ends on, which it sets as pasted.
+paste_login() {
+  rm -f "$work/login.log"
+  mkfifo "$work/paste"
+  "$queued" login "$@" > "$work/login.log" 2>&1 < "$work/paste" & local login=$!
+  exec 8> "$work/paste"
+  pasted=$(curl -sS -o /dev/null -w '%{redirect_url}' "$(consent_address "$work/login.log")")
+  echo "$pasted" >&8
+  exec 8>&-
+  rm "$work/paste"
+  wait $login || { cat "$work/login.log" >&2; fail "the login by pasting"; }
 }

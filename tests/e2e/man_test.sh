@@ -1,7 +1,7 @@
 #!/bin/bash
 # usage: man_test.sh PROGRAM
 # The pages name every command and option of --help, every setting that daemon/config.cpp and
-# daemon/notify_config.cpp read, and every public table, view and column of store/schema.sql; and man
+# daemon/notify_config.cpp read, and every public table, view and column of store/schema/; and man
 # shows them without a warning.
 set -euo pipefail
 
@@ -38,13 +38,14 @@ for key in $settings; do
 done
 
 # --- tables: the public ones stand before the daemon's own in the schema; run_times is told of, too --
-awk -f "$pages/tables.awk" "$root/store/schema.sql" "$pages/kdocs-queued.7.scd.in" > "$work/kdocs-queued.7.scd"
-sqlite3 "$work/queue.db" < "$root/store/schema.sql"
+cat "$root"/store/schema/{tables,views,own,triggers,schedules}.sql > "$work/schema.sql"
+awk -f "$pages/tables.awk" "$work/schema.sql" "$pages/kdocs-queued.7.scd.in" > "$work/kdocs-queued.7.scd"
+sqlite3 "$work/queue.db" < "$work/schema.sql"
 columns=$(sqlite3 -separator ' ' "$work/queue.db" "
   SELECT o.name, c.name FROM sqlite_schema AS o, pragma_table_info(o.name) AS c
   WHERE o.type IN ('table', 'view') AND (o.name = 'run_times' OR
     o.rowid < (SELECT rowid FROM sqlite_schema WHERE name = 'daemon')) AND o.name NOT LIKE 'sqlite_%'")
-[ "$(wc -l <<< "$columns")" -ge 100 ] || missing store/schema.sql "tables that this test can find"
+[ "$(wc -l <<< "$columns")" -ge 100 ] || missing store/schema "tables that this test can find"
 while read -r table column; do
   # A column begins its line in a CREATE, or stands bold where a view is described.
   part=$(awk -v "heading=## $table" '/^#/ { on = $0 == heading } on' "$work/kdocs-queued.7.scd")

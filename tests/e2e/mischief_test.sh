@@ -42,6 +42,20 @@ expect "its lines" "one two" "$(sql "SELECT group_concat(message, ' ') FROM (SEL
 expect "its gaps" 0 "$(sql "SELECT log_gaps FROM jobs WHERE id = $job")"
 wait_for 60 "no rows in health" healthy
 
+echo "== a result that a trigger cannot take"
+sql "CREATE TABLE prices(job INTEGER, price REAL NOT NULL); CREATE TRIGGER prices AFTER UPDATE OF state ON jobs
+  WHEN NEW.state = 'succeeded' BEGIN INSERT INTO prices VALUES (NEW.id, json_extract(NEW.result, '\$.price')); END"
+bad=$(insert f '({cost: 6})')
+job=$(insert g '({price: 7})')
+wait_for 60 "the other job" is "$job" succeeded
+wait_for 60 "what health says" unwell "what came for job $bad cannot be written yet, all other jobs go on"
+contains "health" "NOT NULL constraint failed: prices.price" "$(health)"
+is "$bad" running || fail "job $bad is $(sql "SELECT state FROM jobs WHERE id = $bad")"
+expect "the prices" "$job|7.0" "$(sql "SELECT * FROM prices")"
+sql "$(remedy)"
+wait_for 60 "the job" is "$bad" succeeded
+wait_for 60 "no rows in health" healthy
+
 echo "== characters that a shell does not show"
 job=$(insert c 'console.log("a\u0000b\u001b[31mc")')
 wait_for 60 "the job" is "$job" succeeded
@@ -64,7 +78,7 @@ contains "the next start" "lacks the table logs" "$said"
 start_daemon
 wait_for 60 "all jobs" all_ended
 wait_for 60 "no rows in health" healthy
-expect "jobs that are kept" 5 "$(sql "SELECT count(*) FROM jobs")"
+expect "jobs that are kept" 7 "$(sql "SELECT count(*) FROM jobs")"
 stop_daemon
 
 echo "== a copy that .dump has made"

@@ -87,7 +87,7 @@ contains "a job that depends on a running one" "waits for job $running, which is
 sql "UPDATE jobs SET state = 'cancelled' WHERE id = $running"
 wait_for 20 "the job behind it" is $behind succeeded
 contains "a job that depends on a cancelled one" "job $running, which must succeed first, was cancelled" "$(reason $second)"
-contains "health" "1 job waits for a job that has failed, timed out, was cancelled or deleted" "$(health)"
+contains "health" "1 job waits for a job or batch that has failed, timed out, was cancelled or deleted" "$(health)"
 sql "UPDATE jobs SET depends_on = $behind WHERE id = $second"
 wait_for 20 "the job that depends on one that succeeded" is $second succeeded
 

@@ -3,6 +3,7 @@
 # The Debian package, built and installed under a real systemd: its service is ready, watched, restarted
 # under load, upgraded, removed and purged; its token shows nowhere. Skipped where no container boots.
 source "$(dirname "$0")/container.sh"
+source "$(dirname "$0")/expect.sh"
 own_mounts "$@"
 
 build=$(realpath "$1")
@@ -29,24 +30,6 @@ finish() {
 }
 trap finish EXIT
 
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-# expect WHAT WANTED GOT
-expect() { [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"; }
-# contains WHAT PART TEXT
-contains() { [[ "$3" == *"$2"* ]] || fail "$1: '$2' is not in '$3'"; }
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds; the bound is generous, not a claim.
-wait_for() {
-  local tries=$(($1 * 5)) what=$2
-  shift 2
-  while ! "$@" > /dev/null 2>&1; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || fail "waited too long for: $what"
-    sleep 0.2
-  done
-}
 step() { echo "== $*"; }
 
 sql() { inside sqlite3 -cmd '.timeout 20000' "$db" "$@"; }
@@ -100,7 +83,7 @@ boot "$work/console"
 step "a fresh installation: the service works, and says what it needs"
 inside dpkg -i /opt/kdq/kdocs-queued.deb > "$work/dpkg" 2>&1 || fail "$(cat "$work/dpkg")"
 expect "the service" "active enabled" "$(inside systemctl is-active "$unit") $(inside systemctl is-enabled "$unit")"
-for page in kdocs-queued.1 kdocs-queued.json.5 kdocs-queued.7; do
+for page in kdocs-queued.1 kdocs-queued-web.1 kdocs-queued.json.5 kdocs-queued.7; do
   inside test -s "/usr/share/man/man${page##*.}/$page.gz" || fail "there is no page $page"
 done
 expect "the folder of secrets" "700 root" "$(inside stat -c '%a %U' /etc/kdocs-queued/secrets)"
@@ -129,6 +112,34 @@ inside systemctl restart "$unit"
 wait_for 60 "the job that waited for the token" answers '"first"' "SELECT result FROM results"
 expect "health" "" "$(sql "SELECT * FROM health")"
 
+step "the page runs once it is asked for, reads the queue, and reaches no token"
+expect "the page after the installation" "inactive disabled" \
+  "$(inside systemctl is-active kdocs-queued-web) $(inside systemctl is-enabled kdocs-queued-web)"
+page() { inside curl -sS --fail -b /root/jar -c /root/jar "http://127.0.0.1:8742$1"; }
+page_shows() { page "$1" 2> /dev/null | grep -qF "$2"; }
+inside systemctl enable --now --quiet kdocs-queued-web
+wait_for 30 "the page" page_shows /jobs/1 '&quot;first&quot;'
+expect "the probe" ok "$(page /healthz)"
+pid=$(inside systemctl show --value --property=MainPID kdocs-queued-web)
+for path in /etc/kdocs-queued /var/lib/kdocs-queued/tokens; do
+  expect "what the page sees of $path" "" "$(inside nsenter -t "$pid" -m ls "$path" 2> /dev/null)"
+done
+inside nsenter -t "$pid" -m touch /var/lib/kdocs-queued/x 2> /dev/null && fail "the page may write beside the queue"
+page_shows /jobs/1 '<button' && fail "there are buttons that nobody asked for"
+
+step "with its drop-in the page changes what a person presses"
+inside install -D -m 644 /usr/share/kdocs-queued/web-actions.conf /etc/systemd/system/kdocs-queued-web.service.d/actions.conf
+inside systemctl daemon-reload
+inside systemctl restart kdocs-queued-web
+job=$(sql "INSERT INTO jobs(file_token, script, run_at) VALUES('f', '1', datetime('now', '+1 day')) RETURNING id")
+wait_for 30 "a button" page_shows "/jobs/$job" '<button'
+form_token=$(page "/jobs/$job" | sed -n 's/.*name="form_token" value="\([0-9a-f]*\)".*/\1/p' | head -n 1)
+inside curl -sS --fail -b /root/jar -H 'Origin: http://127.0.0.1:8742' --data "form_token=$form_token&action=cancel&job=$job" \
+  http://127.0.0.1:8742/act > /dev/null
+expect "the job that was cancelled there" cancelled "$(sql "SELECT state FROM jobs WHERE id = $job; DELETE FROM jobs WHERE id = $job")"
+inside systemctl disable --now --quiet kdocs-queued-web
+inside rm -r /etc/systemd/system/kdocs-queued-web.service.d
+
 step "somebody is to be told by mail when a person must act"
 inside systemd-run --quiet --unit=kdq-mail systemd-socket-activate --accept --inetd -l 127.0.0.1:25 \
   bash /opt/kdq/take_mail.sh /opt/kdq/mail
@@ -148,7 +159,7 @@ inside runuser -u alice -- sqlite3 -cmd '.timeout 20000' "$db" "$insert"
 ! inside runuser -u bob -- sqlite3 "$db" "$insert" 2> /dev/null || fail "anybody may insert"
 wait_for 60 "alice's job" all_ended
 expect "alice's job" "succeeded|42" \
-  "$(inside runuser -u alice -- sqlite3 "$db" "SELECT state, result FROM results WHERE job_id = 2")"
+  "$(inside runuser -u alice -- sqlite3 "$db" "SELECT state, result FROM results ORDER BY job_id DESC LIMIT 1")"
 
 step "restart and upgrade while scripts run"
 enqueue 20 6
@@ -228,7 +239,7 @@ inside systemd-run --quiet --unit=kdq-login --property=StandardOutput=file:/root
 wait_for 30 "the address" inside grep -q '^  http' /root/login.log
 inside sh -c 'curl -sS --fail -L "$(sed -n "s/^  \(http.*\)$/\1/p" /root/login.log)"' > /dev/null
 wait_for 60 "the job that waited" all_ended
-expect "health" "" "$(sql "SELECT * FROM health")"
+wait_for 30 "no row in health" answers 0 "SELECT count(*) FROM health" # a new consent is noticed some seconds later
 expect "the token store" "600 kdocs-queued" "$(inside stat -c '%a %U' /var/lib/kdocs-queued/tokens/default.json)"
 ! inside runuser -u alice -- cat /var/lib/kdocs-queued/tokens/default.json 2> /dev/null || fail "a member of the group can read the tokens"
 inside journalctl --all -o export -u "$unit" -u kdq-login > "$work/journal"

@@ -17,16 +17,6 @@ for place in "$first" "$second"; do
    "redirect_uri": "https://example.org/back", "requests_per_second": 0}}}
 JSON
 done
-log_in() { # log_in PLACE: by pasting what a browser would have ended on
-  mkfifo "$work/paste"
-  "$queued" login --config "$1/config.json" > "$work/login.log" 2>&1 < "$work/paste" & local login=$!
-  exec 8> "$work/paste"
-  wait_for 20 "the address" grep -qs '^  http' "$work/login.log"
-  curl -sS -o /dev/null -w '%{redirect_url}\n' "$(sed -n 's/^  \(http.*\)$/\1/p' "$work/login.log")" >&8
-  exec 8>&-
-  rm "$work/paste"
-  wait $login || { cat "$work/login.log" >&2; fail "the login"; }
-}
 begin() { # begin PLACE
   db=$1/queue.db
   "$queued" run --config "$1/config.json" >> "$work/daemon.log" 2>&1 &
@@ -39,7 +29,7 @@ held() { sql "SELECT count(*) FROM jobs WHERE state = 'unconfirmed' AND error LI
 are_held() { [ "$(held)" = "$1" ]; }
 
 "$queued" init --config "$first/config.json" > /dev/null
-log_in "$first"
+paste_login --config "$first/config.json"
 begin "$first"
 sql "INSERT INTO jobs(file_token, script) VALUES('f', '\"before\"')"
 wait_for 30 "the first job" ended 1
@@ -56,7 +46,7 @@ kill -KILL $daemon_pid # the machine is off
 daemon_pid=
 
 "$queued" restore "$second/backups/by-hand.db" --config "$second/config.json" > /dev/null
-log_in "$second"
+paste_login --config "$second/config.json"
 begin "$second"
 wait_for 20 "all that had not ended" are_held 2
 expect "what had ended" '"before"' "$(sql "SELECT result FROM jobs WHERE id = 1")"

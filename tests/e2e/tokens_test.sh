@@ -19,16 +19,12 @@ change() { admin POST /admin/oauth "$1" > /dev/null; }
 log_in() { "$queued" login --config "$work/config.json" "$@"; }
 
 # browse LOGFILE: opens the address that a login has printed, as a browser would.
-printed() { grep -qs '^  http' "$1"; }
-browse() {
-  wait_for 20 "the address" printed "$1"
-  curl -sS -L -o "$work/page" -w '%{http_code}' "$(sed -n 's/^  \(http.*\)$/\1/p' "$1")"
-}
+browse() { curl -sS -L -o "$work/page" -w '%{http_code}' "$(consent_address "$1")"; }
 
-# begin_login [OPTION...]: in the background; sets login.
+# begin_login: in the background; sets login.
 begin_login() {
   rm -f "$work/login.log"
-  log_in "$@" > "$work/login.log" 2>&1 &
+  log_in > "$work/login.log" 2>&1 &
   login=$!
 }
 
@@ -37,6 +33,14 @@ in_the_browser() {
   begin_login
   expect "the browser's last page" 200 "$(browse "$work/login.log")"
   wait $login || { cat "$work/login.log" >&2; fail "the login"; }
+}
+
+# vain_login WHAT SENTENCE: the same, but it ends with the sentence, and without tokens.
+vain_login() {
+  begin_login
+  browse "$work/login.log" > /dev/null
+  ! wait $login || fail "a login $1"
+  contains "the sentence" "$2" "$(cat "$work/login.log")"
 }
 
 # refused TEXT COMMAND...: the command fails with this sentence.
@@ -86,20 +90,11 @@ expect "attempts of a job that waits" 0 "$(sql "SELECT attempt FROM jobs")"
 
 echo "== logins that are refused change nothing"
 change '{"person": "refuse"}'
-begin_login
-browse "$work/login.log" > /dev/null
-! wait $login || fail "a login without consent"
-contains "the sentence" "the consent was refused (access_denied)" "$(cat "$work/login.log")"
+vain_login "without consent" "the consent was refused (access_denied)"
 change '{"person": "wrong_state"}'
-begin_login
-browse "$work/login.log" > /dev/null
-! wait $login || fail "a login with another state"
-contains "the sentence" "carries another state than the one of this login" "$(cat "$work/login.log")"
+vain_login "with another state" "carries another state than the one of this login"
 change '{"person": "agree", "scopes": "access_personal_files"}'
-begin_login
-browse "$work/login.log" > /dev/null
-! wait $login || fail "a login without a scope"
-contains "the sentence" "the consent lacks the scope edit_personal_files" "$(cat "$work/login.log")"
+vain_login "without a scope" "the consent lacks the scope edit_personal_files"
 change '{"scopes": "access_personal_files,edit_personal_files"}'
 [ ! -e "$store" ] || fail "a refused login has stored something"
 refused "the app \"other\" is not configured" log_in --app other
@@ -125,16 +120,8 @@ insert_jobs 30
 wait_for 180 "the jobs" all_ended
 
 echo "== a login by pasting, into a running daemon"
-mkfifo "$work/paste"
-rm -f "$work/login.log"
-log_in --paste > "$work/login.log" 2>&1 < "$work/paste" & login=$!
-exec 8> "$work/paste"
-wait_for 20 "the address" printed "$work/login.log"
-address=$(curl -sS -o /dev/null -w '%{redirect_url}' "$(sed -n 's/^  \(http.*\)$/\1/p' "$work/login.log")")
-echo "$address" >&8
-exec 8>&-
-wait $login || { cat "$work/login.log" >&2; fail "the login by pasting"; }
-paste_again() { log_in --paste <<< "$address"; }
+paste_login --config "$work/config.json" --paste
+paste_again() { log_in --paste <<< "$pasted"; }
 refused "carries another state" paste_again
 
 echo "== a refresh token that stays: a lost reply costs nothing"
@@ -171,10 +158,7 @@ wait_for 60 "the end of the token" has_run_out
 insert_jobs 5
 wait_for 60 "the app to be blocked" blocked
 change '{"refuse_refresh": false, "account": "somebody-else"}'
-begin_login
-browse "$work/login.log" > /dev/null
-! wait $login || fail "a login as somebody else"
-contains "the sentence" "this is another account than before" "$(cat "$work/login.log")"
+vain_login "as somebody else" "this is another account than before"
 change '{"account": "sandbox-account"}'
 in_the_browser
 wait_for 60 "the jobs" all_ended
@@ -196,7 +180,7 @@ expect "scripts: the service's count" "$(sql "SELECT count(*) FROM jobs")" \
   "$(asked /admin/tasks 'SELECT json_array_length(j) FROM answer')"
 expect "starts with a token that was refused before" 0 "$(oauth expired_submits_again)"
 expect "renewals at the same time" 0 "$(oauth concurrent_refreshes)"
-secrets="$app_key $(sed -n 's/.*_token": "\(.*\)".*/\1/p' "$store") $(sed 's/.*[?&]code=\([^&]*\).*/\1/' <<< "$address")"
+secrets="$app_key $(sed -n 's/.*_token": "\(.*\)".*/\1/p' "$store") $(sed 's/.*[?&]code=\([^&]*\).*/\1/' <<< "$pasted")"
 [ "$(wc -w <<< "$secrets")" = 4 ] || fail "the test does not know the secrets"
 for secret in $secrets; do
   for output in "$work/daemon.log" "$work/login.log" "$work/sandbox.log" "$db" "$db-wal"; do

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 
 bash tests/setup.sh
-targets=(config replies secrets timestamps)
+targets=(config cron replies secrets timestamps web)
 cmake --preset asan-ubsan > /dev/null
 cmake --build --preset asan-ubsan --target "${targets[@]/#/fuzz_}"
 for target in "${targets[@]}"; do

@@ -44,9 +44,10 @@ LoopbackServer::LoopbackServer(TlsContext tls, std::size_t threads) : tls_(std::
     return std::make_unique<httplib::ThreadPool>(threads).release(); // httplib deletes it
   };
   // httplib's own choice is SO_REUSEPORT, with which two sandboxes would share a port unnoticed.
-  set_socket_options([](socket_t socket) {
+  set_socket_options([this](socket_t socket) {
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    listening_ = socket;
   });
   set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(keep_alive).count());
   set_keep_alive_max_count(keep_alive_requests);
@@ -65,6 +66,8 @@ int LoopbackServer::start(const std::string& host, int port) {
     throw std::runtime_error("cannot listen on " + address + " port " + std::to_string(port) +
                              "; is it in use?");
   }
+  // httplib lets five connections wait: of many that come at once the rest would be dropped.
+  ::listen(listening_, SOMAXCONN);
   thread_ = std::thread([this] { listen_after_bind(); });
   while (!is_running()) { // stop() does nothing before that
     std::this_thread::yield();

@@ -34,6 +34,7 @@ private:
   void leave(socket_t socket);
 
   TlsContext tls_;
+  socket_t listening_ = INVALID_SOCKET; ///< the last one that was made
   std::thread thread_;
   std::mutex mutex_; // guards what follows
   std::set<socket_t> open_;

@@ -1,6 +1,7 @@
 #include "tests/sandbox/oauth.h"
 
 #include "tests/sandbox/encoding.h"
+#include "tests/sandbox/random_text.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -89,10 +90,10 @@ std::string Oauth::consent(const ConsentRequest& request) {
                       "error=access_denied&state=" + percent_encoded(request.state));
   }
   const Grant grant{account_, granted(request.scope, scopes_)};
-  const std::string code = random_text();
+  const std::string code = new_secret();
   codes_[code] = {grant, now_() + settings_.code_ttl};
   ledger_.consented(grant.account, grant.scope, request.force_login);
-  const std::string state = person_ == Person::wrong_state ? random_text() : request.state;
+  const std::string state = person_ == Person::wrong_state ? new_secret() : request.state;
   return with_query(request.redirect_uri,
                     "code=" + percent_encoded(code) + "&state=" + percent_encoded(state));
 }
@@ -209,27 +210,20 @@ bool Oauth::is_live(const AccessToken& token) const {
   return !token.revoked && now_() < token.expires_at;
 }
 
-std::string Oauth::random_text() {
-  constexpr std::string_view alphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+std::string Oauth::new_secret() {
   constexpr std::size_t length = 40;
-  std::uniform_int_distribution<std::size_t> any(0, alphabet.size() - 1);
-  std::string text;
-  while (text.size() < length) {
-    text += alphabet[any(random_)];
-  }
   // A client that leaves out a layer of encoding, or has one too many, is refused.
-  return text.insert(length / 2, "+/%2F") + '=';
+  return random_text(length, random_).insert(length / 2, "+/%2F") + '=';
 }
 
 std::string Oauth::new_refresh_token(const Grant& grant, const std::string& former) {
-  std::string token = random_text();
+  std::string token = new_secret();
   refresh_tokens_[token] = {grant, former};
   return token;
 }
 
 json Oauth::issue(RequestNumber request, const Grant& grant, const json& refresh_token) {
-  const std::string access_token = random_text();
+  const std::string access_token = new_secret();
   access_tokens_[access_token] = {now_() + expires_in_};
   ledger_.token_issued(request, grant.account, grant.scope);
   json data{{"access_token", access_token},

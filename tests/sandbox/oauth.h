@@ -100,7 +100,7 @@ private:
 
   bool is_app(const std::string& app_id, const std::string& app_key) const;
   bool is_live(const AccessToken& token) const;
-  std::string random_text();
+  std::string new_secret();
   std::string new_refresh_token(const Grant& grant, const std::string& former);
   /// `refresh_token`: null leaves it out of the reply.
   nlohmann::json issue(RequestNumber request, const Grant& grant,

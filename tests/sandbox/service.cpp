@@ -1,6 +1,7 @@
 #include "tests/sandbox/service.h"
 
 #include "tests/sandbox/encoding.h"
+#include "tests/sandbox/random_text.h"
 
 #include <array>
 #include <cstdio>
@@ -181,15 +182,9 @@ void Service::end_task(Task& task, ScriptEnd end) {
 }
 
 std::string Service::new_task_id() {
-  constexpr std::string_view alphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   constexpr std::size_t length = 62;
-  std::uniform_int_distribution<std::size_t> any(0, alphabet.size() - 1);
-  std::string id;
-  while (id.size() < length) {
-    id += alphabet[any(random_)];
-  }
-  // Whatever chance says, each id has all three characters that encoding must get right.
+  std::string id = random_text(length, random_);
+  // All three characters that encoding must get right.
   id[length / 3] = '/';
   id[length / 2] = '+';
   return percent_encoded(id + "==");

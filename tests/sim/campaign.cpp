@@ -2,6 +2,7 @@
 
 #include "store/database.h"
 #include "tests/sim/audit.h"
+#include "tests/sim/counter_check.h"
 
 #include <SQLiteCpp/Database.h>
 
@@ -121,6 +122,7 @@ std::filesystem::path Campaign::prepare() {
   const Database database(file);
   SQLite::Database user(file.string(), SQLite::OPEN_READWRITE, 0, FaultVfs::user_vfs);
   user.exec(audit_schema);
+  user.exec(counter_audit);
   return file;
 }
 

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <tuple>
+#include <utility>
 
 namespace kdq::sim {
 namespace {
@@ -20,6 +23,13 @@ constexpr std::uint64_t restores_stream = 6;
 constexpr std::uint64_t pauses_stream = 7;
 constexpr std::uint64_t apps_stream = 8;
 constexpr std::uint64_t month_stream = 9;
+constexpr std::uint64_t class_stream = 10;
+constexpr std::uint64_t begin_stream = 11;
+constexpr std::uint64_t refusal_stream = 12;
+
+// Days on which clocks that schedules go by are set (see schedule_times.h), and a plain one.
+constexpr std::array days_of_change{"2036-03-08", "2036-04-05", "2036-10-04"};
+constexpr std::array days_before_change{"2036-04-04", "2036-10-03"};
 
 constexpr std::size_t jobs_of_days = 700;
 constexpr std::size_t jobs_of_month = 400;
@@ -48,7 +58,32 @@ std::string make_script(Random& random) {
   return script.dump();
 }
 
-JobPlan make_job(Random& random, std::size_t number, std::size_t files) {
+/// What it has to do with other jobs.
+void add_flow(JobPlan& job, Random& random) {
+  constexpr std::size_t batches = 3;
+  constexpr std::array ends{"succeeded", "succeeded", "ended", "failed"};
+  constexpr std::array policies{"wait", "cancel", "run"};
+  if (random.chance(60))
+    job.batch = static_cast<int>(random.below(batches));
+  if (random.chance(20))
+    job.after_batch = static_cast<int>(random.below(batches));
+  for (auto needs = random.between(-3, 2); needs > 0; --needs)
+    job.needs.push_back(random.next());
+  job.when_needed = ends[random.below(ends.size())];
+  job.on_dependency_failed = policies[random.below(policies.size())];
+  job.takes_results = random.chance(40);
+  job.supersedes = !job.unique_key.empty() && random.chance(60);
+}
+
+void add_schedule(JobPlan& job, Random& random, std::span<const CronTimes> times) {
+  constexpr std::array overlaps{"skip", "queue_one", "queue_all", "replace"};
+  constexpr std::array misses{"once", "skip", "all"};
+  job.schedule = {times[random.below(times.size())], overlaps[random.below(overlaps.size())],
+                  misses[random.below(misses.size())]};
+}
+
+JobPlan make_job(Random& random, std::size_t number, std::size_t files,
+                 std::span<const CronTimes> schedule_times = times_in_minutes) {
   JobPlan job;
   job.name = "n" + std::to_string(number);
   job.file = "file-" + std::to_string(random.below(files));
@@ -72,7 +107,17 @@ JobPlan make_job(Random& random, std::size_t number, std::size_t files) {
     job.max_attempts = random.between(2, 4);
   if (random.chance(12))
     job.depends_on = random.next();
+  if (random.chance(30))
+    add_flow(job, random);
+  if (random.chance(4))
+    add_schedule(job, random, schedule_times);
   return job;
+}
+
+/// A stream of its own: the rest of a plan is the same on each of the days.
+WallTime some_day(std::uint64_t seed, std::span<const char* const> days, const char* time_of_day) {
+  Random random(seed, begin_stream);
+  return *parse_time(std::string(days[random.below(days.size())]) + time_of_day);
 }
 
 AppSettings make_app(Random& random, const std::string& host) {
@@ -113,6 +158,28 @@ Action some_action(Random& random, const Plan& plan) {
   return action;
 }
 
+/// Many jobs get a class, in three runs of four. A stream of its own: the rest of a plan is the
+/// same without.
+void give_classes(Plan& plan) {
+  Random random(plan.seed, class_stream);
+  if (random.chance(25))
+    return;
+  std::array<std::pair<const char*, std::optional<ClassPlan>>, 3> classes{
+      {{"bulk", ClassPlan{}}, {"nightly", ClassPlan{}}, {"without row", std::nullopt}}};
+  for (auto& [name, row] : classes) {
+    if (!row)
+      continue;
+    row->weight = random.between(1, 4);
+    if (random.chance(60))
+      row->max_running = random.between(1, 2);
+    if (random.chance(50))
+      row->starts_per_day = random.between(3, 12);
+  }
+  for (Action& action : plan.actions)
+    if (action.kind == Kind::insert && random.chance(60))
+      std::tie(action.job.job_class, action.job.class_row) = classes[random.below(classes.size())];
+}
+
 void sort(std::vector<Action>& actions) {
   std::stable_sort(actions.begin(), actions.end(),
                    [](const Action& a, const Action& b) { return a.at < b.at; });
@@ -123,7 +190,7 @@ void sort(std::vector<Action>& actions) {
 std::string to_text(Kind kind) {
   constexpr std::array names{"insert", "cancel",     "rerun",        "delete",  "lock",
                              "read",   "step clock", "expire token", "restart", "pause",
-                             "watch",  "back up",    "restore"};
+                             "watch",  "refuse",     "back up",      "restore"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -188,6 +255,21 @@ test::Fault Plan::renewal_fault(milliseconds now, Random& random) const {
   return fault;
 }
 
+/// In one run of two. As give_classes().
+void plant_refusals(Plan& plan, milliseconds longest) {
+  Random random(plan.seed, refusal_stream);
+  for (int i = random.chance(50) ? 0 : static_cast<int>(random.between(1, 5)); i > 0; --i) {
+    Action action;
+    action.kind = Kind::refuse;
+    action.at = some_time(random, 0ms, plan.lasts);
+    action.choice = random.next();
+    action.span = some_time(random, 1s, longest);
+    if (!plan.is_quiet(action.at, action.at + action.span))
+      plan.actions.push_back(std::move(action));
+  }
+  sort(plan.actions);
+}
+
 Plan make_plan(std::uint64_t seed, bool small) {
   Random random(seed, plan_stream);
   Plan plan;
@@ -196,8 +278,8 @@ Plan make_plan(std::uint64_t seed, bool small) {
   plan.settings.apps["default"] = make_app(random, "default");
   plan.settings.apps["second"] = make_app(random, "second");
   plan.settings.notify.push_back({{"failed", "timed_out", "unconfirmed"}, "", R"(["/bin/tell"])"});
-  // The quota day of Shanghai ends at 16:00 UTC: often in the run. Later than any real clock.
-  plan.begins = *parse_time("2126-03-02 15:50:00") + some_time(random, 0min, 12min);
+  // The quota day of Shanghai ends at 16:00 UTC: often in the run.
+  plan.begins = some_day(seed, days_of_change, " 15:50:00") + some_time(random, 0min, 12min);
   plan.lasts = small ? some_time(random, 20s, 3min) : some_time(random, 3min, 40min);
   plan.latency = some_time(random, 2ms, 800ms);
   plan.shape_a = random.chance(50);
@@ -219,7 +301,8 @@ Plan make_plan(std::uint64_t seed, bool small) {
       action.job = make_job(random, first_jobs + i, files);
     plan.actions.push_back(std::move(action));
   }
-  sort(plan.actions);
+  give_classes(plan);
+  plant_refusals(plan, 3min);
   return plan;
 }
 
@@ -275,7 +358,7 @@ Plan make_plan_of_apps(std::uint64_t seed) {
     plan.settings.apps[name] = app;
   }
   plan.settings.apps["default"].requests_per_second = 0; // its polls are in its starts' way, else
-  plan.begins = *parse_time("2126-03-02 15:50:00") + some_time(random, 0min, 12min);
+  plan.begins = some_day(seed, days_of_change, " 15:50:00") + some_time(random, 0min, 12min);
   plan.lasts = some_time(random, 2min, 5min);
   plan.latency = some_time(random, 2ms, 800ms);
   plan.shape_a = random.chance(50);
@@ -320,7 +403,7 @@ Plan make_plan_of_days(std::uint64_t seed) {
   plan.settings.apps["default"] = app;
   // The day begins at 16:00 UTC; what is not quiet is the most of two.
   const milliseconds since_roll = some_time(random, 1min, 4h);
-  plan.begins = *parse_time("2126-03-02 16:00:00") + since_roll;
+  plan.begins = some_day(seed, days_before_change, " 16:00:00") + since_roll;
   plan.rolls_at = 24h - since_roll;
   plan.lasts = 46h - since_roll;
   plan.latency = some_time(random, 2ms, 800ms);
@@ -337,7 +420,7 @@ Plan make_plan_of_days(std::uint64_t seed) {
   for (std::size_t i = 0; i < jobs_of_days; ++i) {
     Action action;
     action.at = some_time(random, 0ms, random.chance(60) ? milliseconds(2h) : milliseconds(16h));
-    action.job = make_job(random, i, files_of_days);
+    action.job = make_job(random, i, files_of_days, times_in_days);
     action.job.app = "default";
     if (random.chance(70))
       action.job.script = scripts[random.below(scripts.size())];
@@ -356,7 +439,7 @@ Plan make_plan_of_days(std::uint64_t seed) {
       continue;
     plan.actions.push_back(std::move(action));
   }
-  sort(plan.actions);
+  plant_refusals(plan, 1h);
   return plan;
 }
 
@@ -371,7 +454,7 @@ Plan make_plan_of_month(std::uint64_t seed) {
   app.submit_quota = plan.submit_quota = 500;
   app.status_quota = plan.status_quota = 2000; // with more nothing else would happen in the run
   plan.settings.apps["default"] = app;
-  plan.begins = *parse_time("2126-03-02 16:00:00") + some_time(random, 1min, 4h);
+  plan.begins = some_day(seed, days_before_change, " 16:00:00") + some_time(random, 1min, 4h);
   plan.lasts = 30 * 24h;
   plan.latency = some_time(random, 2ms, 800ms);
   plan.shape_a = random.chance(50);
@@ -383,7 +466,7 @@ Plan make_plan_of_month(std::uint64_t seed) {
   for (std::size_t i = 0; i < jobs_of_month; ++i) {
     Action action;
     action.at = some_time(random, 0ms, plan.lasts);
-    action.job = make_job(random, i, files_of_days);
+    action.job = make_job(random, i, files_of_days, times_in_month);
     action.job.app = "default";
     plan.actions.push_back(std::move(action));
   }
@@ -407,7 +490,7 @@ Plan make_plan_of_month(std::uint64_t seed) {
     action.kind = kinds[random.below(kinds.size())];
     plan.actions.push_back(std::move(action));
   }
-  sort(plan.actions);
+  plant_refusals(plan, 24h);
   return plan;
 }
 

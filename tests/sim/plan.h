@@ -3,6 +3,7 @@
 
 #include "poller/settings.h"
 #include "tests/sim/random.h"
+#include "tests/sim/schedule_times.h"
 #include "tests/support/fake_kdocs.h"
 
 #include <chrono>
@@ -14,6 +15,20 @@
 
 namespace kdq::sim {
 
+/// A row of classes.
+struct ClassPlan {
+  std::int64_t weight = 1;
+  std::optional<std::int64_t> max_running;
+  std::optional<std::int64_t> starts_per_day;
+};
+
+/// What makes a row of schedules of a job.
+struct SchedulePlan {
+  CronTimes times;
+  std::string overlap;
+  std::string missed;
+};
+
 /// A job as a user inserts it.
 struct JobPlan {
   std::string name; ///< script_name; one of its own for each job of a run
@@ -21,14 +36,24 @@ struct JobPlan {
   std::string script;
   bool script_is_utf8 = true;
   std::string app;
+  std::string job_class;              ///< empty: none
+  std::optional<ClassPlan> class_row; ///< to be there before the first job of the class
   std::int64_t priority = 0;
   std::optional<std::chrono::milliseconds> run_in; ///< run_at, from the INSERT on
   std::optional<std::chrono::milliseconds> expires_in;
   std::optional<std::int64_t> timeout_s;
   std::int64_t max_attempts = 1;
   std::optional<std::uint64_t> depends_on; ///< a number that chooses one of the jobs that are there
-  std::string unique_key;                  ///< empty: none
-  std::string on_unconfirmed;              ///< hold, retry or fail
+  std::vector<std::uint64_t> needs;        ///< the same, for rows of dependencies
+  std::optional<int> batch;                ///< number of a batch that is open to all
+  std::optional<int> after_batch;
+  std::string when_needed = "succeeded";
+  std::string on_dependency_failed = "wait";
+  bool takes_results = false; ///< pass_as
+  bool supersedes = false;
+  std::optional<SchedulePlan> schedule; ///< instead of one job many
+  std::string unique_key;               ///< empty: none
+  std::string on_unconfirmed;           ///< hold, retry or fail
 };
 
 /// What a user, an operator or the machine does at a moment.
@@ -45,6 +70,7 @@ struct Action {
     restart,      ///< a stop as by systemd, and a start
     pause,        ///< of all, an app or a file, for `span`
     watch,        ///< somebody follows the log of some job that has not ended, for `span`
+    refuse,       ///< a trigger of theirs takes nothing of every fifth job, for `span`
     back_up,      ///< as sqlite3's .backup; takes the place of the backup before it
     restore       ///< of the last backup into the live database, as sqlite3's .restore
   };

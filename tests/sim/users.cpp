@@ -5,6 +5,7 @@
 
 #include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
 
 namespace kdq::sim {
 namespace {
@@ -79,6 +80,8 @@ bool Users::act(const Action& action) {
       pause(action);
     else if (action.kind == Kind::watch)
       watch(action);
+    else if (action.kind == Kind::refuse)
+      refuse(action, true);
     else if (action.kind == Kind::back_up)
       back_up();
     else if (action.kind == Kind::restore)
@@ -106,12 +109,19 @@ bool Users::attempt(const Action& action, const std::function<void()>& what) {
 }
 
 void Users::insert(const JobPlan& job) {
+  if (job.schedule)
+    return insert_schedule(job, *job.schedule);
   SQLite::Database& database = main();
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  const auto batch_id = batch(job.batch);
+  const auto after_batch = batch(job.after_batch);
   SQLite::Statement insert(
       database,
       "INSERT OR IGNORE INTO jobs(file_token, script, script_name, app, priority, run_at, "
-      "expires_at, timeout_s, unique_key, on_unconfirmed, max_attempts, depends_on) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?)");
+      "expires_at, timeout_s, unique_key, on_unconfirmed, max_attempts, depends_on, batch_id, "
+      "after_batch, when_needed, on_dependency_failed, pass_as, supersede, class) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?, iif(?, 'in', NULL), ?, "
+      "nullif(?, ''))");
   const auto after = [&](const auto& span) {
     return span ? std::optional<std::string>(kdq::to_text(clock_.wall() + *span)) : std::nullopt;
   };
@@ -128,13 +138,83 @@ void Users::insert(const JobPlan& job) {
   insert.bind(10, job.on_unconfirmed);
   insert.bind(11, job.max_attempts);
   bind_or_null(insert, 12, chosen_job(job.depends_on));
+  bind_or_null(insert, 13, batch_id);
+  bind_or_null(insert, 14, after_batch);
+  insert.bind(15, job.when_needed);
+  insert.bind(16, job.on_dependency_failed);
+  insert.bind(17, job.takes_results);
+  insert.bind(18, job.supersedes);
+  insert.bind(19, job.job_class);
+  add_class(job);
   if (insert.exec() == 0)
     return; // its unique_key is taken
-  jobs_[database.getLastInsertRowid()] = {job, 0, false};
+  const std::int64_t id = database.getLastInsertRowid();
+  SQLite::Statement need(database, "INSERT OR IGNORE INTO dependencies VALUES (?, ?, ?)");
+  for (const std::uint64_t choice : job.needs)
+    if (const auto needed = chosen_job(choice)) {
+      need.reset();
+      need.bind(1, id);
+      need.bind(2, *needed);
+      need.bind(3, job.when_needed);
+      need.exec();
+    }
+  transaction.commit();
+  jobs_[id] = {job, 0, false};
   trace_.tell(clock_, [&] {
-    return "user: insert " + std::to_string(database.getLastInsertRowid()) + " " + job.name +
-           " on " + job.file + " for " + job.app + " " + job.script + " " + job.on_unconfirmed;
+    return "user: insert " + std::to_string(id) + " " + job.name + " on " + job.file + " for " +
+           job.app + " " + job.script + " " + job.on_unconfirmed;
   });
+}
+
+/// Once added, it does not change.
+void Users::add_class(const JobPlan& job) {
+  if (!job.class_row)
+    return;
+  SQLite::Statement insert(main(), "INSERT OR IGNORE INTO classes VALUES (?, ?, ?, ?, ?)");
+  insert.bind(1, job.app);
+  insert.bind(2, job.job_class);
+  insert.bind(3, job.class_row->weight);
+  bind_or_null(insert, 4, job.class_row->max_running);
+  bind_or_null(insert, 5, job.class_row->starts_per_day);
+  insert.exec();
+}
+
+void Users::insert_schedule(const JobPlan& job, const SchedulePlan& schedule) {
+  SQLite::Statement insert(
+      main(), "INSERT OR IGNORE INTO schedules(name, cron, timezone, file_token, script, "
+              "script_name, app, priority, on_unconfirmed, max_attempts, overlap, missed) "
+              "VALUES (?1, ?2, ?11, ?3, ?4, ?1, ?5, ?6, ?7, ?8, ?9, ?10)");
+  insert.bind(1, job.name);
+  insert.bind(2, schedule.times.text);
+  insert.bind(3, job.file);
+  insert.bind(4, job.script);
+  insert.bind(5, job.app);
+  insert.bind(6, job.priority);
+  insert.bind(7, job.on_unconfirmed);
+  insert.bind(8, job.max_attempts);
+  insert.bind(9, schedule.overlap);
+  insert.bind(10, schedule.missed);
+  insert.bind(11, schedules_timezone);
+  insert.exec();
+  trace_.tell(clock_, [&] {
+    return "user: schedule " + job.name + " " + schedule.times.text + " " + schedule.overlap;
+  });
+}
+
+/// The last batch of this number that has not ended; made if there is none.
+std::optional<std::int64_t> Users::batch(std::optional<int> number) {
+  if (!number)
+    return std::nullopt;
+  const std::string name = "batch " + std::to_string(*number);
+  SQLite::Statement find(main(), "SELECT max(id) FROM batches WHERE name = ? AND ended_at IS NULL");
+  find.bind(1, name);
+  find.executeStep();
+  if (!find.getColumn(0).isNull())
+    return find.getColumn(0).getInt64();
+  SQLite::Statement make(main(), "INSERT INTO batches(name) VALUES (?)");
+  make.bind(1, name);
+  make.exec();
+  return main().getLastInsertRowid();
 }
 
 void Users::change(const Action& action) {
@@ -146,7 +226,8 @@ void Users::change(const Action& action) {
              "ORDER BY id";
     sql = "UPDATE OR IGNORE jobs SET state = 'queued' WHERE id = ?";
   } else if (action.kind == Kind::remove) {
-    choice = "SELECT id FROM jobs WHERE state NOT IN ('submitting','running') ORDER BY id";
+    choice = "SELECT id FROM jobs WHERE state NOT IN ('submitting','running') "
+             "AND schedule IS NULL ORDER BY id";
     sql = "DELETE FROM jobs WHERE id = ?";
   }
   SQLite::Database& database = main();
@@ -157,11 +238,12 @@ void Users::change(const Action& action) {
   change.bind(1, id);
   if (change.exec() == 0)
     return;
-  if (action.kind == Kind::rerun) {
-    ++jobs_.at(id).reruns;
+  if (action.kind == Kind::rerun)
     held_.erase(id);
+  if (const auto job = jobs_.find(id); job != jobs_.end()) { // else one of a schedule
+    job->second.reruns += action.kind == Kind::rerun;
+    job->second.deleted = action.kind == Kind::remove;
   }
-  jobs_.at(id).deleted = action.kind == Kind::remove;
   trace_.tell(clock_, [&] { return "user: " + to_text(action.kind) + " " + std::to_string(id); });
 }
 
@@ -187,20 +269,43 @@ void Users::pause(const Action& action) {
               [&what = scope, &which = key] { return "user: pauses " + what + " " + which; });
 }
 
-bool Users::end_pause(const Action& action) {
+void Users::resume(const Action& action) {
+  const auto [scope, key] = paused_by(action);
+  SQLite::Statement resume(main(), "DELETE FROM pauses WHERE scope = ? AND key = ?");
+  resume.bind(1, scope);
+  resume.bind(2, key);
+  resume.exec();
+  trace_.tell(clock_,
+              [&what = scope, &which = key] { return "user: resumes " + what + " " + which; });
+}
+
+bool Users::end(const Action& action) {
   return attempt(action, [&] {
-    const auto [scope, key] = paused_by(action);
-    SQLite::Statement resume(main(), "DELETE FROM pauses WHERE scope = ? AND key = ?");
-    resume.bind(1, scope);
-    resume.bind(2, key);
-    resume.exec();
-    trace_.tell(clock_,
-                [&what = scope, &which = key] { return "user: resumes " + what + " " + which; });
+    if (action.kind == Kind::refuse)
+      refuse(action, false);
+    else
+      resume(action);
+  });
+}
+
+void Users::refuse(const Action& action, bool begin) {
+  constexpr std::array whats{"states", "lines", "intents"};
+  const char* what = whats[action.choice % whats.size()];
+  SQLite::Statement change(main(), begin ? "INSERT INTO sim_refused VALUES (?, ?)"
+                                         : "DELETE FROM sim_refused WHERE what = ? AND fifth = ?");
+  change.bind(1, what);
+  change.bind(2, static_cast<std::int64_t>(action.choice / whats.size() % 5));
+  change.exec();
+  trace_.tell(clock_, [&] {
+    return std::string("user: ") + (begin ? "refuses " : "refuses no more ") + what + " of each " +
+           std::to_string(action.choice / whats.size() % 5) + " of 5";
   });
 }
 
 bool Users::resume() {
-  return main().tryExec("DELETE FROM pauses") == SQLITE_OK;
+  return main().tryExec(
+             "DELETE FROM pauses; DELETE FROM sim_refused; UPDATE schedules SET paused = 1") ==
+         SQLITE_OK;
 }
 
 void Users::back_up() {

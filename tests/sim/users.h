@@ -25,11 +25,11 @@ public:
   /// Each does what the action says, unless the database refuses, as it may: returns whether
   /// another attempt makes sense, because somebody has the lock or the disk is full.
   bool act(const Action& action);
-  /// The end of a pause that began with that action; returns the same.
-  bool end_pause(const Action& action);
+  /// The end of a pause or refusal that began with that action; returns the same.
+  bool end(const Action& action);
   void lock();
   void unlock(bool keep_changes);
-  /// All pauses end; false: not now.
+  /// All pauses and refusals end, and all schedules; false: not now.
   bool resume();
   bool locks() const { return locker_ != nullptr; }
   void begin_reading();
@@ -40,6 +40,9 @@ public:
 
   /// Plants the record of all changes of state; false if that is not possible now.
   bool keep_audit();
+
+  /// A connection of its own.
+  std::unique_ptr<SQLite::Database> connect() const;
 
   /// Runs `look` on a connection of the users.
   void look(const std::function<void(SQLite::Database&)>& look);
@@ -63,15 +66,19 @@ public:
 
 private:
   SQLite::Database& main();
-  std::unique_ptr<SQLite::Database> connect() const;
   bool attempt(const Action& action, const std::function<void()>& what);
   void insert(const JobPlan& job);
+  void insert_schedule(const JobPlan& job, const SchedulePlan& schedule);
+  void add_class(const JobPlan& job);
+  std::optional<std::int64_t> batch(std::optional<int> number);
   std::optional<std::int64_t> chosen_job(std::optional<std::uint64_t> choice) const;
   void change(const Action& action);
   void pause(const Action& action);
+  void resume(const Action& action);
   void back_up();
   void restore();
   void watch(const Action& action);
+  void refuse(const Action& action, bool begin);
 
   std::filesystem::path file_;
   const Clock& clock_;

@@ -1,4 +1,5 @@
-// The rules that a run is watched by while it goes on: backups, waits, and a neighbour that is ill.
+// The rules that a run is watched by while it goes on: files in use, schedules, backups,
+// waits, and a neighbour that is ill.
 #include "tests/sim/invariants.h"
 #include "tests/sim/world.h"
 
@@ -10,6 +11,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds try_again = 500ms; // a user whom the database refused
+
+// By an index, however many have ended.
+constexpr const char* from_jobs_under_way =
+    " FROM jobs INDEXED BY jobs_open WHERE (state = 'submitting' OR state = 'running' OR "
+    "state = 'unconfirmed') AND state <> 'unconfirmed'";
 
 } // namespace
 
@@ -58,17 +64,73 @@ void World::restore(const Action& action) {
   asked_waits_.restored(clock_.steady());
 }
 
+/// Whoever waits is told why.
+void World::check_waiting() {
+  if (!daemon_)
+    return;
+  users_.look([&](SQLite::Database& database) {
+    SQLite::Statement query(database,
+                            "SELECT id FROM jobs WHERE state IN ('queued','unconfirmed') EXCEPT "
+                            "SELECT job_id FROM waiting WHERE reason <> ''");
+    while (query.executeStep())
+      seen_.violations.push_back("no sentence says why a job waits: " +
+                                 query.getColumn(0).getString());
+  });
+}
+
+/// When nothing has been in the daemon's way for a while: each schedule has times to come.
+void World::check_schedules_go_on() {
+  users_.look([&](SQLite::Database& database) {
+    SQLite::Statement query(
+        database, "SELECT name || ' since ' || coalesce(next_at, 'ever, ' || error, 'ever') "
+                  "FROM schedules WHERE paused = 0 AND coalesce(next_at, '') < "
+                  "strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 minute')");
+    while (query.executeStep())
+      seen_.violations.push_back("nobody has looked at the schedule " +
+                                 query.getColumn(0).getString());
+  });
+}
+
+/// The rule of one running script a file, where it is broken: when a start is sent.
+void World::check_files_in_use() {
+  if (vfs_.dead())
+    return;
+  users_.look([&](SQLite::Database& database) {
+    SQLite::Statement query(database, std::string("SELECT file_token") + from_jobs_under_way +
+                                          " GROUP BY 1 HAVING count(*) > 1");
+    if (query.executeStep())
+      seen_.violations.push_back("two jobs run on " + query.getColumn(0).getString());
+  });
+}
+
 /// When a start is sent: what had not ended in a restored file runs when its user says so.
 void World::check_held() {
   if (vfs_.dead() || restores_.count() == 0)
     return;
   users_.look([&](SQLite::Database& database) {
-    SQLite::Statement query(database,
-                            "SELECT id FROM jobs WHERE state IN ('submitting','running')");
+    SQLite::Statement query(database, std::string("SELECT id") + from_jobs_under_way);
     while (query.executeStep())
       if (users_.waits_for_word(query.getColumn(0).getInt64()))
         seen_.violations.push_back("after a restore a job runs that nobody has released: " +
                                    query.getColumn(0).getString());
+  });
+}
+
+/// When a start is sent: no class runs more jobs than it may, or has had more starts.
+void World::check_classes() {
+  if (vfs_.dead())
+    return;
+  users_.look([&](SQLite::Database& database) {
+    SQLite::Statement query(
+        database,
+        "SELECT app || ' ' || name || ' runs too many jobs' FROM classes AS c WHERE max_running < "
+        "(SELECT count(*) FROM jobs AS j WHERE j.class = c.name AND j.app = c.app AND j.class IS "
+        "NOT NULL AND (j.state = 'submitting' OR j.state = 'running')) UNION ALL "
+        "SELECT app || ' ' || name || ' has had too many starts' FROM classes AS c WHERE EXISTS "
+        "(SELECT 1 FROM class_starts AS s WHERE s.app = c.app AND s.class = c.name AND s.starts > "
+        "c.starts_per_day)");
+    while (query.executeStep())
+      seen_.violations.push_back("the class " + query.getColumn(0).getString());
   });
 }
 

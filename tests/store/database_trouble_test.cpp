@@ -253,7 +253,7 @@ TEST_CASE_FIXTURE(Fixture, "a trigger that ignores a row of ours is trouble, not
     table = "queue";
     event = "DELETE";
     change = [&] {
-      const auto found = queue.scan("default", now, 1, 0, [](const auto&) { return 1; });
+      const auto found = scanner.scan({"default"}, now, 1, 0, [](const auto&) { return 1; });
       queue.claim(found.startable.at(0), now);
     };
   }
@@ -360,13 +360,13 @@ TEST_CASE_FIXTURE(Fixture,
                   "what is longer than the daemon takes is told with the statement that ends it") {
   user.exec("INSERT INTO daemon(one, max_script_bytes) VALUES (1, 1000000000)");
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', zeroblob(134217729))");
-  const StoreUnavailable told = trouble([&] { queue.claim(JobId{1}); });
+  const StoreUnavailable told = trouble([&] { claim_job(database, queue, 1); });
   const std::string sentence = told.what();
   CHECK(contains(sentence, "is longer than kdocs-queued takes"));
   const auto begin = sentence.find("DELETE");
   REQUIRE(begin != std::string::npos);
   user.exec(sentence.substr(begin));
-  CHECK(std::string(trouble([&] { queue.claim(JobId{1}); }).what()).empty());
+  CHECK(std::string(trouble([&] { claim_job(database, queue, 1); }).what()).empty());
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -419,7 +419,7 @@ TEST_CASE_FIXTURE(SqlFixture, "a table that was dropped is named, and init bring
   JobQueue found(again);
   again.write([&] {
     found.recount();
-    CHECK(found.claim(JobId{1})->script == "kept");
+    CHECK(claim_job(again, found, 1)->script == "kept");
   });
   CHECK(user.number("SELECT count(*) FROM logs") == 0);
 }

@@ -1,6 +1,7 @@
 // Finding the next job to start: the order, and what stands in the way.
 #include "store/job_queue.h"
 #include "tests/store/sql_fixture.h"
+#include "tests/support/wrong_counters.h"
 
 #include <doctest/doctest.h>
 
@@ -17,7 +18,7 @@ struct Fixture : QueueFixture {
   /// One scan, its rows set aside, as the engine does it.
   std::vector<std::int64_t> startable(std::size_t limit = 100) {
     const QueueScan scan =
-        queue.scan("default", now, limit, busy.size(), [&](const std::string& name) {
+        scanner.scan({"default"}, now, limit, busy.size(), [&](const std::string& name) {
           return std::size_t{busy.contains(name) ? 0u : 1u};
         });
     database.write([&] { queue.set_aside(scan); });
@@ -96,7 +97,7 @@ TEST_CASE_FIXTURE(Fixture, "jobs with a later run_at leave the way and come back
   CHECK(in_lane("future") == 2); // they do not pass through the way of the scan
   database.write([&] { CHECK(queue.promote(now) == 1); });
   CHECK(startable() == Ids{2});
-  CHECK(queue.next_time() == parse_time("2126-01-01 00:00:01"));
+  CHECK(queue.next_run() == parse_time("2126-01-01 00:00:01"));
   now += std::chrono::seconds(1);
   database.write([&] { CHECK(queue.promote(now) == 1); });
   CHECK(startable() == Ids{1, 2});
@@ -123,11 +124,87 @@ TEST_CASE_FIXTURE(Fixture, "a row that INSERT OR REPLACE left behind does not ho
   user.exec("INSERT OR REPLACE INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k')");
   CHECK(startable() == Ids{1});
   database.write([&] { CHECK(!queue.claim({JobId{1}, "default", "a", 0, ""}, now)); });
-  CHECK(!queue.counts_are_right());
-  database.write([&] { queue.recount(); });
   CHECK(queue.counts_are_right());
   CHECK(startable() == Ids{2});
   CHECK(user.number("SELECT jobs FROM job_counts WHERE state = 'queued'") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "thousands of such rows go with the first one that is found") {
+  const std::string jobs =
+      " INTO jobs(file_token, script, unique_key) WITH n(i) AS (SELECT 1 UNION "
+      "ALL SELECT i + 1 FROM n WHERE i < 6000) SELECT 'f' || i, 'x', i FROM n";
+  user.exec("INSERT" + jobs);
+  user.exec("INSERT OR REPLACE" + jobs);
+  database.write([&] { CHECK(!queue.claim({JobId{1}, "default", "f1", 0, ""}, now)); });
+  CHECK(user.number("SELECT count(*) FROM queue") == 7000);
+  database.write([&] { CHECK(!queue.claim({JobId{5001}, "default", "f5001", 0, ""}, now)); });
+  CHECK(user.number("SELECT count(*) FROM queue") == 6000);
+  CHECK(user.number(wrong_counters) == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what INSERT OR REPLACE removed holds nothing that it waited for") {
+  user.exec(
+      "INSERT INTO jobs(file_token, script) VALUES ('a', 'x'), ('a', 'x');"
+      "INSERT INTO jobs(file_token, script, depends_on, unique_key) VALUES ('b', 'x', 1, 'k');"
+      "INSERT INTO dependencies(job_id, needs) VALUES (3, 2);"
+      "INSERT OR REPLACE INTO jobs(file_token, script, unique_key) VALUES ('b', 'x', 'k')");
+  CHECK(!queue.counts_are_right());
+  database.write([&] { queue.recount(); });
+  CHECK(queue.counts_are_right());
+  CHECK(user.number("SELECT count(*) FROM queue WHERE job_id = 3") == 0);
+  CHECK(user.number("SELECT count(*) FROM dependencies") == 0);
+  CHECK(user.attempt("DELETE FROM jobs WHERE id < 3") == "");
+  CHECK(user.number(wrong_counters) == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a batch does not count a job for ever that INSERT OR REPLACE removed") {
+  user.exec("INSERT INTO batches(name) VALUES ('one'), ('two');"
+            "INSERT INTO jobs(file_token, script, batch_id, unique_key) VALUES "
+            "('a', 'x', 1, 'k'), ('b', 'x', 1, NULL)");
+  const std::string replace = "INSERT OR REPLACE INTO jobs(file_token, script, unique_key, "
+                              "batch_id) VALUES ('c', 'x', 'k', ";
+  SUBCASE("queued: its row in the queue is found") {
+    user.exec(replace + "2)");
+    database.write([&] {
+      REQUIRE(claim_job(database, queue, 2)); // what else this transaction changes is counted once
+      CHECK(!queue.claim({JobId{1}, "default", "a", 0, ""}, now));
+      REQUIRE(claim_job(database, queue, 3));
+    });
+    user.exec("UPDATE jobs SET state = 'cancelled'");
+  }
+  SUBCASE("on its way: a start of the daemon finds it") {
+    REQUIRE(claim(1));
+    user.exec(replace + "1)");
+    CHECK(!queue.counts_are_right());
+    database.write([&] { queue.recount(); });
+    REQUIRE(claim(2));
+    CHECK(user.number(wrong_counters) == 0);
+    user.exec("UPDATE jobs SET state = 'cancelled'");
+  }
+  SUBCASE("the last one that had not ended") {
+    REQUIRE(claim(2));
+    REQUIRE(run(2));
+    REQUIRE(end(2, JobState::succeeded));
+    user.exec(replace + "NULL)");
+    database.write([&] { CHECK(!queue.claim({JobId{1}, "default", "a", 0, ""}, now)); });
+  }
+  CHECK(queue.counts_are_right());
+  CHECK(user.number(wrong_counters) == 0);
+  CHECK(user.number("SELECT ended_at IS NOT NULL FROM batches WHERE id = 1") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "what is counted afresh in a transaction that is undone stays as it was") {
+  user.exec("INSERT INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k');"
+            "INSERT OR REPLACE INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k')");
+  CHECK_THROWS(database.write([&] {
+    CHECK(!queue.claim({JobId{1}, "default", "a", 0, ""}, now));
+    throw StoreUnavailable("as a full disk");
+  }));
+  REQUIRE(claim(2));
+  CHECK(user.number("SELECT jobs FROM job_counts WHERE state = 'queued'") == 1);
+  database.write([&] { CHECK(!queue.claim({JobId{1}, "default", "a", 0, ""}, now)); });
+  CHECK(user.number(wrong_counters) == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a job without run_at does not wait for a clock that was set back") {
@@ -139,14 +216,14 @@ TEST_CASE_FIXTURE(Fixture, "a job without run_at does not wait for a clock that 
 TEST_CASE_FIXTURE(Fixture, "a claim applies once, and only to a queued job") {
   user.enqueue("a", "script", "name");
   database.write([&] {
-    const auto job = queue.claim(JobId{1});
+    const auto job = claim_job(database, queue, 1);
     REQUIRE(job);
     CHECK(job->row.attempt == 1);
     CHECK(job->row.state == JobState::submitting);
     CHECK(job->script == "script");
     CHECK(job->script_name == "name");
-    CHECK(!queue.claim(JobId{1}));
-    CHECK(!queue.claim(JobId{7}));
+    CHECK(!claim_job(database, queue, 1));
+    CHECK(!claim_job(database, queue, 7));
   });
 }
 
@@ -202,12 +279,14 @@ TEST_CASE_FIXTURE(Fixture, "a job that goes back to the queue waits for its time
   row.rev += 1;
   bool applied = false;
   const auto later = now + std::chrono::seconds(30);
-  database.write([&] { applied = queue.save_for_later(JobId{1}, rows[1], row, later); });
+  database.write(
+      [&] { applied = queue.save_for_later(JobId{1}, rows[1], row, later, EndCause::script); });
   CHECK(applied);
   CHECK(user.text("SELECT run_at FROM jobs WHERE state = 'queued'") == to_text(later));
   CHECK(user.text("SELECT lane || due FROM queue") == "future" + to_text(later));
   CHECK(queue.counts_are_right());
-  database.write([&] { CHECK_FALSE(queue.save_for_later(JobId{1}, rows[1], row, later)); });
+  database.write(
+      [&] { CHECK_FALSE(queue.save_for_later(JobId{1}, rows[1], row, later, EndCause::script)); });
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -221,7 +300,8 @@ TEST_CASE_FIXTURE(Fixture,
   row.state = JobState::queued;
   row.rev += 1;
   const WallTime passed = *parse_time("2020-01-01 00:00:30");
-  database.write([&] { REQUIRE(queue.save_for_later(JobId{1}, rows[1], row, passed)); });
+  database.write(
+      [&] { REQUIRE(queue.save_for_later(JobId{1}, rows[1], row, passed, EndCause::script)); });
   CHECK(lane(1) == "ready");
 }
 

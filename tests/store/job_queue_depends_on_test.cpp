@@ -15,16 +15,16 @@ struct Fixture : SqlFixture {
     user.exec("INSERT INTO jobs(file_token, script) VALUES ('a', 'x');"
               "INSERT INTO jobs(file_token, script, depends_on) VALUES ('b', 'x', 1)");
   }
-  std::int64_t stuck() { return user.number("SELECT count(*) FROM queue WHERE stuck = 1"); }
+  std::int64_t stuck() { return user.number("SELECT count(*) FROM needs WHERE stuck = 1"); }
 };
 
 } // namespace
 
 TEST_CASE_FIXTURE(Fixture, "a job is not found by the scan before the one it waits for succeeded") {
-  JobQueue queue(database);
+  QueueScanner scanner(database);
   const auto startable = [&] {
-    const auto scan = queue.scan("default", *parse_time("2126-01-01 00:00:00"), 10, 0,
-                                 [](const std::string&) { return std::size_t{1}; });
+    const auto scan = scanner.scan({"default"}, *parse_time("2126-01-01 00:00:00"), 10, 0,
+                                   [](const std::string&) { return std::size_t{1}; });
     std::vector<std::int64_t> ids;
     for (const auto& entry : scan.startable)
       ids.push_back(entry.id.value);
@@ -35,14 +35,16 @@ TEST_CASE_FIXTURE(Fixture, "a job is not found by the scan before the one it wai
   go(1, {"submitting", "running"});
   CHECK(startable().empty());
   go(1, {"succeeded"});
+  settle();
   CHECK(lane(2) == "ready");
-  CHECK(user.number("SELECT count(*) FROM queue WHERE depends_on IS NOT NULL") == 0);
+  CHECK(user.number("SELECT count(*) FROM needs") == 0);
   CHECK(startable() == std::vector<std::int64_t>{2});
 }
 
 TEST_CASE_FIXTURE(Fixture, "only the jobs that wait for the one that succeeded are let go") {
   user.exec("INSERT INTO jobs(file_token, script, depends_on) VALUES ('c', 'x', 1), ('d', 'x', 2)");
   go(1, {"submitting", "running", "succeeded"});
+  settle();
   CHECK(lane(2) == "ready");
   CHECK(lane(3) == "ready");
   CHECK(lane(4) == "dependent");
@@ -64,6 +66,7 @@ TEST_CASE_FIXTURE(Fixture, "after another end the job waits on, until that one i
   SUBCASE("cancelled") {
     go(1, {"cancelled"});
   }
+  settle();
   CHECK(lane(2) == "dependent");
   CHECK(stuck() == 1);
   user.exec("INSERT INTO jobs(file_token, script, depends_on) VALUES ('c', 'x', 1)");
@@ -72,6 +75,7 @@ TEST_CASE_FIXTURE(Fixture, "after another end the job waits on, until that one i
   go(1, {"queued"});
   CHECK(stuck() == 0);
   go(1, {"submitting", "running", "succeeded"});
+  settle();
   CHECK(lane(2) == "ready");
   CHECK(lane(3) == "ready");
 }
@@ -86,6 +90,7 @@ TEST_CASE_FIXTURE(Fixture, "depends_on may be changed while the job is queued, a
   user.exec("UPDATE jobs SET priority = 5 WHERE id = 3");
   CHECK(lane(3) == "dependent");
   go(2, {"submitting", "running", "succeeded"});
+  settle();
   CHECK(lane(3) == "ready");
 }
 
@@ -125,7 +130,8 @@ TEST_CASE_FIXTURE(Fixture, "what depends_on may name, in sentences") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "a job that others wait for cannot be deleted") {
-  CHECK(contains(user.attempt("DELETE FROM jobs WHERE id = 1"), "other jobs wait for this one"));
+  CHECK(contains(user.attempt("DELETE FROM jobs WHERE id = 1"),
+                 "SELECT job_id FROM needs WHERE kind = 'job' AND needs = its id"));
   SUBCASE("before they are cancelled") {
     go(2, {"cancelled"});
   }
@@ -134,6 +140,7 @@ TEST_CASE_FIXTURE(Fixture, "a job that others wait for cannot be deleted") {
   }
   SUBCASE("before it succeeded") {
     go(1, {"submitting", "running", "succeeded"});
+    settle();
   }
   CHECK(user.attempt("DELETE FROM jobs WHERE id = 1") == "");
 }
@@ -147,12 +154,6 @@ TEST_CASE_FIXTURE(Fixture, "a job that is run again after the other one was dele
   user.exec("UPDATE jobs SET depends_on = NULL WHERE id = 2");
   CHECK(lane(2) == "ready");
   CHECK(stuck() == 0);
-}
-
-TEST_CASE_FIXTURE(Fixture, "an end finds the jobs that wait for it by index") {
-  for (const std::string& step : plan("UPDATE queue SET lane = 'ready' "
-                                      "WHERE lane = 'dependent' AND depends_on = 1"))
-    CHECK_MESSAGE(contains(step, "USING INDEX queue_dependent"), step);
 }
 
 TEST_CASE_FIXTURE(SqlFixture, "max_attempts is one unless told, and bounded") {

@@ -13,7 +13,8 @@ struct Fixture : QueueFixture {
   std::vector<QueueScan::Entry> startable() {
     QueueScan found;
     database.read([&] {
-      found = queue.scan("default", now, 100, 0, [](const std::string&) { return std::size_t{1}; });
+      found =
+          scanner.scan({"default"}, now, 100, 0, [](const std::string&) { return std::size_t{1}; });
     });
     return found.startable;
   }
@@ -87,12 +88,14 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(lane(2) == "dependent");
   SUBCASE("succeeded") {
     REQUIRE(end(1, JobState::succeeded));
+    settle();
     CHECK(lane(2) == "ready");
   }
   SUBCASE("failed") {
     REQUIRE(end(1, JobState::failed));
+    settle();
     CHECK(lane(2) == "dependent");
-    CHECK(user.number("SELECT stuck FROM queue WHERE job_id = 2") == 1);
+    CHECK(user.number("SELECT stuck FROM needs WHERE job_id = 2") == 1);
   }
   CHECK(wrong() == 0);
 }
@@ -149,14 +152,16 @@ TEST_CASE_FIXTURE(Fixture, "a job whose dependents wait is queued again by a use
             "  UPDATE jobs SET state = 'queued' WHERE id = NEW.id; END");
   start(1);
   REQUIRE(end(1, JobState::failed));
-  CHECK(user.number("SELECT count(*) FROM queue WHERE stuck = 1") == 0);
+  settle();
+  CHECK(lane(2) == "dependent");
+  CHECK(user.number("SELECT count(*) FROM needs WHERE stuck = 1") == 0);
   CHECK(wrong() == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a transaction that is not committed leaves no counts behind") {
   user.enqueue("a", "x", "");
   CHECK_THROWS_AS(database.write([&] {
-    REQUIRE(queue.claim(JobId{1}));
+    REQUIRE(claim_job(database, queue, 1));
     throw StoreUnavailable("as a full disk");
   }),
                   StoreUnavailable);

@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(Fixture, "what is not so, or is another app's, is not told") {
 TEST_CASE_FIXTURE(Fixture, "texts that are no use in full are cut, and a BLOB is no obstacle") {
   user.enqueue("f", "x", std::string(5000, 'n'));
   fail(1, std::string(5000, 'e'));
-  user.exec("DROP TRIGGER jobs_inputs; UPDATE jobs SET file_token = x'61'");
+  user.exec("DROP TRIGGER jobs_values; UPDATE jobs SET file_token = x'61'");
   add_job(JobId{1}, JobState::failed, mail);
   REQUIRE(count() == 1);
   CHECK(payload("job.error").size() == 2000);

@@ -1,6 +1,7 @@
 #include "store/database.h"
 #include "store/quota_ledger.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/user.h"
 
 #include <doctest/doctest.h>
 
@@ -56,4 +57,33 @@ TEST_CASE("several requests are granted at once, as far as the budget goes") {
     ledger.give_back(key, 0);
   });
   CHECK(ledger.used(key) == 8);
+}
+
+TEST_CASE(
+    "in a restored file today is spent again, and so is the day that a late request counts on") {
+  test::TempDir dir;
+  Database database(dir.path() / "q.db");
+  test::User user(dir.path() / "q.db");
+  QuotaLedger ledger(database);
+  const QuotaKey today{"default", Endpoint::submit, "2026-03-02"};
+  const QuotaKey tomorrow{"default", Endpoint::submit, "2026-03-03"};
+  const QuotaKey later{"default", Endpoint::submit, "2026-03-04"};
+  const auto lacks = [&] {
+    user.exec("DELETE FROM quota"); // as of a backup from before
+    bool lacked = false;
+    database.write([&] { lacked = ledger.keep_spent(); });
+    return lacked;
+  };
+  database.write([&] {
+    ledger.take(today, 10, 2);
+    ledger.take(tomorrow, 10, 1);
+  });
+  CHECK(lacks());
+  CHECK(ledger.used(today) == 2);
+  CHECK(ledger.used(tomorrow) == 1);
+  database.write([&] { ledger.take(later, 10, 5); });
+  CHECK(lacks());
+  CHECK(ledger.used(today) == 0); // long over
+  CHECK(ledger.used(tomorrow) == 1);
+  CHECK(ledger.used(later) == 5);
 }

@@ -142,9 +142,11 @@ TEST_CASE_FIXTURE(Fixture, "jobs that wait for one that did not succeed are coun
             "('i', 'x', 2)");
   CHECK(health().empty());
   go(1, {"cancelled"});
+  settle();
   REQUIRE(health().size() == 1);
-  CHECK(contains(health()[0], "jobs: 2 jobs wait for a job that has failed"));
+  CHECK(contains(health()[0], "jobs: 2 jobs wait for a job or batch that has failed"));
   go(2, {"cancelled"});
+  settle();
   CHECK(contains(health()[0], "jobs: 2 jobs wait")); // 3 for 1, and now 4 for 2
   go(1, {"queued"});
   CHECK(contains(health()[0], "jobs: 1 job waits"));
@@ -170,10 +172,8 @@ TEST_CASE_FIXTURE(Fixture,
                   "health reads of the jobs what is open, and of the queue what is stuck") {
   for (const std::string& step : plan("SELECT * FROM health")) {
     CHECK_MESSAGE((!contains(step, " jobs") || contains(step, "USING INDEX jobs_open")), step);
-    CHECK_MESSAGE((!contains(step, " queue") || contains(step, "USING INDEX queue_stuck") ||
-                   contains(step, "USING COVERING INDEX queue_stuck") ||
-                   contains(step, "USING INDEX queue_ready")),
-                  step);
+    CHECK_MESSAGE((!contains(step, " needs") || contains(step, "INDEX needs_stuck")), step);
+    CHECK_MESSAGE((!contains(step, " queue") || contains(step, "USING INDEX queue_ready")), step);
   }
 }
 
@@ -190,4 +190,34 @@ TEST_CASE_FIXTURE(Fixture, "what runs for an app that is not configured any more
            "= 'running' AND app = 'gone')"});
   go(1, {"cancelled"});
   CHECK(health().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a schedule cannot do is told, and a daemon that looks at none") {
+  user.exec("INSERT INTO schedules(name, cron, file_token, script) VALUES "
+            "('a', '@daily', 'f', 'x'), ('b', '@daily', 'f', 'x');"
+            "UPDATE schedules SET error = 'no such hour', rev = rev + 1 WHERE name = 'b'");
+  CHECK(health() == Rows{"schedule b: no such hour"});
+  user.exec("UPDATE schedules SET error = NULL, rev = rev + 1;"
+            "UPDATE daemon SET seen_at = '2026-01-01 00:00:00.000'");
+  CHECK(health().empty());
+  user.exec("UPDATE schedules SET next_at = '2026-01-02 00:00:00.000', rev = rev + 1");
+  REQUIRE(health().size() == 1);
+  CHECK(contains(health()[0], "daemon: the daemon does not run"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a schedule whose time has come, and of which nothing can be written") {
+  user.exec("INSERT INTO schedules(name, cron, file_token, script) VALUES "
+            "('a', '@daily', 'f', 'x'), ('b', '@daily', 'f', 'x'), ('c', '@daily', 'f', 'x');"
+            "UPDATE schedules SET rev = rev + 1, next_at = strftime('%Y-%m-%d %H:%M:%f', 'now', "
+            "iif(name = 'a', '-3 minutes', '-1 minute')) WHERE name <> 'c';"
+            "UPDATE daemon SET seen_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), "
+            "started_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-4 minutes')");
+  const Rows found = health();
+  REQUIRE(found.size() == 1);
+  CHECK(contains(found[0], "schedule a: its time 20"));
+  user.exec("UPDATE schedules SET error = 'refused', rev = rev + 1 WHERE name = 'a'");
+  CHECK(health() == Rows{"schedule a: refused"});
+  user.exec("UPDATE schedules SET error = NULL, rev = rev + 1;"
+            "UPDATE daemon SET started_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 minute')");
+  CHECK(health().empty()); // it makes up for what it has missed
 }

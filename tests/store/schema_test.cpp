@@ -102,8 +102,20 @@ TEST_CASE_FIXTURE(SqlFixture, "what an INSERT may not say, an UPDATE may not eit
              {"unique_key = ''", "unique_key must not be empty"},
              {"max_attempts = 1001", "max_attempts must be"},
              {"timeout_s = 2592001", "timeout_s must be"},
-             {"on_unconfirmed = ''", "on_unconfirmed must be"}})
+             {"on_unconfirmed = ''", "on_unconfirmed must be"},
+             {"state = NULL", "this job is queued and cannot become that"}})
       CHECK_MESSAGE(contains(user.attempt(update + row.first), row.second), row.first);
+}
+
+TEST_CASE_FIXTURE(SqlFixture, "a NULL that a table does not take is not dropped without a word") {
+  for (const auto& row : std::map<std::string, std::string>{
+           {"pauses(scope, key) VALUES ('all', NULL)", "a pause of all has no key"},
+           {"pauses(scope, created_at) VALUES ('all', NULL)",
+            "created_at is written by the database"},
+           {"batches(name, created_at) VALUES ('b', NULL)",
+            "created_at is written by the database"}})
+    CHECK_MESSAGE(contains(user.attempt("INSERT OR IGNORE INTO " + row.first), row.second),
+                  row.first);
 }
 
 TEST_CASE_FIXTURE(SqlFixture, "a job that is there is not replaced by another of its id") {
@@ -189,7 +201,8 @@ TEST_CASE_FIXTURE(SqlFixture, "a word that is no state is refused") {
   user.exec("INSERT INTO jobs(file_token, script) VALUES ('f', 'x')");
   CHECK(contains(user.attempt("UPDATE jobs SET state = 'done'"),
                  "this job is queued and cannot become that: you may"));
-  CHECK(contains(user.attempt("UPDATE jobs SET state = NULL"), "NOT NULL constraint"));
+  CHECK(contains(user.attempt("UPDATE jobs SET state = NULL"),
+                 "this job is queued and cannot become that"));
 }
 
 TEST_CASE_FIXTURE(SqlFixture, "a shell with recursive triggers changes jobs as any other") {

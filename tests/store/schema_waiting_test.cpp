@@ -111,6 +111,8 @@ TEST_CASE_FIXTURE(Fixture, "a job that depends on another one says how that one 
   }
   SUBCASE("succeeded") {
     go(1, {"succeeded"});
+    CHECK(reason(2) == "job 1, which must succeed first, has ended: this one is next in line");
+    settle();
     CHECK(reason(2) == "it is next in line");
   }
 }

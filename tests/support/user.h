@@ -25,6 +25,13 @@ public:
     }
   }
   void exec(const std::string& sql) { database_.exec(sql); }
+  /// Runs a statement in which each ? is this text.
+  void exec_with(const std::string& sql, const std::string& text) {
+    SQLite::Statement statement(database_, sql);
+    for (int i = 1; i <= statement.getBindParameterCount(); ++i)
+      statement.bind(i, text);
+    statement.exec();
+  }
   std::string text(const std::string& sql) {
     SQLite::Statement query(database_, sql);
     return query.executeStep() ? query.getColumn(0).getString() : "(no row)";

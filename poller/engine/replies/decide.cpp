@@ -39,8 +39,6 @@ constexpr std::chrono::milliseconds gap_of_unknown_status = 1min;
 // Between the attempts of a script that failed.
 constexpr std::chrono::milliseconds first_rerun = 30s;
 constexpr std::chrono::milliseconds longest_rerun = 1h;
-// For so long after it was sent the service may still act upon a request whose reply nobody got.
-constexpr std::chrono::milliseconds longest_request = 2min;
 
 constexpr const char* frame_is_missing =
     "the log that KDocs gave lacks its opening or its closing line";
@@ -65,9 +63,10 @@ JobRow queued_again(const JobRow& row, const std::string& error) {
   return after;
 }
 
-JobRow ended_row(const JobRow& row, JobState end, const std::string& error, WallTime now) {
+JobRow ended_row(const JobRow& row, EndCause cause, const std::string& error, WallTime now) {
   JobRow after = next(row);
-  after.state = end;
+  after.state = end_state(cause);
+  after.cause = cause;
   after.error = error;
   after.finished_at = now;
   return after;
@@ -90,8 +89,8 @@ void try_again(JobChange& change, const Facts& facts, Moment now) {
       now.wall + spread(backoff(first_rerun, attempt - 1, longest_rerun), facts.random);
   if (attempt >= policy.max_attempts || (policy.expires_at && *policy.expires_at <= at))
     return;
+  change.rerun = Rerun{at, *change.after.cause};
   change.after = queued_again(change.before, change.after.error);
-  change.not_before = at;
 }
 
 // --- starts ------------------------------------------------------------------------------------
@@ -100,7 +99,7 @@ JobRow not_confirmed(const JobRow& row, const RetryPolicy& policy, const std::st
                      WallTime now) {
   const std::string error = "it is not known whether the script was started: " + reason;
   if (policy.on_unconfirmed == OnUnconfirmed::fail)
-    return ended_row(row, JobState::failed, error, now);
+    return ended_row(row, EndCause::unconfirmed, error, now);
   if (policy.on_unconfirmed == OnUnconfirmed::retry &&
       policy.unconfirmed_starts < max_unconfirmed_retries)
     return queued_again(row, error); // the attempt counts: it may have run
@@ -148,7 +147,7 @@ struct StartDecision {
   void operator()(const StartFailed& failed) const {
     if (!row)
       return;
-    JobChange change{*row, ended_row(*row, JobState::failed, failed.error, now.wall), {}};
+    JobChange change{*row, ended_row(*row, EndCause::refused, failed.error, now.wall), {}};
     if (effects.request->sent()) // what was never sent would fail again
       try_again(change, facts, now);
     effects.settled = Settled{change.after.state, failed.error};
@@ -162,7 +161,8 @@ struct StartDecision {
 
 /// How a status request leaves its job.
 struct Conclusion {
-  std::optional<JobState> end; ///< nothing: it still runs
+  bool ended = false;
+  std::optional<EndCause> cause; ///< ended and nothing: success
   std::string error;
   bool may_run_again = false;
 };
@@ -171,12 +171,12 @@ Conclusion conclude(const Reported& reported, const RequestEnd& end, const Task*
                     SteadyTime now) {
   const kdocs_api::StatusReport& report = reported.report;
   if (report.ended && report.error.empty())
-    return {JobState::succeeded, {}, false};
+    return {true, {}, {}, false};
   if (report.ended)
-    return {JobState::failed, report.error, true};
+    return {true, EndCause::script, report.error, true};
   // What was asked before a restart is no reason to give a task up: it is asked once more.
   if (task && !end.request.of_former_run && task->age(now) >= task->timeout)
-    return {JobState::timed_out,
+    return {true, EndCause::timeout,
             "still " + report.status + " on KDocs after " + seconds_text(task->timeout) +
                 "; it may go on running there",
             false};
@@ -195,31 +195,33 @@ Conclusion conclude(const NoReport& missing, const RequestEnd& end, const Task* 
   if (!task)
     return {};
   if (missing.error_class == ErrorClass::job_fails)
-    return {JobState::failed, missing.reason, end.sent()};
+    return {true, EndCause::refused, missing.reason, end.sent()};
   if (missing.error_class == ErrorClass::task_gone &&
       task->failures.gone + 1 >= replies_until_task_is_gone &&
       now - task->failures.gone_since >= time_until_task_is_gone)
-    return {JobState::failed, missing.reason, false}; // nobody has seen that it failed
+    return {true, EndCause::lost, missing.reason, false}; // nobody has seen that it failed
   if (is_about_task(missing, end) && task->age(now) >= task->timeout + patience_after_deadline)
-    return {JobState::timed_out,
+    return {true, EndCause::silent,
             "not seen to end within " + seconds_text(task->timeout) +
                 "; the last status request failed: " + missing.reason,
             false};
-  return {std::nullopt, missing.reason, false};
+  return {false, {}, missing.reason, false};
+}
+
+/// A service that has begun to answer has acted; one that was slow, or is behind a gateway that
+/// gave up, may yet. After a quick restart what waits in its socket is acted upon, too.
+bool may_yet_act(const RequestEnd& end) {
+  return end.outcome == RequestOutcome::lost || end.outcome == RequestOutcome::refused ||
+         (end.outcome == RequestOutcome::unanswered && end.http_status == 0);
 }
 
 /// Until when the lines were written that a status request took, if its report is not to be had.
 WallTime lines_taken_until(const RequestEnd& end, WallTime now) {
   const WallTime latest = end.request.intent.sent_at + longest_request;
-  // Not `now`: what waits in a socket of the service is acted upon after a quick restart.
   // In a restored file all is missing that was stored since its backup.
   if (end.outcome == RequestOutcome::lost)
     return std::max(latest, end.request.restored_at.value_or(latest));
-  // A service that has begun to answer has acted; one that was slow, or is behind a gateway that
-  // gave up, may yet.
-  const bool may_yet_act = end.outcome == RequestOutcome::refused ||
-                           (end.outcome == RequestOutcome::unanswered && end.http_status == 0);
-  return may_yet_act ? std::max(now, latest) : now;
+  return may_yet_act(end) ? std::max(now, latest) : now;
 }
 
 std::optional<LogGap> gap_of(const ReplyOutcome& outcome, const Conclusion& conclusion,
@@ -228,12 +230,12 @@ std::optional<LogGap> gap_of(const ReplyOutcome& outcome, const Conclusion& conc
   const WallTime until = lines_taken_until(outcome.end, now);
   if (!outcome.gap.empty())
     return LogGap{outcome.gap, request.log_complete_until, until};
-  if (!conclusion.end)
+  if (!conclusion.ended)
     return std::nullopt;
   if (!std::holds_alternative<Reported>(outcome.meaning))
     return LogGap{"the task was not asked to its end: " + conclusion.error,
                   request.log_complete_until, until};
-  if (facts.log_lacks_frame && *conclusion.end != JobState::timed_out)
+  if (facts.log_lacks_frame && conclusion.cause != EndCause::timeout)
     return LogGap{frame_is_missing, request.log_begins, until}; // it may lack anything
   return std::nullopt;
 }
@@ -251,9 +253,14 @@ JobChange change_of(const JobRow& row, const ReplyOutcome& outcome, const Conclu
     if (!reported->report.status.empty())
       after.remote_status = reported->report.status;
   }
-  if (!conclusion.end)
+  if (outcome.progress) {
+    after.progress = outcome.progress->percent;
+    after.progress_text = outcome.progress->text;
+  }
+  if (!conclusion.ended)
     return change;
-  after.state = *conclusion.end;
+  after.state = conclusion.cause ? end_state(*conclusion.cause) : JobState::succeeded;
+  after.cause = conclusion.cause;
   after.finished_at = effects.at.wall;
   after.result = reported && reported->report.ended ? reported->report.result : "";
   if (after.state == JobState::failed && conclusion.may_run_again)
@@ -284,6 +291,17 @@ PollFailures one_more(PollFailures failures, const NoReport& missing, SteadyTime
   failures.ends = missing.end ? ends_in_row(failures, *missing.end) : 0;
   failures.end_error = missing.end ? missing.end->error : std::string{};
   return failures;
+}
+
+/// The log's word counts as far as it agrees with what was seen of the task: the service's clock
+/// may be another one.
+SeenEnd seen_end_of(const JobRow& row, std::optional<WallTime> closed_at, WallTime now) {
+  const WallTime begin = std::min(row.submitted_at.value_or(now), now);
+  if (!closed_at)
+    return {now - begin, {}};
+  const WallTime ran_at = std::clamp(row.reported_at.value_or(begin), begin, now);
+  const WallTime end = std::clamp(*closed_at, ran_at, now);
+  return {end - begin, now - end};
 }
 
 /// When a task that still runs is asked next, as far as its reply has a say.
@@ -325,13 +343,16 @@ void decide_poll(Effects& effects, ReplyOutcome& outcome, const Task* task, cons
     return;
   effects.heard = reported != nullptr;
   effects.row = change_of(task->row, outcome, conclusion, effects, facts);
-  if (!conclusion.end) {
+  if (!conclusion.ended) {
     plan_next(effects, outcome, *task, facts);
     return;
   }
   effects.settled = Settled{effects.row->after.state, conclusion.error};
-  if (reported && reported->report.ended)
-    effects.schedule = {ScheduleNotice::Kind::ended, {}, closing_time(outcome.lines), {}};
+  if (!reported || !reported->report.ended)
+    return;
+  const auto closed_at = closing_time(outcome.lines);
+  effects.schedule = {ScheduleNotice::Kind::ended, {}, closed_at, {}};
+  effects.seen_end = seen_end_of(task->row, closed_at, effects.at.wall);
 }
 
 // --- all requests ------------------------------------------------------------------------------
@@ -402,6 +423,12 @@ std::optional<LogFrame> frame_to_look_for(const ReplyOutcome& outcome) {
   return LogFrame{kdocs_api::opening_line, closed ? "" : kdocs_api::closing_line};
 }
 
+WallTime acted_until(const RequestEnd& end, WallTime now) {
+  const WallTime sent_at = end.request.intent.sent_at;
+  const WallTime latest = sent_at + longest_request;
+  return may_yet_act(end) ? latest : std::clamp(now, sent_at, latest);
+}
+
 Effects decide(ReplyOutcome outcome, const Task* task, const Facts& facts, Moment now) {
   Effects effects;
   const Intent& intent = outcome.end.request.intent;
@@ -410,6 +437,7 @@ Effects decide(ReplyOutcome outcome, const Task* task, const Facts& facts, Momen
   effects.at = now;
   effects.keep = keep_of(outcome, facts.keep_raw);
   effects.give_back = !outcome.end.sent();
+  effects.also_paid = facts.also_paid;
   effects.spent_by_others = facts.spent_by_others;
   effects.breaker = breaker_notice(outcome);
   if (outcome.end.outcome != RequestOutcome::lost) // of those the start tells how many there are
@@ -431,7 +459,7 @@ Effects decide(ReplyOutcome outcome, const Task* task, const Facts& facts, Momen
 Effects decide_unsendable(InFlight request, const Task& task, const std::string& error,
                           Moment now) {
   Effects effects = without_reply(task, now);
-  settle(effects, task.row, ended_row(task.row, JobState::failed, error, now.wall), error);
+  settle(effects, task.row, ended_row(task.row, EndCause::invalid, error, now.wall), error);
   effects.request = RequestEnd{std::move(request), RequestOutcome::not_sent, 0, {}, error};
   effects.give_back = true;
   return effects;
@@ -445,26 +473,21 @@ Effects decide_without_intent(const Task& task, const Facts& facts, Moment now) 
   return effects;
 }
 
-Effects decide_gap(const Task& task, const std::string& reason, Moment now) {
-  Effects effects = without_reply(task, now);
-  JobRow after = next(task.row);
-  ++after.log_gaps;
-  const WallTime from = task.row.reported_at.value_or(task.row.submitted_at.value_or(now.wall));
-  effects.gap = LogGap{reason, from, now.wall};
-  effects.row = JobChange{task.row, std::move(after), {}};
-  return effects;
-}
-
 Effects decide_silent(const Task& task, const std::string& error, Moment now) {
-  Effects effects = decide_gap(task, error, now);
-  JobRow after = ended_row(task.row, JobState::timed_out, error, now.wall);
-  after.log_gaps = effects.row->after.log_gaps;
+  Effects effects = without_reply(task, now);
+  const WallTime from = task.row.reported_at.value_or(task.row.submitted_at.value_or(now.wall));
+  effects.gap = LogGap{error, from, now.wall};
+  JobRow after = ended_row(task.row, EndCause::silent, error, now.wall);
+  ++after.log_gaps;
   settle(effects, task.row, std::move(after), error);
   return effects;
 }
 
-JobRow ended_unsent(const JobRow& claimed, JobState end, const std::string& error, WallTime now) {
-  return ended_row(claimed, end, error, now);
+JobRow ended_unsent(const JobRow& row, EndCause cause, const std::string& error, WallTime now) {
+  JobRow after = ended_row(row, cause, error, now);
+  if (row.state == JobState::submitting)
+    --after.attempt; // it was not started
+  return after;
 }
 
 } // namespace kdq

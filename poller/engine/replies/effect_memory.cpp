@@ -30,6 +30,14 @@ void EffectMemory::learn(Effects& effects, Moment now) {
   effects.forgotten = std::move(learnt.forgotten);
 }
 
+void EffectMemory::set_aside(Effects& effects, Moment now) {
+  if (!effects.request)
+    return;
+  in_flight_.set_aside(effects.request->request.id);
+  tell_breaker(effects, now);
+  effects.breaker = {};
+}
+
 void EffectMemory::remember(const Effects& effects, bool ours, Moment now) {
   if (effects.request) {
     in_flight_.remove(effects.request->request.id);

@@ -19,6 +19,9 @@ public:
 
   /// What an end teaches the schedule; to be called once, before the effects are saved.
   void learn(Effects& effects, Moment now);
+  /// The commit will come later: what the reply says of its app is known already, and remember()
+  /// does not say it again.
+  void set_aside(Effects& effects, Moment now);
   /// After the commit. `ours`: the job's row was changed.
   void remember(const Effects& effects, bool ours, Moment now);
 

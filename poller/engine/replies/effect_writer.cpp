@@ -3,6 +3,7 @@
 #include "poller/engine/notices.h"
 #include "poller/engine/replies/effects.h"
 #include "store/job_queue.h"
+#include "store/metric_counters.h"
 #include "store/quota_ledger.h"
 #include "store/request_log.h"
 #include "store/result_log.h"
@@ -13,6 +14,20 @@
 #include <utility>
 
 namespace kdq {
+namespace {
+
+/// Instead of going back to the queue: a newer job with its unique_key is there.
+void end_superseded(JobChange& row, JobId newer, WallTime now) {
+  const bool has_run = row.rerun.has_value(); // and failed
+  row.after.state = has_run ? JobState::failed : JobState::cancelled;
+  row.after.error += (row.after.error.empty() ? "job " : "; it is not run again: job ") +
+                     std::to_string(newer.value) + " has taken its place (supersede)";
+  row.after.cause = EndCause::superseded;
+  row.after.finished_at = now;
+  row.rerun.reset();
+}
+
+} // namespace
 
 std::vector<bool> EffectWriter::save(const std::vector<const Effects*>& batch) {
   std::vector<bool> ours;
@@ -47,6 +62,8 @@ EffectWriter::Saved EffectWriter::save(const Effects& effects) {
     queue_.count_late(effects.job, effects.attempt, effects.late_polls, effects.late_gaps);
   // After the row: the database keeps the intent of a job that has not changed.
   const bool ended = effects.request && requests_.end(effects.request->request.intent);
+  if (ended)
+    count(effects, ours);
   if (!ours && !ended)
     return {false, false}; // the user deleted the job, and with it the right to its lines
   log_.append(effects.job, effects.attempt, effects.lines, effects.at.wall);
@@ -60,8 +77,13 @@ void EffectWriter::save_quota(const Effects& effects) {
   if (!effects.request)
     return;
   const QuotaKey& key = effects.request->request.paid_from;
-  if (effects.give_back)
+  if (effects.give_back) {
     ledger_.give_back(key, 1);
+    if (const std::string& job_class = effects.request->request.job_class; !job_class.empty())
+      ledger_.give_back({key.app, key.endpoint, key.day, job_class}, 1);
+  }
+  if (effects.also_paid)
+    ledger_.take(effects.also_paid->of, effects.also_paid->allowed, 1);
   if (effects.spent_by_others)
     ledger_.spent_by_others(key, *effects.spent_by_others);
 }
@@ -79,13 +101,29 @@ void EffectWriter::save_learnt(const Effects& effects) {
 bool EffectWriter::save_row(const Effects& effects) {
   if (!effects.row)
     return false;
-  const JobChange& row = *effects.row;
-  if (row.not_before)
-    return queue_.save_for_later(effects.job, row.before, row.after, *row.not_before);
+  JobChange row = *effects.row;
+  if (row.after.state == JobState::queued)
+    if (const auto newer = queue_.superseded_by(effects.job))
+      end_superseded(row, *newer, effects.at.wall);
+  if (row.rerun)
+    return queue_.save_for_later(effects.job, row.before, row.after, row.rerun->not_before,
+                                 row.rerun->why);
   const bool ours = queue_.save(effects.job, row.before, row.after);
   if (ours)
     notices_.job_changed(effects.job, row.before.state, row.after.state, effects.at.wall);
   return ours;
+}
+
+/// With the row of its intent, so that no request counts twice.
+void EffectWriter::count(const Effects& effects, bool ours) {
+  const InFlight& request = effects.request->request;
+  const std::string& app = request.paid_from.app;
+  metrics_.request_ended(app, request.intent.endpoint, effects.request->outcome);
+  if (!ours || !effects.seen_end)
+    return;
+  metrics_.job_ran(app, effects.seen_end->ran);
+  if (effects.seen_end->unseen)
+    metrics_.end_seen(app, *effects.seen_end->unseen);
 }
 
 void EffectWriter::record(const Effects& effects, bool ours) {

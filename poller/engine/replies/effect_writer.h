@@ -8,6 +8,7 @@
 namespace kdq {
 
 class JobQueue;
+class MetricCounters;
 class Notices;
 class QuotaLedger;
 class RequestLog;
@@ -20,9 +21,9 @@ struct ReplyOutcome;
 class EffectWriter {
 public:
   EffectWriter(JobQueue& queue, RequestLog& requests, ResultLog& log, QuotaLedger& ledger,
-               RunTimes& run_times, Notices& notices)
+               RunTimes& run_times, Notices& notices, MetricCounters& metrics)
       : queue_(queue), requests_(requests), log_(log), ledger_(ledger), run_times_(run_times),
-        notices_(notices) {}
+        notices_(notices), metrics_(metrics) {}
 
   /// Inside of Database::write(); may be run again from the start. Says of each in its order
   /// whether the job's row was changed: if not, a user has cancelled or deleted the job, or it was
@@ -43,6 +44,7 @@ private:
   void save_quota(const Effects& effects);
   void save_learnt(const Effects& effects);
   void record(const Effects& effects, bool ours);
+  void count(const Effects& effects, bool ours);
 
   JobQueue& queue_;
   RequestLog& requests_;
@@ -50,6 +52,7 @@ private:
   QuotaLedger& ledger_;
   RunTimes& run_times_;
   Notices& notices_;
+  MetricCounters& metrics_;
 };
 
 } // namespace kdq

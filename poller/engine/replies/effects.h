@@ -14,11 +14,17 @@
 
 namespace kdq {
 
+/// Of a job that has failed and goes back to the queue.
+struct Rerun {
+  WallTime not_before;
+  EndCause why; ///< it has failed
+};
+
 /// A job's row before and after. `after.rev` is `before.rev + 1`.
 struct JobChange {
   JobRow before;
   JobRow after;
-  std::optional<WallTime> not_before; ///< back in the queue, to run again then
+  std::optional<Rerun> rerun;
 };
 
 /// What is kept of a request in the table `requests`.
@@ -26,6 +32,12 @@ enum class KeepRequest {
   nothing, ///< all of it became rows
   row,     ///< without its body: that became rows
   all
+};
+
+/// One request of a day's budget.
+struct DayShare {
+  QuotaKey of;
+  std::int64_t allowed = 0; ///< requests on that day
 };
 
 /// For the app's circuit breaker.
@@ -57,6 +69,12 @@ struct ScheduleNotice {
   std::optional<SteadyTime> slow_until; ///< found running, but not to be asked before
 };
 
+/// For the metrics, of a script whose end KDocs has reported.
+struct SeenEnd {
+  std::chrono::milliseconds ran{};                 ///< as its log says; else until it was seen
+  std::optional<std::chrono::milliseconds> unseen; ///< how long it had ended; nothing: not known
+};
+
 /// For those who listen to the engine.
 struct Settled {
   JobState state = JobState::queued;
@@ -77,8 +95,10 @@ struct Effects {
   std::optional<RequestEnd> request; ///< nothing: no request is behind it
   KeepRequest keep = KeepRequest::all;
   bool give_back = false;                      ///< the request was never sent
+  std::optional<DayShare> also_paid;           ///< a day rolled meanwhile: it counts on both
   std::optional<std::int64_t> spent_by_others; ///< of a day's budget of so many requests the rest
   bool counts_as_start = false;                ///< for the forecast of starts
+  std::optional<SeenEnd> seen_end;             ///< counted if the row is still ours
   std::vector<RunRow> learnt;                  ///< what the schedule made of the end
   std::vector<std::string> forgotten;          ///< keys of runs that the schedule no longer needs
 

@@ -12,10 +12,17 @@ Facts FactReader::known(const ReplyOutcome& outcome, WallTime now) const {
   facts.keep_raw = settings_.keep_raw;
   const InFlight& request = outcome.end.request;
   const auto app = apps_.find(request.paid_from.app);
-  if (!outcome.refusal || request.of_former_run || app == apps_.end())
+  if (app == apps_.end())
     return facts;
   const CircuitBreaker& breaker = app->second.breaker;
   const Endpoint endpoint = request.intent.endpoint;
+  if (outcome.end.sent()) {
+    const QuotaKey last = breaker.quota_key(endpoint, acted_until(outcome.end, now));
+    if (last.day != request.paid_from.day)
+      facts.also_paid = DayShare{last, breaker.allowed(endpoint)};
+  }
+  if (!outcome.refusal || request.of_former_run)
+    return facts;
   if (breaker.spent_by_others(endpoint, *outcome.refusal, request.paid_from.day, now))
     facts.spent_by_others = breaker.allowed(endpoint);
   return facts;

@@ -69,7 +69,6 @@ void clean_lines(ReplyOutcome& outcome) {
 
 void clean_content(ReplyOutcome& outcome) {
   const InFlight& request = outcome.end.request;
-  clean_lines(outcome);
   if (kdocs_api::StatusReport* const report = report_in(outcome)) {
     for (std::string* text : {&report->status, &report->error, &report->result})
       clean_content(request, *text);
@@ -90,6 +89,10 @@ void take_piece(ReplyOutcome& outcome, std::string_view body, kdocs_api::LogEntr
   kdocs_api::LogPiece piece = kdocs_api::read_lines(body, entries, limit);
   outcome.lines = std::move(piece.lines);
   outcome.entries = piece.entries;
+  clean_lines(outcome);
+  for (const LogLine& line : outcome.lines)
+    if (auto progress = kdocs_api::progress_of(line.message))
+      outcome.progress = std::move(progress);
   if (piece.unread > 0 && outcome.gap.empty())
     outcome.gap = lines_are_unread;
 }
@@ -220,7 +223,6 @@ ReplyOutcome judge(InFlight request, Delivery delivery) {
 
 void next_piece(ReplyOutcome& outcome) {
   take_piece(outcome, outcome.rest->body, outcome.rest->entries, one_piece);
-  clean_lines(outcome);
   if (outcome.rest->entries.empty())
     outcome.rest.reset();
 }

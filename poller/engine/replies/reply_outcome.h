@@ -69,7 +69,9 @@ struct ReplyOutcome {
   std::vector<LogLine> lines;  ///< to be stored, whatever becomes of the job
   std::size_t entries = 0;     ///< of the reply, of which these were made
   std::optional<LogRest> rest; ///< nothing: these are the last ones
-  std::string gap;             ///< why lines may be missing; empty: none are
+  std::optional<kdocs_api::ScriptProgress>
+      progress;    ///< by the last line that says it, of those before these, too
+  std::string gap; ///< why lines may be missing; empty: none are
   Meaning meaning;
   std::optional<kdocs_api::ServiceError> refusal; ///< for the app's circuit breaker
 };

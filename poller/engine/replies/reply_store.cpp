@@ -1,6 +1,7 @@
 #include "poller/engine/replies/reply_store.h"
 
 #include "poller/clock.h"
+#include "poller/engine/refused_jobs.h"
 #include "poller/engine/replies/decide.h"
 #include "poller/engine/replies/effect_memory.h"
 #include "poller/engine/replies/effect_writer.h"
@@ -39,6 +40,14 @@ const RequestEnd* request_of(const std::variant<ReplyOutcome, Effects>& unsaved)
   return std::visit([](const auto& it) { return request_of(it); }, unsaved);
 }
 
+JobId job_of(const ReplyOutcome& outcome) {
+  return outcome.end.request.intent.job;
+}
+
+JobId job_of(const Effects& effects) {
+  return effects.job;
+}
+
 /// How much is to be written: rows, and pages of long ones.
 std::size_t rows_of(const std::vector<const Effects*>& batch) {
   constexpr std::size_t page = 4096;
@@ -55,9 +64,9 @@ std::size_t rows_of(const std::vector<const Effects*>& batch) {
 
 ReplyStore::ReplyStore(Database& database, Clock& clock, FactReader& facts, EffectWriter& writer,
                        EffectMemory& memory, const TaskTable& tasks, InFlightTable& in_flight,
-                       Events& events, Jitter& jitter)
+                       Events& events, Jitter& jitter, RefusedJobs& refused)
     : database_(database), clock_(clock), facts_(facts), writer_(writer), memory_(memory),
-      tasks_(tasks), in_flight_(in_flight), events_(events), jitter_(jitter),
+      tasks_(tasks), in_flight_(in_flight), events_(events), jitter_(jitter), refused_(refused),
       most_replies_(batch_replies) {}
 
 void ReplyStore::add(Reply reply) {
@@ -82,75 +91,150 @@ void ReplyStore::save(SteadyTime until) {
       break;
     const std::size_t count = next_batch();
     decide_batch(count, now);
-    std::vector<const Effects*> batch;
-    for (std::size_t i = 0; i < count; ++i)
-      batch.push_back(&std::get<Effects>(unsaved_[i]));
-    std::vector<bool> ours;
-    try {
-      database_.write([&] { ours = writer_.save(batch); }, rows_of(batch));
-    } catch (const StoreUnavailable&) {
-      most_replies_ = 1; // together they may take longer than any change may
-      throw;
-    }
-    most_replies_ = std::min(2 * most_replies_, batch_replies);
-    for (std::size_t i = 0; i < count; ++i)
-      memory_.remember(*batch[i], ours[i], now);
-    unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
+    save_batch(count, now);
   }
+  save_refused(until);
   save_piece();
+}
+
+/// Where it is refused all are tried one by one, and the one that is to blame is set aside.
+void ReplyStore::save_batch(std::size_t count, Moment now) {
+  std::vector<const Effects*> batch;
+  for (std::size_t i = 0; i < count; ++i)
+    batch.push_back(&std::get<Effects>(unsaved_[i]));
+  try {
+    commit(batch, now);
+  } catch (const StoreUnavailable& error) {
+    most_replies_ = 1; // together they may take longer than any change may
+    if (!refused_.takes(error))
+      throw;
+    if (count > 1)
+      return;
+    set_aside(batch.front()->job, error);
+    refused_ones_.push_back(std::move(std::get<Effects>(unsaved_.front())));
+    memory_.set_aside(refused_ones_.back(), now);
+    unsaved_.pop_front();
+    return;
+  }
+  most_replies_ = std::min(2 * most_replies_, batch_replies);
+  unsaved_.erase(unsaved_.begin(), unsaved_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+void ReplyStore::commit(const std::vector<const Effects*>& batch, Moment now) {
+  std::vector<bool> ours;
+  database_.write([&] { ours = writer_.save(batch); }, rows_of(batch));
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    memory_.remember(*batch[i], ours[i], now);
+}
+
+void ReplyStore::set_aside(JobId job, const StoreUnavailable& error) {
+  refused_.add(job, "what came for", error);
+}
+
+/// Those whose time has come.
+void ReplyStore::save_refused(SteadyTime until) {
+  for (auto it = refused_ones_.begin(); it != refused_ones_.end();) {
+    const auto effects = it++;
+    const Moment now = clock_.now();
+    if (refused_.rests(effects->job, now.steady))
+      continue;
+    try {
+      commit({&*effects}, now);
+    } catch (const StoreUnavailable& error) {
+      if (error.cause != StoreUnavailable::Cause::refused) // it is one of them, however many
+        throw;
+      set_aside(effects->job, error);
+      continue;
+    }
+    refused_.passed(effects->job);
+    refused_ones_.erase(effects);
+    if (clock_.steady() >= until)
+      return;
+  }
 }
 
 /// The lines of the longest waiting one, and then it is as if they had never been in it: only what
 /// is left is decided, when it is short enough.
 void ReplyStore::save_piece() {
   const Moment begin = clock_.now();
-  if (long_.empty() || begin.steady < next_piece_)
+  if (begin.steady < next_piece_)
     return;
-  ReplyOutcome& reply = long_.front();
-  bool stored = false;
-  database_.write([&] { stored = writer_.save_piece(reply, begin.wall); });
+  const auto reply = std::find_if(long_.begin(), long_.end(), [&](const ReplyOutcome& one) {
+    return !refused_.rests(job_of(one), begin.steady);
+  });
+  if (reply == long_.end() || !store_piece(*reply, begin.wall))
+    return;
   const SteadyTime end = clock_.steady();
   next_piece_ = end + pauses_a_piece * (end - begin.steady);
+  if (reply->rest)
+    return;
+  unsaved_.emplace_back(std::move(*reply));
+  long_.erase(reply);
+}
+
+/// False: it is refused.
+bool ReplyStore::store_piece(ReplyOutcome& reply, WallTime now) {
+  const JobId job = job_of(reply);
+  bool stored = false;
+  try {
+    database_.write([&] { stored = writer_.save_piece(reply, now); });
+  } catch (const StoreUnavailable& error) {
+    if (!refused_.takes(error))
+      throw;
+    set_aside(job, error);
+    in_flight_.set_aside(reply.end.request.id);
+    return false;
+  }
+  refused_.passed(job);
   if (stored) {
     reply.end.request.entries_stored += reply.entries;
     next_piece(reply);
   } else {
     drop_lines(reply);
   }
-  if (reply.rest)
-    return;
-  unsaved_.emplace_back(std::move(reply));
-  long_.pop_front();
+  return true;
 }
 
 SteadyTime ReplyStore::next_wake() const {
   if (!unsaved_.empty())
     return SteadyTime::min();
-  return long_.empty() ? SteadyTime::max() : next_piece_;
-}
-
-template <class Wanted>
-const InFlight* ReplyStore::find(const Wanted& wanted) const {
+  SteadyTime wake = SteadyTime::max();
+  for (const Effects& effects : refused_ones_)
+    wake = std::min(wake, refused_.rests_until(effects.job));
   for (const ReplyOutcome& reply : long_)
-    if (wanted(reply.end.request))
-      return &reply.end.request;
-  for (const Unsaved& unsaved : unsaved_)
-    if (const RequestEnd* end = request_of(unsaved); end && wanted(end->request))
-      return &end->request;
-  return nullptr;
+    wake = std::min(wake, std::max(next_piece_, refused_.rests_until(job_of(reply))));
+  return wake;
 }
 
 bool ReplyStore::holds(JobId job) const {
-  return find([&](const InFlight& request) { return request.intent.job == job; }) != nullptr;
+  const auto is_of_it = [job](const auto& one) { return job_of(one) == job; };
+  return std::any_of(long_.begin(), long_.end(), is_of_it) ||
+         std::any_of(refused_ones_.begin(), refused_ones_.end(), is_of_it) ||
+         std::any_of(unsaved_.begin(), unsaved_.end(),
+                     [&](const Unsaved& unsaved) { return std::visit(is_of_it, unsaved); });
 }
 
 std::optional<std::size_t> ReplyStore::entries_stored(const Intent& intent) const {
-  const auto* found = find([&](const InFlight& request) { return request.intent == intent; });
-  return found ? std::optional(found->entries_stored) : std::nullopt;
+  const auto stored_of = [&](const auto& one) -> std::optional<std::size_t> {
+    const RequestEnd* end = request_of(one);
+    return end && end->request.intent == intent ? std::optional(end->request.entries_stored)
+                                                : std::nullopt;
+  };
+  for (const auto& reply : long_)
+    if (const auto stored = stored_of(reply))
+      return stored;
+  for (const auto& effects : refused_ones_)
+    if (const auto stored = stored_of(effects))
+      return stored;
+  for (const auto& unsaved : unsaved_)
+    if (const auto stored = stored_of(unsaved))
+      return stored;
+  return std::nullopt;
 }
 
 void ReplyStore::clear() {
   unsaved_.clear();
+  refused_ones_.clear();
   long_.clear();
 }
 
@@ -195,10 +279,12 @@ void ReplyStore::decide_batch(std::size_t count, Moment now) {
 }
 
 void ReplyStore::forget(RequestId request) {
-  std::erase_if(unsaved_, [&](const Unsaved& unsaved) {
+  const auto is_of_it = [&](const auto& unsaved) {
     const RequestEnd* end = request_of(unsaved);
     return end && end->request.id == request;
-  });
+  };
+  std::erase_if(unsaved_, is_of_it);
+  std::erase_if(refused_ones_, is_of_it);
   std::erase_if(long_, [&](const ReplyOutcome& reply) { return reply.end.request.id == request; });
 }
 
@@ -207,6 +293,9 @@ void ReplyStore::spill(SpillFile& file) {
   for (ReplyOutcome& reply : long_) // what is stored of it stands in reply_parts
     unsaved_.emplace_back(std::move(reply));
   long_.clear();
+  for (Effects& effects : refused_ones_)
+    unsaved_.emplace_back(std::move(effects));
+  refused_ones_.clear();
   for (const Unsaved& unsaved : unsaved_)
     if (const RequestEnd* end = request_of(unsaved);
         end && end->outcome != RequestOutcome::lost) { // nothing came: its intent says the same

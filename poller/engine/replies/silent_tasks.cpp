@@ -24,17 +24,21 @@ void SilentTasks::begin(SteadyTime now) {
   next_look_ = now + between_looks;
 }
 
-void SilentTasks::look(Moment now) {
+bool SilentTasks::look(Moment now) {
   if (now.steady < next_look_)
-    return;
+    return false;
+  bool any = false;
   next_look_ = now.steady + between_looks;
   for (const JobId id : tasks_.ids()) {
     const Task& task = *tasks_.find(id);
     const SteadyTime asked = std::max({task.submitted, task.heard, began_});
     if (task.row.state == JobState::running && now.steady >= task.deadline() &&
-        now.steady - asked >= longest_silence)
+        now.steady - asked >= longest_silence && !replies_.holds(id)) {
       replies_.add(decide_silent(task, gave_up, now));
+      any = true;
+    }
   }
+  return any;
 }
 
 } // namespace kdq

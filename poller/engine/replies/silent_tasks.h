@@ -15,8 +15,9 @@ public:
 
   /// This run begins: nobody could be asked before.
   void begin(SteadyTime now);
-  /// Now and then; what it gives up is for the ReplyStore to save. Call while nothing waits there.
-  void look(Moment now);
+  /// Now and then; whether there is something given up that the ReplyStore is to save. A task whose
+  /// reply waits there is none.
+  bool look(Moment now);
   SteadyTime next_look() const { return next_look_; }
 
 private:

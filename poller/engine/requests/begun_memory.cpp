@@ -22,6 +22,7 @@ Task task_of(const ClaimedJob& job, std::chrono::milliseconds default_timeout, S
   Task task;
   task.id = job.id;
   task.app = job.app;
+  task.job_class = job.job_class;
   task.script = {script_digest(job.script), job.file_token, job.script_name};
   task.row = job.row;
   task.submitted = now;
@@ -77,6 +78,7 @@ void BegunMemory::remember_start(const Begun::Start& start, Moment now) {
   InFlight request;
   request.intent = start.intent;
   request.paid_from = start.paid_from;
+  request.job_class = job.job_class;
   request.sent_steady = now.steady;
   request.token = tokens_.of(job.app);
   request.id = in_flight_.add(request);

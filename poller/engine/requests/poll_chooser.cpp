@@ -3,10 +3,24 @@
 #include "poller/engine/app_state.h"
 #include "poller/engine/app_tokens.h"
 #include "poller/engine/day_budgets.h"
+#include "poller/engine/refused_jobs.h"
 #include "poller/engine/requests/round_plan.h"
+#include "poller/engine/scheduled_tasks.h"
 #include "poller/schedule/price_schedule.h"
 
 namespace kdq {
+
+void PollChooser::begin_round(WakeUp& wake, Moment now) {
+  std::erase_if(left_out_, [&](JobId job) {
+    if (refused_.rests(job, now.steady)) {
+      wake.by(refused_.rests_until(job));
+      return false;
+    }
+    if (const Task* task = tasks_.find(job))
+      tasks_.postpone(*task, now.steady);
+    return true;
+  });
+}
 
 void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
   CircuitBreaker& breaker = app.breaker;
@@ -23,7 +37,7 @@ void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
       plan.wake.by(until);
       return;
     }
-    if (plan.polls.size() == batch_polls) {
+    if (plan.polls.size() == batch_polls || plan.room() == 0) {
       plan.wake.by(now.steady);
       return;
     }
@@ -40,6 +54,11 @@ void PollChooser::choose(AppState& app, RoundPlan& plan, Moment now) {
       return;
     }
     if (const auto due = schedule.next_due(now.steady)) {
+      if (refused_.rests(due->job, now.steady)) {
+        left_out_.push_back(due->job);
+        plan.wake.by(refused_.rests_until(due->job));
+        continue;
+      }
       breaker.take(Endpoint::status, now.steady);
       plan.polls.push_back(*due);
       plan.poll_places.take(breaker.name());

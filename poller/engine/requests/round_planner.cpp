@@ -17,6 +17,7 @@ constexpr std::size_t polls_that_pause_starts = 48;
 
 void RoundPlanner::fill(RoundPlan& plan, Moment now) {
   measure(plan);
+  polls_.begin_round(plan.wake, now);
   for (auto& [name, app] : apps_) {
     app.breaker.begin_plan();
     polls_.choose(app, plan, now);

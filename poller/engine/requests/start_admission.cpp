@@ -30,6 +30,18 @@ std::string no_polls_sentence(std::size_t running, WallTime roll) {
 
 } // namespace
 
+bool StartAdmission::is_reserved(const QueueScan::Entry& entry, const RoundPlan& plan) {
+  const auto unreserved = plan.unreserved.find(entry.app);
+  return !entry.scheduled && unreserved != plan.unreserved.end() &&
+         of_app_[entry.app].unscheduled >= unreserved->second;
+}
+
+void StartAdmission::chosen(const QueueScan::Entry& entry) {
+  AppStarts& starts = of_app_[entry.app];
+  ++starts.chosen;
+  starts.unscheduled += entry.scheduled ? 0 : 1;
+}
+
 bool StartAdmission::admits(AppState& app, JobId job, WakeUp& wake) {
   const std::string& name = app.breaker.name();
   AppStarts& starts = of_app_[name];

@@ -2,11 +2,13 @@
 
 #include "poller/engine/app_state.h"
 #include "poller/engine/app_tokens.h"
+#include "poller/engine/refused_jobs.h"
 #include "poller/engine/requests/file_slots.h"
 #include "poller/engine/requests/round_plan.h"
 #include "poller/engine/requests/start_admission.h"
 #include "poller/engine/requests/start_finder.h"
 #include "poller/engine/requests/start_pace.h"
+#include "store/dependencies.h"
 
 #include <map>
 #include <string>
@@ -15,20 +17,43 @@
 namespace kdq {
 
 void StartChooser::choose(RoundPlan& plan, Moment now) {
+  if (plan.room() == 0) {
+    plan.wake.by(now.steady);
+    return;
+  }
+  plan.settle_needs = dependencies_.is_due();
+  if (plan.settle_needs)
+    plan.wake.by(now.steady); // there may be more of them
   if (!queue_.has_queued()) {
     for (auto& [name, app] : apps_) {
       app.no_polls_left.reset();
       app.no_place.reset();
+      app.unscheduled.reset();
     }
     return;
   }
-  plan.expired = queue_.expired(now.wall);
-  if (const auto next = queue_.next_time()) {
-    plan.promote = *next <= now.wall;
-    plan.wake.by(plan.promote ? now.steady : to_steady(*next, now));
+  plan.wake.by(refused_.next_try(now.steady));
+  add_ends(plan, now);
+  if (!plan.expired.empty() || !plan.hopeless.empty())
+    plan.wake.by(now.steady);
+  if (const auto next = queue_.next_run()) {
+    plan.promote = *next <= now.wall && plan.room() > 0;
+    plan.wake.by(to_steady(*next, now));
   }
+  if (const auto next = queue_.next_expiry(now.wall))
+    plan.wake.by(to_steady(*next, now));
   divide_places(plan, now.steady);
   choose_among(finder_.find(plan, now), plan, now);
+}
+
+/// Of jobs that are not to be started any more.
+void StartChooser::add_ends(RoundPlan& plan, Moment now) {
+  std::vector<JobId> expired = queue_.expired(now.wall);
+  std::erase_if(expired, [&](JobId job) { return refused_.rests(job, now.steady); });
+  plan.add(plan.expired, std::move(expired));
+  std::vector<Dependencies::Hopeless> hopeless = dependencies_.hopeless();
+  std::erase_if(hopeless, [&](const auto& one) { return refused_.rests(one.job, now.steady); });
+  plan.add(plan.hopeless, std::move(hopeless));
 }
 
 /// The places of max_running: else the scripts of an app whose service is ill would take them all,
@@ -71,23 +96,24 @@ void StartChooser::choose_among(std::vector<QueueScan::Entry> found, RoundPlan& 
   std::map<std::string, std::size_t> chosen_on; // one file may be queued for under two apps
   StartAdmission admission(queue_, tasks_, budgets_, now);
   for (QueueScan::Entry& entry : found) {
-    if (plan.starts.size() == batch_starts)
+    if (plan.starts.size() == batch_starts || plan.room() == 0)
       break;
     std::size_t& chosen = chosen_on[entry.file_token];
     if (chosen >= slots_.on(entry.file_token) || plan.start_room(entry.app) == 0 ||
-        admission.is_over(entry.app))
+        admission.is_over(entry.app) || admission.is_reserved(entry, plan))
       continue;
     AppState& app = apps_.find(entry.app)->second;
     if (!may_send(app, plan, now) || !admission.admits(app, entry.id, plan.wake))
       continue;
     app.breaker.take(Endpoint::submit, now.steady);
-    admission.chosen(entry.app);
+    app.turns.started(entry);
+    admission.chosen(entry);
     plan.start_places.take(entry.app);
     plan.running_places.take(entry.app);
     ++chosen;
     plan.starts.push_back(std::move(entry));
   }
-  if (plan.starts.size() == batch_starts)
+  if (plan.starts.size() == batch_starts || plan.room() == 0)
     plan.wake.by(now.steady); // there may be more to start
 }
 

@@ -11,7 +11,9 @@ namespace kdq {
 
 class AppTokens;
 class DayBudgets;
+class Dependencies;
 class FileSlots;
+class RefusedJobs;
 class StartFinder;
 class StartPace;
 class TaskTable;
@@ -21,21 +23,24 @@ struct RoundPlan;
 
 class StartChooser {
 public:
-  StartChooser(JobQueue& queue, const TaskTable& tasks, AppStates& apps, DayBudgets& budgets,
-               AppTokens& tokens, StartFinder& finder, const FileSlots& slots, StartPace& pace,
-               const EngineSettings& settings)
-      : queue_(queue), tasks_(tasks), apps_(apps), budgets_(budgets), tokens_(tokens),
-        finder_(finder), slots_(slots), pace_(pace), settings_(settings) {}
+  StartChooser(JobQueue& queue, Dependencies& dependencies, const TaskTable& tasks, AppStates& apps,
+               DayBudgets& budgets, AppTokens& tokens, StartFinder& finder, const FileSlots& slots,
+               StartPace& pace, const RefusedJobs& refused, const EngineSettings& settings)
+      : queue_(queue), dependencies_(dependencies), tasks_(tasks), apps_(apps), budgets_(budgets),
+        tokens_(tokens), finder_(finder), slots_(slots), pace_(pace), refused_(refused),
+        settings_(settings) {}
 
   /// Adds what is to be done to queued jobs. Inside of Database::read().
   void choose(RoundPlan& plan, Moment now);
 
 private:
+  void add_ends(RoundPlan& plan, Moment now);
   void divide_places(RoundPlan& plan, SteadyTime now) const;
   void choose_among(std::vector<QueueScan::Entry> found, RoundPlan& plan, Moment now);
   bool may_send(AppState& app, RoundPlan& plan, Moment now);
 
   JobQueue& queue_;
+  Dependencies& dependencies_;
   const TaskTable& tasks_;
   AppStates& apps_;
   DayBudgets& budgets_;
@@ -43,6 +48,7 @@ private:
   StartFinder& finder_;
   const FileSlots& slots_;
   StartPace& pace_;
+  const RefusedJobs& refused_;
   const EngineSettings& settings_;
 };
 

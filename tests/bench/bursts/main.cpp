@@ -4,13 +4,11 @@
 // can write while the burst's transaction holds the lock, and without a durable intent nothing may
 // be sent: a poll that was due in that time is counted from the commit on as well (`after_commit`).
 // Of the burst's own jobs, if they are started, the log tells when the daemon took up their polls.
-#include "store/base/time.h"
+#include "tests/bench/common/poll_log.h"
 #include "tests/bench/common/program.h"
 #include "tests/bench/common/queue_file.h"
 #include "tests/bench/common/statistics.h"
 
-#include <ctime>
-#include <fstream>
 #include <map>
 #include <thread>
 
@@ -31,11 +29,6 @@ constexpr double burst_after_s = 10; ///< from the start of the daemon
 constexpr double seen_for_s = 10;    ///< from the burst on
 constexpr std::int64_t silence_ns = 3'000'000'000;
 
-struct Poll {
-  std::int64_t due_ns = 0;   ///< on the monotonic clock, as all times here
-  std::int64_t taken_ns = 0; ///< when the daemon took it up
-};
-
 struct Run {
   std::map<std::int64_t, std::vector<Poll>> polls;            ///< by job, from the log
   std::map<std::int64_t, std::vector<std::int64_t>> arrivals; ///< by task: its start, its polls
@@ -44,38 +37,6 @@ struct Run {
   std::int64_t commits_ns = 0;
   std::int64_t ends_ns = 0;
 };
-
-std::int64_t civil_to_monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return monotonic_ns() - (std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
-}
-
-/// Lines such as `2026-01-31 09:05:00.250 debug job 7 is asked, due at 2026-01-31 09:05:00.249`.
-std::map<std::int64_t, std::vector<Poll>> polls_in(const std::filesystem::path& log) {
-  constexpr std::string_view before = " debug job ";
-  constexpr std::string_view between = " is asked, due at ";
-  constexpr std::size_t time_bytes = 23;
-  const std::int64_t shift = civil_to_monotonic_ns();
-  const auto at = [shift](std::string_view text) {
-    const auto time = kdq::parse_time(text);
-    if (!time)
-      throw std::runtime_error("not a time in the daemon's log: " + std::string(text));
-    return std::chrono::nanoseconds(time->time_since_epoch()).count() + shift;
-  };
-  std::map<std::int64_t, std::vector<Poll>> polls;
-  std::ifstream in(log);
-  for (std::string line; std::getline(in, line);) {
-    const std::string_view text = line;
-    const std::size_t job = text.find(before);
-    const std::size_t due = text.find(between);
-    if (job == text.npos || due == text.npos)
-      continue;
-    polls[std::stoll(line.substr(job + before.size()))].push_back(
-        {at(text.substr(due + between.size())), at(text.substr(0, time_bytes))});
-  }
-  return polls;
-}
 
 /// The checkpoint that a user's connection makes by itself comes after the look at the clock, as it
 /// comes after the lock.

@@ -3,6 +3,8 @@
 // engine's.
 #include "store/database.h"
 #include "store/job_queue.h"
+#include "store/metric_counters.h"
+#include "store/queue_scan.h"
 #include "store/quota_ledger.h"
 #include "store/request_log.h"
 #include "store/result_log.h"
@@ -30,6 +32,10 @@ struct Options {
   std::string texts = "different"; ///< or same
   std::string files = "many";      ///< or one
   std::int64_t script_bytes = 40;  ///< about
+  std::int64_t classes = 0;        ///< the jobs are spread over so many; 0: they have none
+  std::int64_t limited = 0;        ///< jobs of one more class, which may start none
+  std::int64_t dependent = 0;      ///< jobs that wait for another one
+  std::int64_t after_batch = 0;    ///< jobs that wait for a batch
   std::string folder = "/tmp";
 };
 
@@ -41,8 +47,9 @@ double cpu_us(timeval time) {
 class Work {
 public:
   Work(Database& database, const Options& options)
-      : options_(options), database_(database), queue_(database), log_(database),
-        requests_(database), ledger_(database), run_times_(database) {}
+      : options_(options), database_(database), queue_(database), scanner_(database),
+        log_(database), requests_(database), ledger_(database), run_times_(database),
+        metrics_(database) {}
 
   /// One job after the other; returns how many.
   std::int64_t run() {
@@ -73,12 +80,17 @@ private:
   };
 
   bool start() {
-    QueueScan scan;
+    std::vector<QueueScan::Entry> found;
     database_.read([&] {
-      scan = queue_.scan("default", now_, rounds * options_.starts, 0,
-                         [](const std::string&) { return std::size_t{1000}; });
+      const std::size_t room = rounds * options_.starts;
+      for (const JobClass& job_class : scanner_.queued_classes("default", "", most_classes)) {
+        if (job_class.max_running == 0 || found.size() == room)
+          continue;
+        const QueueScan scan = scanner_.scan({"default", job_class}, now_, room - found.size(), 0,
+                                             [](const std::string&) { return std::size_t{1000}; });
+        found.insert(found.end(), scan.startable.begin(), scan.startable.end());
+      }
     });
-    const auto& found = scan.startable;
     for (std::size_t from = 0; from < found.size(); from += options_.starts)
       database_.write([&] {
         const std::size_t to = std::min(found.size(), from + options_.starts);
@@ -129,6 +141,7 @@ private:
     row.submitted_at = now_;
     const Intent intent = job.intent;
     save(job, std::move(row));
+    metrics_.request_ended("default", Endpoint::submit, RequestOutcome::accepted);
     requests_.record({intent, now_, 200, RequestOutcome::accepted, {}});
   }
 
@@ -160,34 +173,67 @@ private:
     row.polls = 1;
     row.reported_at = row.finished_at = now_;
     save(job, std::move(row));
+    metrics_.request_ended("default", Endpoint::status, RequestOutcome::report);
+    metrics_.job_ran("default", std::chrono::seconds(2));
+    metrics_.end_seen("default", std::chrono::milliseconds(70));
     log_.append(job.id, job.row.attempt, lines, now_);
   }
 
-  static constexpr std::size_t rounds = 2; ///< batches between two waits for the disk
+  static constexpr std::size_t most_classes = 256; ///< of one look, as the engine has it
+  static constexpr std::size_t rounds = 2;         ///< batches between two waits for the disk
   const Options& options_;
   Database& database_;
   JobQueue queue_;
+  QueueScanner scanner_;
   ResultLog log_;
   RequestLog requests_;
   QuotaLedger ledger_;
   RunTimes run_times_;
+  MetricCounters metrics_;
   WallTime now_{std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch())};
   std::vector<Job> jobs_;
   std::int64_t seq_ = 0;
 };
 
+/// What they wait for does not happen.
+void insert_waiting(SQLite::Database& db, const Options& options) {
+  db.exec("INSERT INTO batches(name, open) VALUES ('open', 1);"
+          "INSERT INTO jobs(file_token, script, app, run_at) "
+          "VALUES ('f', 'x', 'other', '2126-01-01 00:00:00')");
+  const auto insert = [&](const std::string& column, const std::string& value, std::int64_t count) {
+    SQLite::Statement waiting(
+        db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) "
+            "INSERT INTO jobs(file_token, script, " +
+                column + ") SELECT 'file ' || i, 'x', " + value + " FROM n WHERE ?1 > 0");
+    waiting.bind(1, count);
+    waiting.exec();
+  };
+  insert("depends_on", std::to_string(db.getLastInsertRowid()), options.dependent);
+  insert("after_batch", "1", options.after_batch);
+}
+
 void insert(const std::filesystem::path& file, const Options& options) {
   SQLite::Database db(file.string(), SQLite::OPEN_READWRITE);
-  SQLite::Statement row(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-                            "WHERE i < ?1) INSERT INTO jobs(file_token, script, script_name) "
-                            "SELECT iif(?2, 'file', 'file ' || (i * 7919 % 1000)), "
-                            "printf('return %d; //%.*c', iif(?3, 0, i), ?4, 'x'), 'bench' FROM n");
+  SQLite::Statement row(db,
+                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                        "WHERE i < ?1) INSERT INTO jobs(file_token, script, script_name, class) "
+                        "SELECT iif(?2, 'file', 'file ' || (i * 7919 % 1000)), "
+                        "printf('return %d; //%.*c', iif(?3, 0, i), ?4, 'x'), 'bench', "
+                        "iif(?5 > 0, 'class ' || (i * ?5 / ?1), NULL) FROM n");
   row.bind(1, options.jobs);
   row.bind(2, options.files == "one" ? 1 : 0);
   row.bind(3, options.texts == "same" ? 1 : 0);
   row.bind(4, std::max<std::int64_t>(1, options.script_bytes - 20));
+  row.bind(5, options.classes);
   row.exec();
+  SQLite::Statement limited(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                                "WHERE i < ?1) INSERT INTO jobs(file_token, script, class) "
+                                "SELECT 'file ' || i, 'x', 'bulk' FROM n WHERE ?1 > 0");
+  limited.bind(1, options.limited);
+  limited.exec();
+  db.exec("INSERT INTO classes(name, max_running) VALUES ('bulk', 0)");
+  insert_waiting(db, options);
 }
 
 int measure(const Options& options) {
@@ -209,10 +255,14 @@ int measure(const Options& options) {
   const auto jobs = static_cast<double>(ended);
   std::printf(
       "{\"bench\":\"store\",\"texts\":\"%s\",\"files\":\"%s\",\"script_bytes\":%lld,\"jobs\":%lld,"
+      "\"classes\":%lld,\"limited\":%lld,\"dependent\":%lld,\"after_batch\":%lld,"
       "\"user_us_per_job\":%.1f,"
       "\"system_us_per_job\":%.1f,\"disk_bytes_per_job\":%.0f}\n",
       options.texts.c_str(), options.files.c_str(), static_cast<long long>(options.script_bytes),
-      static_cast<long long>(ended), (cpu_us(after.ru_utime) - cpu_us(before.ru_utime)) / jobs,
+      static_cast<long long>(ended), static_cast<long long>(options.classes),
+      static_cast<long long>(options.limited), static_cast<long long>(options.dependent),
+      static_cast<long long>(options.after_batch),
+      (cpu_us(after.ru_utime) - cpu_us(before.ru_utime)) / jobs,
       (cpu_us(after.ru_stime) - cpu_us(before.ru_stime)) / jobs, static_cast<double>(disk) / jobs);
   return 0;
 }
@@ -237,6 +287,19 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   cli.add_option("--script-bytes", options.script_bytes)
       ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  cli.add_option("--classes", options.classes, "the jobs are spread over so many; 0: without")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  cli.add_option("--limited", options.limited, "jobs of one more class, which may start none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  cli.add_option("--dependent", options.dependent, "jobs that wait for one that does not end")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  cli.add_option("--after-batch", options.after_batch,
+                 "jobs that wait for a batch that does not end")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   cli.add_option("--folder", options.folder, "where to work; on a local disk")
       ->capture_default_str();

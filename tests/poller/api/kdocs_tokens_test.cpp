@@ -1,6 +1,10 @@
 #include "poller/api/kdocs_tokens.h"
 
+#include "poller/api/kdocs_api.h"
+
 #include <doctest/doctest.h>
+
+#include <utility>
 
 using namespace kdq;
 using namespace kdq::kdocs_api;
@@ -117,7 +121,10 @@ TEST_CASE("what the service refuses is refused for good, its own troubles pass")
       {R"({"code":10001,"result":"InvalidArgument"})", 400, true, "InvalidArgument (code 10001)"},
       {R"({"code":4711,"result":"Odd","message":"who knows"})", 200, true,
        "Odd (code 4711): who knows"},
+      {R"({"code":"20007"})", 200, true, "AccessTokenInvalid (code 20007)"},
+      {R"({"code":30004.0})", 200, false, "InternalError (code 30004)"},
       {R"({"code":"x"})", 200, true, "a code that is no number"},
+      {R"({"code":true})", 200, true, "a code that is no number"},
       {"", 400, true, "HTTP 400"},
       {"", 404, true, "HTTP 404"},
       {R"({"code":30004})", 200, false, "InternalError (code 30004)"},
@@ -135,6 +142,20 @@ TEST_CASE("what the service refuses is refused for good, its own troubles pass")
     CHECK(refusal.for_good == row.for_good);
     CHECK(refusal.sentence == row.says);
   }
+}
+
+TEST_CASE("what a refusal asks to wait is brought into bounds, whatever it refuses") {
+  const auto asked = [](std::string body, int status, std::chrono::seconds retry_after) {
+    return std::get<TokenRefusal>(read_tokens({status, std::move(body), retry_after})).retry_after;
+  };
+  for (const auto& [body, code] : {std::pair("", 429), std::pair("<html>", 200)}) {
+    const int status = code;
+    CAPTURE(status);
+    CHECK(asked(body, status, 7s) == 7s);
+    CHECK(asked(body, status, 0s) == 1s);
+    CHECK(asked(body, status, std::chrono::seconds::max()) == longest_retry_after);
+  }
+  CHECK_FALSE(refusal_in("", 429).retry_after);
 }
 
 TEST_CASE("a refusal shows no secret that it names") {

@@ -94,7 +94,8 @@ TEST_CASE_FIXTURE(Fixture, "what has run out is not sent, and waits for the rene
   app.token = {};
   granted().refresh_token.clear();
   CHECK(usable() == "none");
-  CHECK(has("a person has to consent: kdocs-queued login"));
+  CHECK(has("the access token has run out, and it cannot be renewed: a person has to consent: "
+            "kdocs-queued login"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "what the service refused is not sent again") {
@@ -108,7 +109,8 @@ TEST_CASE_FIXTURE(Fixture, "what the service refused is not sent again") {
   app.token = {};
   granted().refresh_token.clear();
   CHECK(usable() == "none");
-  CHECK(has("a person has to consent: kdocs-queued login"));
+  CHECK(has("KDocs refuses the access token, and it cannot be renewed: a person has to consent: "
+            "kdocs-queued login"));
   granted().access_token = "another";
   CHECK(usable() == "another");
 }

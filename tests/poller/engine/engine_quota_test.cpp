@@ -51,6 +51,24 @@ private:
   int last_ = 0;
 };
 
+/// Three starts a day; one is sent before the roll and arrives after it.
+struct RollWorld : QuotaWorld {
+  explicit RollWorld(std::chrono::milliseconds before = 200ms) : QuotaWorld(3, 10'000) {
+    kdocs.latency = 800ms;
+    run_until_wall(roll - before);
+  }
+  void check_second_day() {
+    run_for(12h);
+    CHECK(kdocs.refused_by_quota() == 0);
+    CHECK(kdocs.counted_today(Endpoint::submit) == 3);
+    CHECK(ledger("used", "submit", "2126-03-03") == 3);
+    CHECK(ledger("others", "submit", "2126-03-03") == 0);
+    user->exec("UPDATE jobs SET state = 'cancelled' WHERE state = 'unconfirmed'");
+    REQUIRE(run_until_idle(24h));
+    CHECK(kdocs.refused_by_quota() == 0);
+  }
+};
+
 } // namespace
 
 TEST_CASE("700 jobs on a test app take two days, none is refused, none is left behind") {
@@ -65,6 +83,70 @@ TEST_CASE("700 jobs on a test app take two days, none is refused, none is left b
   CHECK(world.kdocs.refused_by_quota() == 0);
   CHECK(to_text(world.kdocs.tasks()[500].started).substr(0, 16) == "2126-03-02 16:00");
   world.check_ledger_is_the_services("2126-03-03");
+}
+
+TEST_CASE("a start that is on its way while the day rolls counts on both days") {
+  RollWorld world;
+  world.enqueue_many(1, 1'000);
+  world.run_for(5s);
+  REQUIRE(to_text(world.kdocs.tasks().at(0).started) >= to_text(roll));
+  CHECK(world.ledger("used", "submit", "2126-03-02") == 1);
+  world.enqueue_many(3, 1'000);
+  world.check_second_day();
+}
+
+TEST_CASE("the new day does not spend what a start that is still on its way may cost it") {
+  RollWorld world;
+  world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
+    return on(Endpoint::submit, 0, endpoint, n, {.delay = 40s});
+  };
+  world.enqueue_many(1, 1'000);
+  world.run_for(5s);
+  world.enqueue_many(3, 1'000);
+  world.run_for(30s);
+  CHECK(world.kdocs.received(Endpoint::submit) == 2);
+  world.check_second_day();
+}
+
+TEST_CASE("a start whose reply was given up before the roll may yet count on the new day") {
+  RollWorld world(70s);
+  world.kdocs.faults = [](Endpoint endpoint, std::size_t n) {
+    return on(Endpoint::submit, 0, endpoint, n, {.delay = 72s});
+  };
+  world.enqueue_many(1, 1'000);
+  world.run_until_wall(roll - 5s);
+  REQUIRE(world.count("unconfirmed") == 1);
+  world.run_for(10s);
+  REQUIRE(world.kdocs.tasks().size() == 1);
+  world.enqueue_many(3, 1'000);
+  world.check_second_day();
+}
+
+TEST_CASE("a start that was on its way when the daemon was killed counts on both days, too") {
+  RollWorld world;
+  world.enqueue_many(1, 1'000);
+  world.run_for(100ms);
+  world.engine.reset();
+  world.database.reset();
+  world.kdocs.client_died(false);
+  world.kdocs.wait_until(world.clock.steady() + 2s);
+  REQUIRE(to_text(world.kdocs.tasks().at(0).started) >= to_text(roll));
+  world.start();
+  world.enqueue_many(3, 1'000);
+  world.check_second_day();
+}
+
+TEST_CASE("a start that got lost long before the roll costs the new day nothing") {
+  RollWorld world;
+  world.run_until_wall(roll + 1h);
+  world.enqueue_many(1, 1'000);
+  world.run_for(100ms);
+  world.kill();
+  world.clock.step_wall(24h);
+  world.start();
+  CHECK(world.count("unconfirmed") == 1);
+  CHECK(world.ledger("used", "submit", "2126-03-03") == 1);
+  CHECK(world.ledger("used", "submit", "2126-03-04") == 0);
 }
 
 TEST_CASE("a burst of scripts that run long does not use up the day in its first minutes") {

@@ -81,6 +81,26 @@ TEST_CASE(
   CHECK(world.state(1) == "unconfirmed");
 }
 
+TEST_CASE("a start that a restored file does not know counts on both days if the day rolls") {
+  RestoredWorld world(test_app(3));
+  world.kdocs.submit_quota = 3;
+  world.kdocs.latency = 800ms;
+  world.run_for(*parse_time("2126-03-02 15:59:59.800") - world.clock.wall());
+  world.back_up();
+  world.user->enqueue("f", two_seconds, "on its way");
+  world.run_for(100ms);
+  world.restore();
+  world.run_for(1s);
+  REQUIRE(to_text(world.kdocs.tasks().at(0).started) >= "2126-03-02 16:00:00.000");
+  for (const char* file : {"g", "h", "i"})
+    world.user->enqueue(file, two_seconds, "of the new day");
+  world.run_for(12h);
+  CHECK(world.kdocs.refused_by_quota() == 0);
+  CHECK(world.kdocs.counted_today(Endpoint::submit) == 3);
+  CHECK(world.user->number("SELECT used FROM quota WHERE endpoint = 'submit' "
+                           "AND day = '2126-03-03'") == 3);
+}
+
 TEST_CASE("what is queued in a restored file does not run again before a person says so") {
   RestoredWorld world;
   world.user->enqueue("f", R"({"ms": 3600000, "lines": 0})", "in the way");
@@ -337,4 +357,25 @@ TEST_CASE("a user's DDL is no restored file: what runs goes on without a gap") {
   CHECK(world.user->number("SELECT sum(log_gaps) FROM jobs") == 0);
   CHECK(world.user->number("SELECT count(*) FROM jobs WHERE state = 'succeeded'") == 4);
   CHECK(!world.events.told("restored from"));
+}
+
+TEST_CASE("of a restored queue a job that waits for its key is held as cancelled") {
+  RestoredWorld world;
+  world.user->exec("INSERT INTO jobs(file_token, script, unique_key, supersede) "
+                   "VALUES ('f', '{\"ms\": 3600000}', 'k', 1)");
+  world.run_for(2s);
+  world.user->exec("INSERT INTO jobs(file_token, script, unique_key, supersede) "
+                   "VALUES ('g', '{}', 'k', 1)");
+  world.run_for(2min);
+  world.back_up();
+  world.user->exec("UPDATE jobs SET state = 'cancelled'");
+  world.run_for(2min);
+  world.restore();
+  world.run_for(10min);
+  CHECK(world.state(1) == "unconfirmed");
+  CHECK(world.state(2) == "cancelled");
+  CHECK(contains(world.error(2), "job 1 with the same unique_key is held"));
+  world.user->enqueue("h", two_seconds, "of somebody else");
+  REQUIRE(world.run_until([&] { return world.state(3) == "succeeded"; }, 5min));
+  CHECK(world.user->number(wrong_counters) == 0);
 }

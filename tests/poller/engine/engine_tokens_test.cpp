@@ -138,12 +138,14 @@ TEST_CASE_FIXTURE(Fixture, "renewals that fail are tried until one works, the ol
 }
 
 TEST_CASE_FIXTURE(Fixture,
-                  "a renewal that is down for two days: nothing is sent, nothing is lost") {
+                  "a renewal that is down for two lives: nothing is sent, nothing is lost") {
+  oauth().life = 2h; // enough failures for the longest wait between two
+  consent();
   world.kdocs.renewal_faults = [](std::size_t) { return Fault{Fault::Kind::http_status, 503}; };
-  world.run_for(24h);
+  world.run_for(2h);
   const auto job = enqueue();
   const auto received = world.kdocs.received(Endpoint::submit);
-  world.run_for(24h);
+  world.run_for(2h);
   CHECK(world.kdocs.received(Endpoint::submit) == received);
   CHECK(app("state") == "waiting");
   CHECK(says(world.user->text("SELECT reason FROM waiting"), "cannot be renewed now (HTTP 503"));

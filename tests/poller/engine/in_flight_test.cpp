@@ -46,6 +46,21 @@ TEST_CASE("a request is under way until its answer is stored") {
   CHECK(table.add(of(Endpoint::submit, 5)) != start); // no number comes twice
 }
 
+TEST_CASE("a request whose answer is not stored for long takes no place") {
+  InFlightTable table;
+  const RequestId poll = table.add(of(Endpoint::status, 6));
+  table.add(of(Endpoint::status, 7));
+  table.answered(poll);
+  table.set_aside(poll);
+  table.set_aside(poll);
+  CHECK(table.size() == 1);
+  CHECK(table.count(Endpoint::status, "a") == 1);
+  CHECK(table.all().size() == 2); // what it was paid from counts still
+  table.remove(poll);
+  CHECK(table.size() == 1);
+  CHECK(table.count(Endpoint::status, "a") == 1);
+}
+
 TEST_CASE("what comes in answer to a request that was given up is known once as such") {
   InFlightTable table;
   const RequestId given_up = table.add(of(Endpoint::status, 6));

@@ -58,3 +58,11 @@ TEST_CASE("shortened() keeps whole characters and marks what is gone") {
   CHECK(shortened("执", 2) == "…");
   CHECK(shortened("", 0).empty());
 }
+
+TEST_CASE("append_mended() replaces each byte that is no UTF-8, and says whether there was one") {
+  std::string text = "> ";
+  CHECK_FALSE(append_mended(text, "a执"));
+  CHECK(append_mended(text, "\xE4\xBDx\xFF"));
+  CHECK(text == "> a执\xEF\xBF\xBD\xEF\xBF\xBDx\xEF\xBF\xBD");
+  CHECK_FALSE(append_mended(text, ""));
+}

@@ -91,6 +91,8 @@ inline void check_row_rules(const JobChange& change) {
   CHECK(!change.after.submitted_at);
   CHECK(!change.after.reported_at);
   CHECK(!change.after.finished_at);
+  CHECK(!change.after.progress);
+  CHECK(!change.after.cause);
 }
 
 } // namespace kdq::decide_cases

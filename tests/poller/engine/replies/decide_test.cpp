@@ -279,10 +279,10 @@ TEST_CASE("a script that failed is started again, later each time, as often as i
     CHECK(effects.row->after.error == "TypeError");
     CHECK(effects.row->after.attempt == row.attempt);
     CHECK(effects.row->after.state == (row.again ? JobState::queued : JobState::failed));
-    REQUIRE(effects.row->not_before.has_value() == row.again);
+    REQUIRE(effects.row->rerun.has_value() == row.again);
     if (row.again) {
-      CHECK(*effects.row->not_before > now.wall);
-      CHECK(*effects.row->not_before <= now.wall + row.latest);
+      CHECK(effects.row->rerun->not_before > now.wall);
+      CHECK(effects.row->rerun->not_before <= now.wall + row.latest);
     }
   }
 }
@@ -322,7 +322,7 @@ TEST_CASE("what ends without a reply") {
       decide_unsendable(request_of(submitting), submitting, "it is no UTF-8", now);
   check_row_rules(*unsendable.row);
   CHECK(unsendable.row->after.state == JobState::failed);
-  CHECK(!unsendable.row->not_before);
+  CHECK(!unsendable.row->rerun);
   CHECK(unsendable.give_back);
   CHECK(unsendable.request->outcome == RequestOutcome::not_sent);
   CHECK(unsendable.breaker.kind == BreakerNotice::Kind::none);

@@ -5,10 +5,12 @@
 #include "poller/engine/replies/decide.h"
 #include "store/database.h"
 #include "store/job_queue.h"
+#include "store/metric_counters.h"
 #include "store/notifications.h"
 #include "store/quota_ledger.h"
 #include "store/result_log.h"
 #include "store/run_times.h"
+#include "tests/support/claim.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/user.h"
 
@@ -25,7 +27,7 @@ struct Fixture {
   Fixture() {
     user.enqueue("f", "x", "n");
     database.write([&] {
-      const auto claimed = queue.claim(JobId{1});
+      const auto claimed = test::claim_job(database, queue, 1);
       task.id = claimed->id;
       task.app = claimed->app;
       task.row = claimed->row;
@@ -66,7 +68,8 @@ struct Fixture {
   std::vector<NotifyRule> rules; ///< nobody is to be told
   Notifications notifications{database};
   Notices notices{rules, notifications};
-  EffectWriter writer{queue, requests, log, ledger, run_times, notices};
+  MetricCounters metrics{database};
+  EffectWriter writer{queue, requests, log, ledger, run_times, notices, metrics};
   test::User user{dir / "queue.db"};
   QuotaKey key{"default", Endpoint::status, "2126-03-02"};
   Task task;
@@ -157,8 +160,8 @@ TEST_CASE_FIXTURE(Fixture,
   const Effects effects = decided(
       Answered{200, R"({"error":"e","status":"finish","data":{"logs":[],"result":""}})", {}},
       facts);
-  REQUIRE(effects.row->not_before);
+  REQUIRE(effects.row->rerun);
   CHECK(save(effects));
   CHECK(user.text("SELECT state FROM jobs") == "queued");
-  CHECK(user.text("SELECT run_at FROM jobs") == to_text(*effects.row->not_before));
+  CHECK(user.text("SELECT run_at FROM jobs") == to_text(effects.row->rerun->not_before));
 }
