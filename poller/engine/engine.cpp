@@ -107,7 +107,6 @@ struct Engine::Impl {
   bool may_checkpoint() const;
   void restore_app(const std::string& name, AppState& app, Moment now);
   void take_up();
-  void collect();
   void notice_users();
   void take_settings();
   void work();
@@ -238,7 +237,9 @@ SteadyTime Engine::tick() {
   // Here, and not at the end of the last tick: what that one sent is on its way meanwhile.
   if (impl.may_checkpoint())
     impl.database.checkpoint();
-  impl.collect();
+  for (Reply& reply : impl.transport.take_replies())
+    if (!impl.token_keeper.take(reply))
+      impl.replies.add(std::move(reply));
   // What the settings say of an app and where its token stands belong together.
   if (!impl.stopping && !impl.wanted_settings)
     impl.token_keeper.work();
@@ -271,12 +272,6 @@ bool Engine::Impl::may_checkpoint() const {
     return false;
   const SteadyTime now = clock.steady();
   return database.log_is_too_long() || dispatcher.next_wake(now) >= now + checkpoint_time;
-}
-
-void Engine::Impl::collect() {
-  for (Reply& reply : transport.take_replies())
-    if (!token_keeper.take(reply))
-      replies.add(std::move(reply));
 }
 
 /// Before anything is stored: a restored file may have another job under the id of a reply.
@@ -465,11 +460,15 @@ std::size_t Engine::in_flight() const {
   return impl_->in_flight.size() + impl_->token_keeper.in_flight();
 }
 
+std::size_t Engine::unsaved_replies() const {
+  return impl_->replies.unsaved();
+}
+
 EngineStatus Engine::status() const {
   Impl& impl = *impl_;
   EngineStatus status;
   status.running = impl.task_table.size();
-  status.unsaved_replies = impl.replies.unsaved();
+  status.unsaved_replies = unsaved_replies();
   const Moment now = impl.clock.now();
   try {
     impl.database.read([&] {

@@ -59,6 +59,8 @@ public:
   /// Requests that have no stored answer yet, without those whose answer the database refuses: what
   /// came for these is stored by the next start, if not soon.
   std::size_t in_flight() const;
+  /// Replies that have come and are in memory alone.
+  std::size_t unsaved_replies() const;
 
   EngineStatus status() const;
 

@@ -88,9 +88,8 @@ void Wire::restored(const Bookmark& then) {
   asked_.clear();
 }
 
-void Wire::note_stored(std::size_t without_stored_reply) {
-  if (without_stored_reply == under_way_.size())
-    stored_.merge(taken_);
+void Wire::note_all_stored() {
+  stored_.merge(taken_);
 }
 
 } // namespace kdq::sim

@@ -38,9 +38,8 @@ public:
 
   /// The process that waited for replies is gone.
   void cut();
-  /// The daemon says how many requests have no stored reply: if that is what is under way, it has
-  /// stored all that it took.
-  void note_stored(std::size_t without_stored_reply);
+  /// The daemon says that it has stored all that it took.
+  void note_all_stored();
   /// Whether the daemon said that the reply is stored.
   bool said_stored(const IntentKey& intent) const;
 

@@ -367,8 +367,8 @@ SteadyTime World::tick() {
     Daemon& daemon = *daemon_;
     const milliseconds sweep = plan_.lasts > 7 * 24h ? look_in_a_month : look_again;
     wake = std::min(daemon.engine->tick(), clock_.steady() + (calm_ ? longest_drain : sweep));
-    if (!vfs_.dead())
-      wire_.note_stored(daemon.engine->in_flight());
+    if (!vfs_.dead() && daemon.engine->unsaved_replies() == 0)
+      wire_.note_all_stored();
     if (!daemon.stopping || vfs_.dead())
       return;
     wake = std::min(wake, daemon.stop_deadline);
