@@ -27,5 +27,9 @@ if [ "$(id -u)" != 0 ]; then
   as_root=(sudo)
 fi
 export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+# Two tests may need packages at the same time, and a mirror may miss a request.
+exec 9> "${TMPDIR:-/tmp}/kdocs-queued-setup.lock"
+flock 9
+patient=(-o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
+"${as_root[@]}" apt-get "${patient[@]}" update -qq
+"${as_root[@]}" apt-get "${patient[@]}" install -y -qq --no-install-recommends "${missing[@]}" > /dev/null

@@ -174,7 +174,7 @@ TEST_CASE_TEMPLATE("a late reply within the time limit is an answer", Service, F
 TEST_CASE_TEMPLATE("a request without a reply within the time limit is unanswered and seen once",
                    Service, FakeService, SandboxService) {
   ServiceSetup setup;
-  setup.time_limit = 1s;
+  setup.time_limit = 3s;
   Service service(setup);
   const TaskId task = service.ended(writing(1));
   SUBCASE("the service has not acted, and still may") {
@@ -202,9 +202,9 @@ TEST_CASE_TEMPLATE("a request without a reply within the time limit is unanswere
     CHECK(service.seen().submits == 2);
   }
   SUBCASE("the service acts when the client has long gone") {
-    service.strike({Kind::delay, Endpoint::status, 1500ms});
+    service.strike({Kind::delay, Endpoint::status, 4500ms});
     CHECK(word(service.exchange(service.ask_request(task))) == "unanswered");
-    service.strike({Kind::delay, Endpoint::submit, 1500ms});
+    service.strike({Kind::delay, Endpoint::submit, 4500ms});
     CHECK(word(service.exchange(service.start_request(writing(1)))) == "unanswered");
     service.let_pass_until(
         [&] { return service.seen().handed_out == 3 && service.seen().started.size() == 2; });

@@ -19,7 +19,7 @@ namespace {
 
 CurlLimits impatient() {
   CurlLimits limits;
-  limits.total = 300ms;
+  limits.total = 2s;
   return limits;
 }
 

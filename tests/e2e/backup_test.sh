@@ -52,12 +52,13 @@ wait_for 60 "all jobs" ended 63
 expect "health" "" "$(sql "SELECT message FROM health")"
 
 # A queue with a job that runs, one that waits behind it, one for later and one that depends.
-endless='for (var i = 0; i < 8; i++) { console.log("line " + i); Time.sleep(400); } "done"'
+endless='for (var i = 0; i < 40; i++) { console.log("line " + i); Time.sleep(400); } "done"'
 sql "INSERT INTO jobs(file_token, script) VALUES ('f', '$endless'), ('f', '1');
-  INSERT INTO jobs(file_token, script, run_at) VALUES ('g', '2', datetime('now', '+2 seconds'));
+  INSERT INTO jobs(file_token, script, run_at) VALUES ('g', '2', datetime('now', '+1 hour'));
   INSERT INTO jobs(file_token, script, depends_on) VALUES ('g', '3', last_insert_rowid())"
 wait_for 20 "a running script" eval '[ "$(sql "SELECT state FROM jobs WHERE id = 64")" = running ]'
 "$queued" backup --database "$db" "$work/backup.db" > /dev/null
+sql "UPDATE jobs SET run_at = NULL WHERE state = 'queued'"
 wait_for 60 "their end" ended 67
 starts=$(served submit)
 
@@ -92,6 +93,7 @@ said=$(sql "SELECT message FROM health WHERE subject = 'jobs'")
 contains "health" "4 jobs are held" "$said"
 sql "UPDATE jobs SET state = 'cancelled' WHERE id = 64"
 sql "$(echo "$said" | grep -o "UPDATE jobs SET .*'held: %'")"
+sql "UPDATE jobs SET run_at = NULL WHERE state = 'queued'"
 wait_for 60 "those that were released" all_ended
 expect "starts at the service" $((starts + 4)) "$(served submit)"
 expect "health afterwards" "" "$(sql "SELECT message FROM health")"

@@ -207,7 +207,7 @@ sql "UPDATE jobs SET state = 'cancelled' WHERE id = $(last_id)"
 
 echo "== a terminal"
 if command -v script > /dev/null; then
-  script -qec "'$queued' exec --database '$db' f '$work/endless.js' --timeout 4" /dev/null < /dev/null > "$work/out" && fail "it cannot succeed" || code=$?
+  script -qec "'$queued' exec --database '$db' f '$work/endless.js' --timeout 10" /dev/null < /dev/null > "$work/out" && fail "it cannot succeed" || code=$?
   expect "exit code at a terminal" 124 $code
   contains "the line of progress" "job $(last_id) runs for " "$(cat "$work/out")"
   contains "a line is wiped before another" $'\r\x1b[K' "$(cat "$work/out")"

@@ -72,7 +72,7 @@ wait_for 20 "the reason on the job" has_reason
 waits_untried() { [ "$(sql "SELECT state, attempt FROM jobs WHERE id = 5")" = "queued|0" ]; }
 wait_for 20 "a job that could not be sent in the queue, without an attempt" waits_untried
 expect "starts that reached the server" "$requests" "$(served submit)"
-expect "starts in the quota" 4 "$(sql "SELECT used FROM quota WHERE endpoint = 'submit'")"
+expect "starts in the quota" 4 "$(sql "SELECT sum(used) FROM quota WHERE endpoint = 'submit'")"
 stop_daemon
 [ ! -s "$work/keys" ] || fail "the keys of the connections are in a file"
 echo "ok"

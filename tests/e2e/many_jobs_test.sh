@@ -30,6 +30,6 @@ expect "most scripts at a time on one file" 1 \
   "$(service "SELECT max(f.value) FROM ledger, json_each(j, '\$.max_running_per_file') f")"
 expect "lines handed out" 2000 "$(service "SELECT json_extract(j, '\$.lines.handed_out') FROM ledger")"
 expect "status requests: the service's count" "$(served status)" \
-  "$(sql "SELECT used FROM quota WHERE endpoint = 'status'")"
+  "$(sql "SELECT sum(used) FROM quota WHERE endpoint = 'status'")"
 stop_daemon
 echo "ok"

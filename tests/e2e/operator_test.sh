@@ -109,7 +109,7 @@ job=$(insert a 1)
 wait_for 20 "the reason" waits_because $job "KDocs refuses the access token"
 expect "apps" "blocked|1" "$(sql "SELECT state, reason = start_wait FROM apps")"
 contains "health" "app default: the app is blocked: KDocs refuses the access token: put a fresh one into the token file" "$(health)"
-logged "app default: KDocs refuses the access token" || fail "the log does not say that the token is refused"
+wait_for 20 "the refused token in the log" logged "app default: KDocs refuses the access token"
 wait_for 20 "the status line" status_says "app default: KDocs refuses the access token"
 expect "attempts of a job that waits" 0 "$(sql "SELECT attempt FROM jobs WHERE id = $job")"
 write_token

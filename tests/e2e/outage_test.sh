@@ -214,7 +214,7 @@ locked_database() {
   rm "$work/locked"
   wait $locker
   wait_for 60 "the six scripts" all_ended
-  logged "can be written again" || fail "the daemon does not say that it goes on"
+  wait_for 20 "the daemon's word that it goes on" logged "can be written again"
   stop_daemon
   [ -z "$watched" ] || kill $watched
   expect "states" "succeeded 6" "$(states)"
@@ -254,7 +254,7 @@ moved_database() {
   wait $daemon_pid || code=$?
   daemon_pid=
   expect "exit code without its database" 1 $code
-  logged "was replaced, moved or removed while it was in use" || fail "no word about the moved file"
+  wait_for 20 "the daemon's word about the moved file" logged "was replaced, moved or removed while it was in use"
   [ ! -e "$db" ] || fail "something stands where the database was"
   mv "$db.moved" "$db"
   start_daemon --config "$work/config.json"

@@ -11,7 +11,7 @@ schedule() { # schedule NAME CRON [COLUMN VALUE]
     VALUES('$1', '$2', 'UTC', 'f-$1', 'console.log(\"$1\"); 6 * 7'${4:+, $4})"
 }
 # The second of the minute is not to be near its end, so that what is INSERTed together has the same next minute.
-not_at_the_turn() { while [ "$(date +%-S)" -ge 45 ]; do sleep 0.5; done; }
+not_at_the_turn() { while [ "$(date +%-S)" -ge 30 ]; do sleep 0.5; done; }
 
 start_sandbox
 start_daemon

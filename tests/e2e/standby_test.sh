@@ -33,7 +33,7 @@ paste_login --config "$first/config.json"
 begin "$first"
 sql "INSERT INTO jobs(file_token, script) VALUES('f', '\"before\"')"
 wait_for 30 "the first job" ended 1
-sql "INSERT INTO jobs(file_token, script) VALUES('f', 'for (var i = 0; i < 10; i++) { console.log(i); Time.sleep(300) }'),
+sql "INSERT INTO jobs(file_token, script) VALUES('f', 'for (var i = 0; i < 40; i++) { console.log(i); Time.sleep(300) }'),
   ('f', '\"after it\"')"
 wait_for 20 "a running script" eval '[ "$(sql "SELECT state FROM jobs WHERE id = 2")" = running ]'
 # As the timer would find it: the newest copy of the configuration's, or one by hand.

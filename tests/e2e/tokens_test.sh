@@ -141,7 +141,7 @@ for round in 1 2 3; do
   wait_for 120 "a renewal that has begun" renewed $((before + 1))
   kill -KILL $daemon_pid
   { wait $daemon_pid || true; } 2> /dev/null
-  sleep 2 # until the sandbox is done with that one, which it would count as a second at the same time
+  sleep 4 # until the sandbox is done with that one, which it would count as a second at the same time
   token_daemon
 done
 insert_jobs 10

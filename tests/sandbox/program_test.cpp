@@ -2,6 +2,7 @@
 #include "tests/sandbox/test_sandbox.h"
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -101,6 +102,7 @@ TEST_CASE("the program tells its port, serves, and a signal stops it while scrip
     Program program(
         {"--port-file", port_file, "--cell", "F:A1=x", "--verbose", "--token", "s3cret"});
     httplib::Client client(program.base_url());
+    client.set_read_timeout(std::chrono::minutes(1));
     std::string port;
     std::ifstream(port_file) >> port;
     CHECK(program.base_url() == "http://127.0.0.1:" + port);
@@ -123,6 +125,7 @@ TEST_CASE("the program serves an OAuth app, and prints neither key, code nor tok
                    "--oauth-code-ttl", "0", "--oauth-bare-replies", "--oauth-seed-token",
                    "acc:ref:1000", "--oauth-seed-token", "old:older:0", "--verbose"});
   httplib::Client client(program.base_url());
+  client.set_read_timeout(std::chrono::minutes(1));
   const auto consent = client.Get("/h5/auth?app_id=SX1&redirect_uri=http%3A%2F%2Flocalhost");
   REQUIRE(consent);
   const std::string query = consent->get_header_value("Location").substr(17);

@@ -3,6 +3,7 @@
 
 #include "tests/sandbox/sandbox.h"
 
+#include <chrono>
 #include <functional>
 #include <httplib.h>
 #include <nlohmann/json.hpp>
@@ -25,6 +26,7 @@ class TestClient {
 public:
   explicit TestClient(const Sandbox& sandbox) : http_(sandbox.base_url()) {
     http_.set_keep_alive(true);
+    http_.set_read_timeout(std::chrono::minutes(1));
   }
   httplib::Client& http() { return http_; }
 

@@ -11,7 +11,7 @@ browser_modules() {
   cmp -s "$here/package-lock.json" "$1/package-lock.json" && [ -d "$1/node_modules/axe-core" ] && return
   mkdir -p "$1"
   cp "$here/package.json" "$here/package-lock.json" "$1/"
-  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error ||
+  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=5 ||
     { rm -f "$1/package-lock.json"
       echo "FAILED: the pages cannot be looked at: npm cannot get playwright-core and axe-core" >&2; return 1; }
 }

@@ -8,6 +8,7 @@
 
 #include <httplib.h>
 
+#include <chrono>
 #include <thread>
 
 using namespace kdq;
@@ -269,6 +270,7 @@ TEST_CASE_FIXTURE(Fixture,
     site.serve(server);
     std::thread serving([&] { server.serve(); });
     httplib::Client client("127.0.0.1", server.port());
+    client.set_read_timeout(std::chrono::minutes(1));
     const auto first = client.Get("/jobs/1");
     REQUIRE(first);
     const std::string cookie = first->get_header_value("Set-Cookie");

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <thread>
 
 using namespace kdq;
@@ -32,6 +33,7 @@ struct Downloads : test::SqlFixture {
   }
   httplib::Result get(const std::string& path) {
     httplib::Client client("127.0.0.1", server.port());
+    client.set_read_timeout(std::chrono::minutes(1));
     auto result = client.Get(path);
     REQUIRE(result);
     return result;

@@ -7,6 +7,7 @@
 #include "tests/daemon/web/raw_client.h"
 #include "tests/store/sql_fixture.h"
 
+#include <chrono>
 #include <string>
 
 namespace kdq::test {
@@ -53,6 +54,7 @@ struct SiteFixture : PageFixture {
 
   httplib::Client client() const {
     httplib::Client made("127.0.0.1", server.port());
+    made.set_read_timeout(std::chrono::minutes(1));
     made.set_default_headers({{"Accept", "text/html"}});
     return made;
   }
