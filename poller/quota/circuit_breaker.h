@@ -56,6 +56,8 @@ public:
   SteadyTime blocked_until(Endpoint endpoint, Moment now) const;
   /// Plans one request; false if the rate limit does not allow it now.
   bool take(Endpoint endpoint, SteadyTime now);
+  /// One that was planned was not begun.
+  void give_back() { rate_.give_back(); }
   SteadyTime rate_ready_at(SteadyTime now) const { return rate_.ready_at(now); }
   /// The rate alone is in the way of a start: the next request that it allows is not a poll's. Else
   /// what runs would use up the rate, and no start would come.

@@ -61,4 +61,8 @@ bool TokenBucket::take(SteadyTime now) {
   return true;
 }
 
+void TokenBucket::give_back() {
+  level_ = std::min(burst_, level_ + 1.0);
+}
+
 } // namespace kdq

@@ -45,6 +45,8 @@ public:
   SteadyTime ready_at(SteadyTime now) const;
   /// Takes one request's worth; false, and nothing changes, if there is none.
   bool take(SteadyTime now);
+  /// What was taken was not used.
+  void give_back();
 
 private:
   double per_second_;

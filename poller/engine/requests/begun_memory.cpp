@@ -48,8 +48,13 @@ void BegunMemory::remember(const Begun& begun, Moment now) {
 }
 
 void BegunMemory::not_begun(const RoundPlan& plan, Moment now) {
-  for (const DuePoll& poll : plan.polls)
-    tasks_.postpone(*tasks_.find(poll.job), now.steady);
+  for (const DuePoll& poll : plan.polls) {
+    Task& task = *tasks_.find(poll.job);
+    tasks_.postpone(task, now.steady);
+    apps_.at(task.app).breaker.give_back();
+  }
+  for (const QueueScan::Entry& start : plan.starts)
+    apps_.at(start.app).breaker.give_back();
 }
 
 void BegunMemory::remember_poll(const Begun::Poll& poll, Moment now) {

@@ -27,7 +27,7 @@ public:
   /// After the commit. Hands the requests to the Sender; a job that turns out not to be sendable
   /// ends with the next replies.
   void remember(const Begun& begun, Moment now);
-  /// The transaction was not committed: the polls are due as before.
+  /// The transaction was not committed: the polls are due as before, and nothing was sent.
   void not_begun(const RoundPlan& plan, Moment now);
 
 private:

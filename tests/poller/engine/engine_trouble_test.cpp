@@ -351,6 +351,16 @@ TEST_CASE_FIXTURE(OneRefused, "a refused start holds up no job of its file") {
   ends_well("succeeded");
 }
 
+TEST_CASE_FIXTURE(OneRefused, "a refused start takes nothing of the rate at which others start") {
+  kill();
+  settings.apps["default"].requests_per_second = 1; // two at once
+  start();
+  refuse("BEFORE UPDATE OF state ON jobs", "NEW.id = 1 AND NEW.state = 'submitting'");
+  user->exec("INSERT INTO jobs(file_token, script) VALUES ('f', '{}'), ('g', '{}')");
+  run_for(100ms);
+  CHECK(kdocs.received(Endpoint::submit) == 1);
+}
+
 TEST_CASE_FIXTURE(OneRefused, "what a refused reply says of its app is known at once") {
   user->enqueue("f", R"({"ms": 20000})", "bad");
   run_for(2s);

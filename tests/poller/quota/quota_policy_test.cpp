@@ -114,6 +114,15 @@ TEST_CASE("a time before the last one neither fills nor drains the bucket") {
   CHECK(take_all(full, start) == 18);
 }
 
+TEST_CASE("what is given back can be taken again, and is no more than the burst") {
+  TokenBucket bucket(10);
+  bucket.give_back();
+  CHECK(take_all(bucket, start) == 20);
+  bucket.give_back();
+  CHECK(bucket.take(start));
+  CHECK_FALSE(bucket.take(start));
+}
+
 TEST_CASE("a rate next to nothing waits long without overflow") {
   TokenBucket bucket(1e-300);
   CHECK(bucket.take(start));
