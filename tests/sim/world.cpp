@@ -6,6 +6,7 @@
 
 #include <SQLiteCpp/Statement.h>
 #include <nlohmann/json.hpp>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <fstream>
@@ -80,6 +81,9 @@ World::World(FaultVfs& vfs, Plan plan, Trace& trace, std::filesystem::path folde
       events_(std::make_unique<Listener>(*this)), service_random_(plan_.seed, service_stream),
       death_random_(plan_.seed, death_stream) {
   audited_ = !plan_.new_database;
+  // SQLite's own random numbers too, so that a seed plays the same again; 0 would be by chance.
+  sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, static_cast<int>(plan_.seed % 1'000'000 + 1),
+                       static_cast<sqlite3*>(nullptr));
   lay_out_files(prepared);
   set_up_service();
   set_up_renewals();
@@ -134,7 +138,7 @@ World::~World() {
 }
 
 void World::lay_out_files(const std::filesystem::path& prepared) {
-  for (const char* ending : {"", "-wal", "-shm", "-journal", ".suspect", ".backup"})
+  for (const char* ending : {"", "-wal", "-shm", "-journal", ".suspect", ".backup", ".generation"})
     std::filesystem::remove(file_.string() + ending);
   // The spill file's space is reserved once for all runs; a zeroed head is an empty file.
   std::fstream spill(file_.string() + ".spill", std::ios::in | std::ios::out | std::ios::binary);
