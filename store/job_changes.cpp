@@ -15,10 +15,10 @@ namespace {
 
 // The lock is the daemon's, too, who waits for it with what KDocs has answered.
 constexpr std::int64_t jobs_per_write = 500;
-constexpr std::int64_t jobs_per_call = 10'000;
-// Whatever the condition, a read is over soon: no index is needed but the table's own.
-constexpr std::int64_t ids_per_read = 20'000;
-constexpr int reads_per_call = 50;
+// Whatever the condition, and however long the rows, a read is over soon: no index is needed but
+// the table's own.
+constexpr std::int64_t ids_per_read = 1000;
+constexpr int reads_per_call = 1000;
 
 /// The number of a parameter behind those of the selection.
 std::string parameter(const JobSelection& jobs, std::size_t number) {
@@ -49,22 +49,43 @@ struct JobChanges::Impl {
           "argv, app, priority, max_attempts, timeout_s, on_unconfirmed, class, name FROM "
           "schedules WHERE name = ?1"};
 
-  std::vector<std::int64_t> find(const JobSelection& jobs, std::int64_t from, std::int64_t to);
+  std::vector<std::int64_t> find(const JobSelection& jobs, std::int64_t from, std::int64_t to,
+                                 std::int64_t most);
+  std::vector<std::int64_t> gather(const JobSelection& jobs, std::int64_t most,
+                                   std::optional<std::int64_t>& below, int& reads);
   void change(const JobSelection& jobs, JobState state, const std::vector<std::int64_t>& ids,
               ManyChanged& many);
 };
 
-/// The next of them with ids in that range, newest first.
+/// The next of them with ids in that range, newest first, at most so many.
 std::vector<std::int64_t> JobChanges::Impl::find(const JobSelection& jobs, std::int64_t from,
-                                                 std::int64_t to) {
+                                                 std::int64_t to, std::int64_t most) {
   SQLite::Statement select(db, "SELECT id FROM jobs NOT INDEXED WHERE id BETWEEN " +
                                    parameter(jobs, 1) + " AND " + parameter(jobs, 2) + " AND (" +
                                    jobs.condition + ") ORDER BY id DESC LIMIT " +
-                                   std::to_string(jobs_per_write));
-  bind_values(select, with(jobs, {from, to}));
+                                   parameter(jobs, 3));
+  bind_values(select, with(jobs, {from, to, most}));
   std::vector<std::int64_t> ids;
   while (select.executeStep())
     ids.push_back(select.getColumn(0).getInt64());
+  return ids;
+}
+
+/// The same from the id `below` downwards, which becomes the greatest that was not looked at. Each
+/// read is one of `reads`.
+std::vector<std::int64_t> JobChanges::Impl::gather(const JobSelection& jobs, std::int64_t most,
+                                                   std::optional<std::int64_t>& below, int& reads) {
+  std::vector<std::int64_t> ids;
+  for (; below && reads > 0 && std::ssize(ids) < most; --reads)
+    connection.read([&] {
+      below = last.integer(*below);
+      if (!below)
+        return;
+      const std::int64_t from = std::max<std::int64_t>(*below - ids_per_read + 1, 1);
+      const auto found = find(jobs, from, *below, most - std::ssize(ids));
+      ids.insert(ids.end(), found.begin(), found.end());
+      below = (std::ssize(ids) == most ? ids.back() : from) - 1;
+    });
   return ids;
 }
 
@@ -102,34 +123,28 @@ bool JobChanges::set_state(JobId job, JobState state) {
   return applied;
 }
 
-ManyChanged JobChanges::set_state(const JobSelection& jobs, JobState state, std::int64_t up_to) {
+ManyChanged JobChanges::set_state(const JobSelection& jobs, JobState state, std::int64_t up_to,
+                                  std::int64_t most) {
   Impl& impl = *impl_;
   ManyChanged many;
   many.below = up_to;
-  std::int64_t taken = 0;
-  for (int reads = 0; many.below && reads < reads_per_call && taken < jobs_per_call; ++reads) {
-    std::vector<std::int64_t> ids;
-    impl.connection.read([&] {
-      many.below = impl.last.integer(*many.below);
-      if (!many.below)
-        return;
-      const std::int64_t from = std::max<std::int64_t>(*many.below - ids_per_read + 1, 1);
-      ids = impl.find(jobs, from, *many.below);
-      many.below = (std::ssize(ids) == jobs_per_write ? ids.back() : from) - 1;
-    });
-    if (ids.empty())
-      continue;
+  std::int64_t left = std::min(most, jobs_per_call);
+  int reads = reads_per_call;
+  while (many.below && reads > 0 && left > 0) {
+    const std::optional<std::int64_t> begun = many.below;
     ManyChanged chunk;
     try {
-      impl.connection.write([&] { impl.change(jobs, state, ids, chunk); });
+      const auto ids = impl.gather(jobs, std::min(left, jobs_per_write), many.below, reads);
+      if (!ids.empty())
+        impl.connection.write([&] { impl.change(jobs, state, ids, chunk); });
+      left -= std::ssize(ids);
     } catch (const std::runtime_error& trouble) {
       if (many.changed == 0)
         throw;
       many.trouble = trouble.what();
-      many.below = ids.front();
+      many.below = begun;
       return many;
     }
-    taken += std::ssize(ids);
     many.changed += chunk.changed;
     many.refused += chunk.refused;
     if (many.refusal.empty())

@@ -43,10 +43,13 @@ public:
   bool set_state(JobId job, JobState state);
 
   /// The same for the jobs of a selection, from the id `up_to` downwards, in transactions of at
-  /// most 500 jobs, each looked at again in the transaction that changes it. A call takes up to
-  /// ten thousand jobs, or looks at a million. What the database refuses does not keep the others.
-  /// What goes wrong once some were changed is told as `trouble`, else thrown (JobRefused, too).
-  ManyChanged set_state(const JobSelection& jobs, JobState state, std::int64_t up_to);
+  /// most 500 jobs, each looked at again in the transaction that changes it. A call takes `most`
+  /// jobs, or ten thousand, or looks at a million. What the database refuses does not keep the
+  /// others. What goes wrong once some were changed is told as `trouble`, else thrown (JobRefused,
+  /// too).
+  ManyChanged set_state(const JobSelection& jobs, JobState state, std::int64_t up_to,
+                        std::int64_t most = jobs_per_call);
+  static constexpr std::int64_t jobs_per_call = 10'000;
 
   /// Stops new starts: of `all`, of an `app` or on a `file`, as in the table pauses. An empty
   /// reason is none. Throws JobRefused.

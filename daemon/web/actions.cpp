@@ -269,7 +269,12 @@ Page Actions::change_confirmed(const Visit& form, std::int64_t up_to, std::int64
     if (!count || *count > confirmed)
       return ask(form, true);
   }
-  const ManyChanged many = JobChanges(database_).set_state(selection_of(order), order.state, up_to);
+  // Jobs may have come to the filter since they were counted. Of more than can be counted all were
+  // confirmed.
+  const bool is_counted = confirmed <= most_counted;
+  const ManyChanged many = JobChanges(database_).set_state(
+      selection_of(order), order.state, up_to, is_counted ? confirmed : JobChanges::jobs_per_call);
+  const std::int64_t left = is_counted ? confirmed - many.changed - many.refused : confirmed;
   Page page;
   page.title = title_of(form, order);
   Html out;
@@ -285,9 +290,9 @@ Page Actions::change_confirmed(const Visit& form, std::int64_t up_to, std::int64
     out.put("<p class=\"notice bad\">{} {}</p>",
             form.t("Then it could not go on:", "之后未能继续："), many.trouble);
   }
-  if (many.below) {
+  if (many.below && left > 0) {
     out.put("<p>{}</p>", form.t("There may be more of them.", "可能还有更多。"));
-    out += confirm_button(form, order, form.t("Go on", "继续"), confirmed, *many.below);
+    out += confirm_button(form, order, form.t("Go on", "继续"), left, *many.below);
   }
   page.parts.push_back({"answer", out += back_link(form)});
   return page;

@@ -2,7 +2,8 @@
 //   rerun, cancel        `job`, or all jobs of a filter: its parameters (job_filter.h) with f_
 //   before
 //                        each; these are counted and shown first. `confirm`, `up_to`, `asked_at`
-//                        and `count` change them, if they are no more than `count` by then
+//                        and `count` change them, if they are no more than `count` by then, and
+//                        whatever happens meanwhile no more than that
 //   watch                `job`
 //   pause, resume        `scope` (all, app, file), `key`, `reason`
 //   run_schedule         `schedule`: its name

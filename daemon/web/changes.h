@@ -10,7 +10,7 @@ namespace kdq::web {
 
 class Changes {
 public:
-  /// Something has been committed.
+  /// Something has been committed, or whoever waits is to look again.
   void notice();
   /// Nobody is to wait any more.
   void end();

@@ -216,6 +216,35 @@ void refuse(httplib::Response& response) {
   response.set_content("there is no such value\n", "text/plain; charset=utf-8");
 }
 
+void send_value(ReaderPool& readers, httplib::Response& response, ValueFile value,
+                const std::string& name) {
+  auto file = std::make_shared<ValueFile>(std::move(value));
+  bool there = false;
+  readers.with([&](Reader& reader) { there = file->is_there(reader); });
+  if (there)
+    send(readers, response, std::move(file), "text/plain; charset=utf-8", name);
+  else
+    refuse(response);
+}
+
+/// A schedule has its name where a job has its id. The file's name is without it: it may be any
+/// text.
+void send_schedule_value(ReaderPool& readers, const Visit& visit, httplib::Response& response,
+                         const std::string& column) {
+  std::optional<Row> row;
+  readers.with([&](Reader& reader) {
+    reader.read([&](Reader::Snapshot& snapshot) {
+      row = snapshot.row("SELECT rowid AS place FROM schedules WHERE name = ?1",
+                         {visit.parameter("name")});
+    });
+  });
+  if (row)
+    send_value(readers, response, ValueFile("schedules", column, row->integer("place")),
+               "schedule-" + column + ".txt");
+  else
+    refuse(response);
+}
+
 struct ValueAddress {
   std::string_view prefix, suffix; ///< the id between them
   const char* table;
@@ -237,6 +266,11 @@ bool download(ReaderPool& readers, const Visit& visit, httplib::Response& respon
                               : send_jobs<Json>(readers, visit, response);
     return true;
   }
+  for (const char* column : {"script", "argv"})
+    if (visit.path == std::string("/schedules/") + column) {
+      send_schedule_value(readers, visit, response, column);
+      return true;
+    }
   for (const ValueAddress& value : values) {
     std::string_view path = visit.path;
     if (!path.ends_with(value.suffix))
@@ -245,14 +279,8 @@ bool download(ReaderPool& readers, const Visit& visit, httplib::Response& respon
     const auto id = number_behind(value.prefix, path);
     if (!id)
       continue;
-    auto file = std::make_shared<ValueFile>(value.table, value.column, *id);
-    bool there = false;
-    readers.with([&](Reader& reader) { there = file->is_there(reader); });
-    if (there)
-      send(readers, response, std::move(file), "text/plain; charset=utf-8",
-           std::string(value.name) + "-" + std::to_string(*id) + "-" + value.column + ".txt");
-    else
-      refuse(response);
+    send_value(readers, response, ValueFile(value.table, value.column, *id),
+               std::string(value.name) + "-" + std::to_string(*id) + "-" + value.column + ".txt");
     return true;
   }
   return false;

@@ -11,10 +11,10 @@ namespace kdq::web {
 /// Answers these addresses; false: it is none of them.
 ///
 ///   /jobs.csv, /jobs.json   the jobs of a filter, newest first: RFC 4180, or an array of objects;
-///   at
-///                           most 100,000, or limit=, below before=; if there are more, the last
+///                           at most 100,000, or limit=, below before=; if there are more, the last
 ///                           line or object says so
 ///   /jobs/5/script          also argv and result: the whole value
+///   /schedules/script       also argv: of the schedule name=
 ///   /requests/7/body        a reply of the service, as it came
 ///
 /// They are read and sent in pieces: a list is no single state of the queue, and a value that is

@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view cookie_name = "kdq_session=";
 constexpr std::chrono::milliseconds session_lasts = 7 * 24h;
+/// Each is remembered, so that a logout ends it for whoever else has its cookie, too.
+constexpr std::size_t most_entered = 1000;
 /// A check takes a fraction of a second: so many guess at once that it is not their turn.
 constexpr std::chrono::milliseconds longest_wait = 5s;
 constexpr std::size_t longest_password = 512;
@@ -125,11 +127,20 @@ std::string Guard::session_in(std::string_view cookie) const {
   if (last == cookie.npos || dot == last)
     return {};
   const std::string_view session = cookie.substr(0, last);
-  const auto ends = number_in<std::int64_t>(session.substr(dot + 1));
-  const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall()).time_since_epoch();
-  if (!ends || *ends < now.count() || !same(cookie.substr(last + 1), sign("session", session)))
+  if (!same(cookie.substr(last + 1), sign("session", session)) || !lasts(session))
     return {};
   return std::string(session);
+}
+
+bool Guard::lasts(std::string_view session) const {
+  const auto ends = number_in<std::int64_t>(session.substr(session.find('.') + 1));
+  const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall()).time_since_epoch();
+  if (!ends || *ends < now.count())
+    return false;
+  if (!session.starts_with('e'))
+    return true;
+  const std::lock_guard lock(mutex_);
+  return std::find(entered_.begin(), entered_.end(), session) != entered_.end();
 }
 
 std::string Guard::session_of(const Sender& sender) const {
@@ -147,16 +158,25 @@ std::string Guard::session_of(const Sender& sender) const {
   return {};
 }
 
-std::string Guard::new_session(bool entered) const {
+std::string Guard::new_session(bool entered) {
   const auto lasts = std::chrono::duration_cast<std::chrono::seconds>(session_lasts);
   const auto ends =
       std::chrono::floor<std::chrono::seconds>(clock_.wall()).time_since_epoch() + lasts;
   const std::string session =
       (entered ? "e" : "v") + hex_of(random_bytes(16)) + "." + std::to_string(ends.count());
+  if (entered) {
+    const std::lock_guard lock(mutex_);
+    if (entered_.size() == most_entered)
+      entered_.pop_front();
+    entered_.push_back(session);
+  }
   return cookie(session + "." + sign("session", session), lasts);
 }
 
-std::string Guard::end_of_session() {
+std::string Guard::end_session(const Sender& sender) {
+  const std::string session = session_of(sender);
+  const std::lock_guard lock(mutex_);
+  std::erase(entered_, session);
   return cookie("", std::chrono::seconds(0));
 }
 

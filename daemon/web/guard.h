@@ -3,6 +3,7 @@
 
 #include "poller/clock.h"
 
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -42,11 +43,15 @@ public:
   /// is begun by new_session(true).
   std::optional<bool> is_password(const std::string& given);
 
-  /// The session of the request, or empty if it has none that is valid.
+  /// The session of the request, or empty if it has none that lasts().
   std::string session_of(const Sender& sender) const;
-  /// A value for Set-Cookie. `entered`: the password was given.
-  std::string new_session(bool entered) const;
-  static std::string end_of_session();
+  /// Whether a session that session_of() gave is not over by now.
+  bool lasts(std::string_view session) const;
+  /// A value for Set-Cookie. `entered`: the password was given. Of these sessions a thousand last
+  /// at once: one more ends the oldest.
+  std::string new_session(bool entered);
+  /// The session of the request is over, whoever has kept its cookie. A value for Set-Cookie.
+  std::string end_session(const Sender& sender);
   /// What forms of this session carry.
   std::string form_token(std::string_view session) const;
 
@@ -58,8 +63,9 @@ private:
   const Clock& clock_;
   std::string key_;
   std::timed_mutex checking_;    ///< held while a password is checked: that takes memory and time
-  std::mutex mutex_;             ///< guards what follows
+  mutable std::mutex mutex_;     ///< guards what follows
   std::string good_credentials_; ///< signed: the last Authorization that was right
+  std::deque<std::string> entered_; ///< sessions in which the password was given, oldest first
 };
 
 /// A line for the password file, by yescrypt. Throws std::runtime_error.

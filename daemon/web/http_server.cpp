@@ -33,11 +33,6 @@ constexpr std::size_t longest_sent_body = 128u << 10; ///< with what a body in c
 /// What no page asks for is not looked at by cpp-httplib's expressions, which take half a KiB of
 /// the thread's stack for each character.
 constexpr std::size_t longest_form_path = 100;
-constexpr std::chrono::milliseconds request_within = 10s;
-constexpr std::chrono::milliseconds write_within = 10s;
-/// A client may keep an answer waiting so long in all, and for each MiB that it has taken again.
-constexpr std::chrono::milliseconds answer_within = 60s;
-constexpr std::chrono::milliseconds idle_for = 15s;
 constexpr int most_requests = 1000; ///< of one connection
 
 /// False: not within this time, or the other end is gone.
@@ -53,7 +48,7 @@ bool wait_for(int fd, short events, std::chrono::milliseconds longest) {
 /// One connection as cpp-httplib wants it. Its own has a limit for each byte, none for all.
 class Connection : public httplib::Stream {
 public:
-  explicit Connection(int fd) : fd_(fd) {}
+  Connection(int fd, const WaitLimits& limits) : limits_(limits), fd_(fd) {}
 
   /// Waits for the next request. False: none comes.
   bool begin_request() {
@@ -61,8 +56,8 @@ public:
     head_ = Head{};
     waited_ = 0ms;
     taken_ = 0;
-    const bool comes = next_ < filled_ || wait_for(fd_, POLLIN, idle_for);
-    until_ = clock_.steady() + request_within;
+    const bool comes = next_ < filled_ || wait_for(fd_, POLLIN, limits_.idle);
+    until_ = clock_.steady() + limits_.request;
     return comes;
   }
 
@@ -87,9 +82,9 @@ public:
 
   ssize_t write(const char* bytes, size_t size) override {
     for (;;) {
-      const auto most = answer_within * (1 + static_cast<std::int64_t>(taken_ >> 20)) - waited_;
+      const auto most = limits_.answer * (1 + static_cast<std::int64_t>(taken_ >> 20)) - waited_;
       const SteadyTime begun = clock_.steady();
-      const bool is_ready = wait_for(fd_, POLLOUT, std::min(write_within, most));
+      const bool is_ready = wait_for(fd_, POLLOUT, std::min(limits_.piece, most));
       waited_ += std::chrono::ceil<std::chrono::milliseconds>(clock_.steady() - begun);
       if (!is_ready)
         return -1;
@@ -164,6 +159,7 @@ private:
     return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
   }
 
+  const WaitLimits limits_;
   SystemClock clock_;
   int fd_;
   std::array<char, 4096> buffer_;
@@ -261,7 +257,8 @@ int port_of(int fd) {
 
 } // namespace
 
-HttpServer::HttpServer(const ListenAddress& address) : socket_file_(address.socket) {
+HttpServer::HttpServer(const ListenAddress& address, const WaitLimits& limits)
+    : limits_(limits), socket_file_(address.socket) {
   UniqueFd listening = address.socket.empty() ? open_tcp(address) : open_unix(address);
   if (::listen(listening.get(), SOMAXCONN) != 0)
     refuse(address, errno);
@@ -322,7 +319,7 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
       return false;
     open_.insert(socket);
   }
-  Connection connection(socket);
+  Connection connection(socket, limits_);
   bool sound = true;
   for (int request = 1; sound; ++request)
     sound = connection.begin_request() && take_request(connection, request >= most_requests);

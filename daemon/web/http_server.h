@@ -8,19 +8,28 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <mutex>
 #include <set>
 
 namespace kdq::web {
 
-/// Serves what answer_by() was given. A request must have come whole within ten seconds, with at
-/// most 100 lines of 32 KiB together before its body, and 64 KiB in that. A client may keep each
-/// piece of an answer waiting for ten seconds, and all of it for a minute for each MiB.
+/// How long a client is waited for; then its connection is closed.
+struct WaitLimits {
+  std::chrono::milliseconds idle{15'000};    ///< until a request begins
+  std::chrono::milliseconds request{10'000}; ///< until it has come whole
+  std::chrono::milliseconds piece{10'000};   ///< until it takes a piece of the answer
+  /// Until it takes the answer, all pieces together; for each MiB that it has taken so long again.
+  std::chrono::milliseconds answer{60'000};
+};
+
+/// Serves what answer_by() was given. A request has at most 100 lines of 32 KiB together before its
+/// body, and 64 KiB in that.
 class HttpServer : public httplib::Server {
 public:
   /// Listens. Throws ListenError.
-  explicit HttpServer(const ListenAddress& address);
+  explicit HttpServer(const ListenAddress& address, const WaitLimits& limits = {});
   ~HttpServer() override;
 
   /// What answers: `look` a GET or HEAD, `act` a POST, of whose path no more than 100 bytes are
@@ -42,6 +51,7 @@ public:
 private:
   bool process_and_close_socket(socket_t socket) override;
 
+  const WaitLimits limits_;
   int port_ = 0;
   std::filesystem::path socket_file_; ///< to be removed at the end; empty: none
   std::atomic<bool> ended_ = false;   ///< serve() has returned

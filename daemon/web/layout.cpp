@@ -42,12 +42,13 @@ Html progress_bar(std::int64_t percent, std::string_view label) {
               shown);
 }
 
-Html long_text(std::string_view text, std::size_t most, const Visit& visit) {
-  Html out = html("<pre>{}</pre>", shortened(text, most));
-  if (text.size() > most)
-    out.put("<p class=\"quiet\">{}</p>",
-            visit.t("Only its beginning is shown.", "仅显示开头部分。"));
-  return out;
+Html long_text(std::string_view text, std::size_t most, std::string_view whole,
+               const Visit& visit) {
+  return html("<pre>{}</pre><p><a href=\"{}\">{}</a>{}</p>", shortened(text, most), whole,
+              visit.t("Download", "下载"),
+              text.size() > most
+                  ? visit.t(": there is more of it than is shown", "：此处没有显示全部内容")
+                  : std::string_view());
 }
 
 } // namespace kdq::web

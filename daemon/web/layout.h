@@ -30,7 +30,8 @@ Html table(std::string_view label, const std::vector<Column>& columns, const Htm
 /// is.
 Html progress_bar(std::int64_t percent, std::string_view label);
 
-/// Up to `most` bytes of a text in a <pre>, and a word if there is more.
-Html long_text(std::string_view text, std::size_t most, const Visit& visit);
+/// Up to `most` bytes of a text in a <pre>, a word if there is more, and a link to `whole`, the
+/// address of all of it.
+Html long_text(std::string_view text, std::size_t most, std::string_view whole, const Visit& visit);
 
 } // namespace kdq::web

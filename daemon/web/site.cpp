@@ -67,7 +67,7 @@ Page login_page(const Visit& visit, std::string_view trouble) {
 
 Site::Site(const std::filesystem::path& database, bool may_act, Guard& guard, Changes& changes,
            const Clock& clock)
-    : may_act_(may_act), guard_(guard), clock_(clock),
+    : may_act_(may_act), guard_(guard), changes_(changes), clock_(clock),
       readers_(database, [&clock] { return clock.steady(); }), live_(readers_, changes, clock),
       actions_(database, readers_) {}
 
@@ -130,6 +130,11 @@ bool Site::admit(const Sender& sender, const httplib::Request& request,
   }
   if (*may_look)
     return true;
+  // It is an open page that asks, not a person: no browser is to ask for a password because of it.
+  if (request.path == "/live") {
+    say(response, 403, "a password is needed: load the page again");
+    return false;
+  }
   Visit visit = visit_of(request, sender, response);
   if (request.get_header_value("Accept").find("text/html") == std::string::npos) {
     response.set_header("WWW-Authenticate", "Basic realm=\"kdocs-queued\", charset=\"UTF-8\"");
@@ -152,6 +157,7 @@ void Site::get(const httplib::Request& request, httplib::Response& response) {
     return;
   }
   const Sender sender = sender_of(request);
+  const std::string session = guard_.session_of(sender); // first: what admits may end meanwhile
   if (!admit(sender, request, response))
     return;
   if (request.path == "/metrics") {
@@ -160,7 +166,7 @@ void Site::get(const httplib::Request& request, httplib::Response& response) {
   }
   Visit visit = visit_of(request, sender, response);
   if (request.path == "/live") {
-    follow(request, response, std::move(visit));
+    follow(request, response, std::move(visit), session);
     return;
   }
   try {
@@ -199,7 +205,8 @@ std::string Site::metrics() {
   return text;
 }
 
-void Site::follow(const httplib::Request& request, httplib::Response& response, Visit visit) {
+void Site::follow(const httplib::Request& request, httplib::Response& response, Visit visit,
+                  const std::string& session) {
   visit.place = request.has_header("Last-Event-ID") ? request.get_header_value("Last-Event-ID")
                                                     : visit.parameter("place");
   static_cast<Target&>(visit) = target_of(visit.parameter("page"));
@@ -211,10 +218,10 @@ void Site::follow(const httplib::Request& request, httplib::Response& response, 
   response.set_header("Cache-Control", "no-store");
   response.set_header("X-Accel-Buffering", "no"); // nginx would keep the events back
   response.set_chunked_content_provider(
-      "text/event-stream",
-      [this, follower, may_watch = is_from_here(request)](std::size_t, httplib::DataSink& sink) {
+      "text/event-stream", [this, follower, session, may_watch = is_from_here(request)](
+                               std::size_t, httplib::DataSink& sink) {
         const auto events = follower->next();
-        if (!events) {
+        if (!events || (!session.empty() && !guard_.lasts(session))) {
           sink.done();
           return true;
         }
@@ -240,8 +247,7 @@ void Site::post(const httplib::Request& request, httplib::Response& response) {
   if (!admit(sender, request, response))
     return;
   if (request.path == "/logout") {
-    response.set_header("Set-Cookie", Guard::end_of_session());
-    response.set_redirect("/", 303);
+    log_out(sender, response);
     return;
   }
   if (request.path == "/act") {
@@ -257,6 +263,12 @@ void Site::act(const Visit& form, httplib::Response& response) {
     show(answer.page, form, response);
   else
     response.set_redirect(answer.to, 303);
+}
+
+void Site::log_out(const Sender& sender, httplib::Response& response) {
+  response.set_header("Set-Cookie", guard_.end_session(sender));
+  response.set_redirect("/", 303);
+  changes_.notice(); // streams of the session are to see that it is over
 }
 
 void Site::log_in(const httplib::Request& request, httplib::Response& response,

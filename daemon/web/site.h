@@ -31,9 +31,11 @@ private:
   bool admit(const Sender& sender, const httplib::Request& request, httplib::Response& response);
   void answer_probe(httplib::Response& response);
   void show_metrics(httplib::Response& response);
-  /// A stream of what changes in a page.
-  void follow(const httplib::Request& request, httplib::Response& response, Visit visit);
+  /// A stream of what changes in a page. It ends with `session`, if that is not empty.
+  void follow(const httplib::Request& request, httplib::Response& response, Visit visit,
+              const std::string& session);
   void act(const Visit& form, httplib::Response& response);
+  void log_out(const Sender& sender, httplib::Response& response);
   void log_in(const httplib::Request& request, httplib::Response& response, const Visit& visit);
   void show(const Page& page, const Visit& visit, httplib::Response& response);
   Visit visit_of(const httplib::Request& request, const Sender& sender,
@@ -41,6 +43,7 @@ private:
 
   bool may_act_;
   Guard& guard_;
+  Changes& changes_;
   const Clock& clock_;
   ReaderPool readers_;
   LivePages live_;

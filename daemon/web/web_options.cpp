@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <sstream>
+#include <string_view>
 
 namespace kdq::web {
 namespace {
@@ -13,6 +14,7 @@ constexpr auto description =
     "Shows a queue of kdocs-queued as web pages and metrics. It reads the database only.";
 constexpr auto default_listen = "127.0.0.1:8742";
 constexpr int exit_usage = 2;
+constexpr int http_port = 80; ///< browsers leave it out of Host
 
 /// What must not be served to others without a lock; empty: nothing.
 std::string refusal_of(const WebOptions& options) {
@@ -26,6 +28,22 @@ std::string refusal_of(const WebOptions& options) {
 }
 
 } // namespace
+
+std::vector<std::string> WebOptions::known_hosts(int port) const {
+  if (!listen.socket.empty())
+    return hosts; // who reaches a socket is no browser that was led astray
+  const std::string suffix = ":" + std::to_string(port);
+  std::vector<std::string> own{listen.url(port).substr(std::string_view("http://").size())};
+  if (listen.is_local())
+    own.insert(own.end(), {"localhost" + suffix, "127.0.0.1" + suffix, "[::1]" + suffix});
+  std::vector<std::string> known = hosts;
+  for (const std::string& host : own) {
+    known.push_back(host);
+    if (port == http_port)
+      known.push_back(host.substr(0, host.size() - suffix.size()));
+  }
+  return known;
+}
 
 std::variant<WebOptions, WebExit> parse_web_options(int argc, const char* const* argv) {
   CLI::App cli(description, "kdocs-queued-web");

@@ -21,6 +21,9 @@ struct WebOptions {
   std::optional<std::filesystem::path> metrics_file;
   std::optional<std::filesystem::path> port_file;
   bool hash_password = false; ///< nothing else is to be done
+
+  /// What a request may have in Host once it listens on that port; empty: anything.
+  std::vector<std::string> known_hosts(int port) const;
 };
 
 /// Nothing is to be served: help or version was asked for, or the command line is wrong.

@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 /// Also if no event came: the database may have been replaced.
 constexpr std::chrono::milliseconds between_looks = 2s;
 constexpr std::chrono::milliseconds between_metrics = 15s;
-constexpr int http_port = 80;             ///< browsers leave it out of Host
 constexpr std::size_t longest_hash = 384; ///< crypt(5): CRYPT_OUTPUT_SIZE
 
 std::string password_hash(const std::filesystem::path& file) {
@@ -38,28 +37,11 @@ std::string password_hash(const std::filesystem::path& file) {
   return hash;
 }
 
-std::vector<std::string> hosts_of(const WebOptions& options, int port) {
-  std::vector<std::string> hosts = options.hosts;
-  const ListenAddress& listen = options.listen;
-  if (!listen.socket.empty())
-    return hosts; // who reaches a socket is no browser that was led astray
-  const std::string suffix = ":" + std::to_string(port);
-  std::vector<std::string> own{listen.url(port).substr(std::string_view("http://").size())};
-  if (listen.is_local())
-    own.insert(own.end(), {"localhost" + suffix, "127.0.0.1" + suffix, "[::1]" + suffix});
-  for (const std::string& host : own) {
-    hosts.push_back(host);
-    if (port == http_port)
-      hosts.push_back(host.substr(0, host.size() - suffix.size()));
-  }
-  return hosts;
-}
-
 } // namespace
 
 WebService::WebService(const WebOptions& options, Log& log)
     : options_(options), log_(log), watch_(options.database), server_(options.listen),
-      guard_({hosts_of(options, server_.port()),
+      guard_({options.known_hosts(server_.port()),
               options.password_file ? password_hash(*options.password_file) : std::string()},
              clock_),
       site_(options.database, options.allow_actions, guard_, changes_, clock_) {

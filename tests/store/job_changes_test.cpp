@@ -77,6 +77,39 @@ TEST_CASE_FIXTURE(Fixture, "a call ends after ten thousand jobs, and the next on
   CHECK(queued() == 10'600);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a call takes no more jobs than it may, those that are refused as well") {
+  failed_jobs(1300);
+  const JobSelection failed{"state = 'failed'", {}};
+  ManyChanged many = changes.set_state(failed, JobState::queued, 1300, 501);
+  CHECK(many.changed == 501);
+  REQUIRE(many.below == 799);
+  CHECK(queued() == 501);
+  user.exec("CREATE TRIGGER odd BEFORE UPDATE OF state ON jobs WHEN OLD.id BETWEEN 790 AND 795 "
+            "BEGIN SELECT RAISE(ABORT, 'odd'); END");
+  many = changes.set_state(failed, JobState::queued, *many.below, 10);
+  CHECK(many.changed == 4);
+  CHECK(many.refused == 6);
+  REQUIRE(many.below == 789);
+  CHECK(changes.set_state(failed, JobState::queued, *many.below, 0).changed == 0);
+  many = changes.set_state(failed, JobState::queued, *many.below, 789);
+  CHECK(many.changed == 789);
+  CHECK_FALSE(many.below);
+}
+
+TEST_CASE_FIXTURE(Fixture, "jobs are looked at in pieces, so that no read takes long") {
+  failed_jobs(4000);
+  // Of all 4,000 at once it would take more than a call may: see UserConnection.
+  const JobSelection slow{
+      "state = 'failed' AND id % 400 = (WITH RECURSIVE n(i) AS (SELECT jobs.id "
+      "UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT count(*) - 1000 FROM n)",
+      {}};
+  const ManyChanged many = changes.set_state(slow, JobState::queued, 4000);
+  CHECK(many.trouble == "");
+  CHECK(many.changed == 10);
+  CHECK_FALSE(many.below);
+}
+
 TEST_CASE_FIXTURE(Fixture, "what is refused does not keep the others, and is counted") {
   for (int i = 0; i < 4; ++i)
     user.exec("INSERT INTO jobs(file_token, script, unique_key) VALUES ('f', 'x', 'k'); UPDATE "

@@ -117,16 +117,12 @@ Html table_of(const json& value, std::vector<std::string> columns, const Visit& 
   return out;
 }
 
-/// A text of jobs as it is, up to a cap, with a link to the whole; empty: there is none.
+/// A text of jobs as it is; empty: there is none.
 Html text_of(Reader& reader, const Visit& visit, std::int64_t job, const std::string& column) {
   const std::string text = reader.piece("jobs", column, job, 0, bytes_of_text + 1);
   if (text.empty())
     return {};
-  return html("<pre>{}</pre><p><a href=\"/jobs/{}/{}\">{}</a>{}</p>",
-              shortened(text, bytes_of_text), job, column, visit.t("Download", "下载"),
-              text.size() > bytes_of_text
-                  ? visit.t(": there is more of it than is shown", "：此处没有显示全部内容")
-                  : std::string_view());
+  return long_text(text, bytes_of_text, "/jobs/" + std::to_string(job) + "/" + column, visit);
 }
 
 Html folded(std::string_view summary, const Html& content) {

@@ -165,10 +165,11 @@ Page one_page(Reader& reader, const Visit& visit, const std::string& name) {
   page.parts.push_back({"actions", run_now(*row, visit, own_address(*row))});
   page.parts.push_back({"settings", html("<h2>{}</h2>{}", visit.t("Of each job", "每个作业的设置"),
                                          settings_of(*row))});
-  const auto value = [&](const char* column) {
+  const auto value = [&](const std::string& column) {
     return long_text(
         reader.piece("schedules", column, row->integer("place"), 0, most_shown_bytes + 1),
-        static_cast<std::size_t>(most_shown_bytes), visit);
+        static_cast<std::size_t>(most_shown_bytes),
+        address("/schedules/" + column, {{"name", row->text("name")}}), visit);
   };
   Html texts;
   if (row->integer("has_argv") != 0)

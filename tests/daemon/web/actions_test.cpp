@@ -217,6 +217,20 @@ TEST_CASE_FIXTURE(Fixture, "no more is changed than was confirmed") {
   CHECK(queued() == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "nor of what comes to the filter while it is done") {
+  failed_jobs(502);
+  user.exec("UPDATE jobs SET state = 'queued' WHERE id > 1");
+  const Fields cancel = asked({{"action", "cancel"}, {"f_state", "queued"}});
+  CHECK(cancel.at("count") == "501");
+  user.exec("CREATE TRIGGER meanwhile AFTER UPDATE OF state ON jobs WHEN OLD.id = 502 "
+            "BEGIN UPDATE jobs SET state = 'queued' WHERE id = 1; END");
+  const std::string answer = text(act(cancel).page);
+  CHECK(contains(answer, "501 jobs</strong> changed."));
+  CHECK(state(1) == "queued");
+  CHECK(state(2) == "cancelled");
+  CHECK(field(answer, "up_to") == "(no field)"); // all that was confirmed is done
+}
+
 TEST_CASE_FIXTURE(Fixture, "jobs are counted among very many, up to a bound") {
   user.exec(
       "DROP TRIGGER jobs_insert; DROP TRIGGER jobs_inserted;"
@@ -245,6 +259,7 @@ TEST_CASE_FIXTURE(Fixture, "what breaks off a change of many is said, and how ma
   CHECK(contains(text(answer), "500 jobs</strong> changed."));
   CHECK(contains(text(answer), "not this one"));
   CHECK(field(text(answer), "up_to") == "100");
+  CHECK(field(text(answer), "count") == "100"); // of the 600 that were confirmed
 }
 
 TEST_CASE_FIXTURE(Fixture, "of many, what is refused is counted and said") {

@@ -160,6 +160,27 @@ TEST_CASE_FIXTURE(Downloads, "a value comes whole, as a text that nobody runs") 
         "attachment; filename=\"request-9-body.txt\"");
 }
 
+TEST_CASE_FIXTURE(Downloads, "a schedule's values come whole, by its name") {
+  const std::string script(700'000, 's');
+  write("INSERT INTO schedules(name, cron, file_token, script) VALUES ('a&b\"\r\n', '@daily', 'f', "
+        "?)",
+        script);
+  write(
+      "INSERT INTO schedules(name, cron, file_token, script, argv) VALUES ('with', '@daily', 'f', "
+      "'x', ?)",
+      "{\"a\": 1}");
+  const auto result = get("/schedules/script?name=a%26b%22%0D%0A");
+  CHECK(result->status == 200);
+  CHECK(result->body == script);
+  CHECK(result->get_header_value("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(result->get_header_value("Content-Disposition") ==
+        "attachment; filename=\"schedule-script.txt\"");
+  CHECK(get("/schedules/argv?name=with")->body == "{\"a\": 1}");
+  for (const char* none : {"/schedules/argv?name=a%26b%22%0D%0A", "/schedules/script?name=other",
+                           "/schedules/script?name=", "/schedules/script"})
+    CHECK(get(none)->status == 404);
+}
+
 TEST_CASE_FIXTURE(Downloads, "a client that is slower than the database has all of it") {
   write("INSERT INTO jobs(file_token, script) VALUES ('f', ?)", std::string(8'000'000, 's'));
   test::RawClient slow(server.port());
@@ -186,8 +207,8 @@ TEST_CASE_FIXTURE(Downloads, "what is not there is not found, other addresses ar
   CHECK(get("/jobs/1/result")->status == 404);
   CHECK(get("/jobs/2/script")->status == 404);
   CHECK(get("/requests/1/body")->status == 404);
-  for (const char* other :
-       {"/jobs", "/jobs/1", "/jobs/x/script", "/jobs/1/error", "/jobs/-1/script",
-        "/requests/1/script", "/jobs/1/script/", "/x/jobs/1/script"})
+  for (const char* other : {"/jobs", "/jobs/1", "/jobs/x/script", "/jobs/1/error",
+                            "/jobs/-1/script", "/requests/1/script", "/jobs/1/script/",
+                            "/x/jobs/1/script", "/schedules/1/script", "/schedules/cron?name=x"})
     CHECK(get(other)->status == 418);
 }

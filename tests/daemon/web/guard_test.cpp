@@ -61,7 +61,7 @@ TEST_CASE("a host is known by its name and port as they stand") {
 
 TEST_CASE("a form is ours by its origin, its session and its token") {
   const FakeClock clock;
-  const Guard guard({{}, ""}, clock);
+  Guard guard({{}, ""}, clock);
   const std::string cookie = cookie_of(guard.new_session(false));
   const Sender browser = with_cookie(cookie);
   const std::string token = guard.form_token(guard.session_of(browser));
@@ -88,7 +88,7 @@ TEST_CASE("a form is ours by its origin, its session and its token") {
 
 TEST_CASE("a session is taken for a week, if it was signed here and as it was signed") {
   FakeClock clock;
-  const Guard guard({{}, ""}, clock);
+  Guard guard({{}, ""}, clock);
   const std::string set = guard.new_session(false);
   CHECK(contains(set, "; HttpOnly"));
   CHECK(contains(set, "; SameSite=Strict"));
@@ -124,7 +124,50 @@ TEST_CASE("a session is taken for a week, if it was signed here and as it was si
     clock.advance(2s);
     CHECK(guard.session_of(with_cookie(cookie)).empty());
   }
-  CHECK(contains(Guard::end_of_session(), "Max-Age=0"));
+}
+
+TEST_CASE("a session that was ended is none any more, whoever has its cookie; others go on") {
+  FakeClock clock;
+  Guard guard({{}, hash_of_secret()}, clock);
+  const Sender browser = with_cookie(cookie_of(guard.new_session(true)));
+  const Sender other = with_cookie(cookie_of(guard.new_session(true)));
+  const Sender visitor = with_cookie(cookie_of(guard.new_session(false)));
+  const std::string session = guard.session_of(browser);
+  CHECK(guard.lasts(session));
+  CHECK(contains(guard.end_session(browser), "Max-Age=0"));
+  CHECK_FALSE(guard.lasts(session));
+  CHECK(guard.session_of(browser).empty());
+  CHECK(guard.may_look(browser) == false);
+  CHECK_FALSE(guard.is_own_form(browser, guard.form_token(session)));
+  CHECK(guard.may_look(other) == true);
+  CHECK_FALSE(guard.session_of(visitor).empty());
+  CHECK(contains(guard.end_session(browser), "Max-Age=0")); // once more, and of none
+  CHECK(contains(guard.end_session({}), "Max-Age=0"));
+  CHECK(guard.may_look(other) == true);
+
+  const std::string last = guard.session_of(other);
+  clock.advance(7 * 24h + 1s);
+  CHECK_FALSE(guard.lasts(last));
+  CHECK_FALSE(guard.lasts(""));
+}
+
+TEST_CASE("a thousand are logged in at once: one more, and the first one is not any longer") {
+  const FakeClock clock;
+  Guard guard({{}, hash_of_secret()}, clock);
+  std::vector<Sender> browsers;
+  while (browsers.size() < 1000)
+    browsers.push_back(with_cookie(cookie_of(guard.new_session(true))));
+  CHECK(guard.may_look(browsers[0]) == true);
+  for (int i = 0; i < 2000; ++i) // who has not entered takes nobody's place
+    guard.new_session(false);
+  CHECK(guard.may_look(browsers[0]) == true);
+  guard.end_session(browsers[500]);
+  browsers.push_back(with_cookie(cookie_of(guard.new_session(true))));
+  CHECK(guard.may_look(browsers[0]) == true); // the place was free
+  browsers.push_back(with_cookie(cookie_of(guard.new_session(true))));
+  CHECK(guard.may_look(browsers[0]) == false);
+  CHECK(guard.may_look(browsers[1]) == true);
+  CHECK(guard.may_look(browsers.back()) == true);
 }
 
 TEST_CASE("without a password everybody may look, with one those who gave it") {

@@ -218,16 +218,6 @@ TEST_CASE("a small request does not become a large answer: no ranges, nothing is
   CHECK(contains(client.answer(), "[POST /p plain]"));
 }
 
-TEST_CASE("a client that says nothing, or half of it, is left after a while") {
-  Echo echo;
-  RawClient silent(echo.server.port());
-  RawClient half(echo.server.port());
-  REQUIRE(half.send("GET /a HTTP/1.1\r\nHo"));
-  CHECK_FALSE(contains(half.rest(), "[GET"));
-  CHECK(silent.rest() == "");
-  CHECK(echo.requests == 0);
-}
-
 TEST_CASE("the end comes at once while connections are open, idle, in the midst, or asked for") {
   auto echo = std::make_unique<Echo>();
   const int port = echo->server.port();

@@ -39,9 +39,11 @@ TEST_CASE("a bar of progress says its number, from 0 to 100") {
   CHECK(contains(progress_bar(300, "done").text(), "value=\"100\""));
 }
 
-TEST_CASE("of a long text the beginning is shown, at a character's border") {
-  CHECK(long_text("short", 5, Visit{}).text() == "<pre>short</pre>");
-  const std::string cut = long_text("ab\xE4\xBD\xA0", 4, Visit{}).text();
-  CHECK(cut.starts_with("<pre>ab…</pre>"));
-  CHECK(contains(cut, "Only its beginning"));
+TEST_CASE(
+    "of a long text the beginning is shown, at a character's border, and where all of it is") {
+  const std::string all = long_text("short", 5, "/a?b=1&c=2", Visit{}).text();
+  CHECK(all == "<pre>short</pre><p><a href=\"/a?b=1&amp;c=2\">Download</a></p>");
+  const std::string cut = long_text("ab\xE4\xBD\xA0", 4, "/a", Visit{}).text();
+  CHECK(cut.starts_with("<pre>ab…</pre><p><a href=\"/a\">"));
+  CHECK(contains(cut, "there is more of it than is shown"));
 }

@@ -75,7 +75,8 @@ TEST_CASE_FIXTURE(Fixture, "one schedule has its columns, and the beginning of i
   CHECK(contains(text, "<dt><code>cron</code></dt><dd>@daily</dd>"));
   CHECK(contains(text, "{&quot;key&quot;: 1}"));
   CHECK(contains(text, std::string(20'000, 'y') + "…"));
-  CHECK(contains(text, "Only its beginning is shown"));
+  CHECK(contains(text, "href=\"/schedules/script?name=a%26b\">Download</a>: there is more of it"));
+  CHECK(contains(text, "href=\"/schedules/argv?name=a%26b\">Download</a></p>"));
   CHECK(contains(text, "name=\"back\" value=\"/schedules?name=a%26b\""));
   CHECK(page("/schedules?name=nobody").status == 404);
 }

@@ -145,6 +145,56 @@ TEST_CASE("with a password: nothing is shown before it, all after it, nothing af
                                 httplib::Params{{"form_token", token_in(page->body)}});
   CHECK(left->status == 303);
   CHECK(contains(left->get_header_value("Set-Cookie"), "Max-Age=0"));
+  // Whoever has kept the cookie has nothing of it.
+  const auto kept = client.Get("/", {{"Cookie", inside}});
+  CHECK(kept->status == 403);
+  CHECK(contains(kept->body, "type=\"password\""));
+  CHECK(cookie_in(kept).starts_with("kdq_session=v"));
+  CHECK(client
+            .Post("/logout", {{"Cookie", inside}, {"Origin", "http://" + site.host}},
+                  httplib::Params{{"form_token", token_in(page->body)}})
+            ->status == 403);
+}
+
+TEST_CASE("a page that is followed is told nothing more once its session has ended") {
+  SiteFixture site(hash_of_password("secret"));
+  const auto logged_in = [&] {
+    const std::string set = site.guard.new_session(true);
+    return set.substr(0, set.find(';'));
+  };
+  const std::string own = logged_in();
+  const std::string others = logged_in();
+  const auto follow = [&](RawClient& follower, const std::string& cookie) {
+    REQUIRE(follower.send(
+        "GET /live?page=%2Fjobs HTTP/1.1\r\nHost: " + site.host +
+        "\r\nAccept: text/event-stream\r\nConnection: close\r\nCookie: " + cookie + "\r\n\r\n"));
+  };
+  RawClient follower(site.server.port());
+  RawClient another(site.server.port());
+  follow(follower, own);
+  follow(another, others);
+  CHECK(contains(follower.until("data: "), " 200 "));
+  CHECK(contains(another.until("data: "), " 200 "));
+
+  Sender sender;
+  sender.cookies = own;
+  const auto left = site.client().Post(
+      "/logout", {{"Cookie", own}, {"Origin", "http://" + site.host}},
+      httplib::Params{{"form_token", site.guard.form_token(site.guard.session_of(sender))}});
+  REQUIRE(left);
+  CHECK(left->status == 303);
+  site.user.enqueue("f", "x", "came-later");
+  site.changes.notice();
+  CHECK_FALSE(contains(follower.until("came-later"), "came-later")); // it ends instead
+  CHECK(contains(another.until("came-later"), "came-later"));
+
+  // A browser that connects anew is told once, and asks nobody for a password.
+  RawClient again(site.server.port());
+  follow(again, own);
+  const std::string refusal = again.rest();
+  CHECK(contains(refusal, "HTTP/1.1 403 "));
+  for (const char* asks : {"<html", "WWW-Authenticate", "Set-Cookie"})
+    CHECK_FALSE(contains(refusal, asks));
 }
 
 TEST_CASE("a program is asked for the password as HTTP does") {

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 using namespace kdq::web;
 using kdq::test::contains;
 
@@ -56,6 +58,32 @@ TEST_CASE("what others could look at has a password, or a proxy that asks for on
   CHECK(std::holds_alternative<WebOptions>(
       parsed({"--listen", "0.0.0.0:80", "--behind-proxy", "--host", "a"})));
   CHECK(std::holds_alternative<WebOptions>(parsed({"--listen", "unix:/run/page.sock"})));
+}
+
+TEST_CASE("a page is known by where it listens, on this machine by all its names, and by --host") {
+  const auto known = [](const std::vector<const char*>& words, int port) {
+    const std::vector<std::string> all = std::get<WebOptions>(parsed(words)).known_hosts(port);
+    return std::set<std::string>(all.begin(), all.end());
+  };
+  using Names = std::set<std::string>;
+  const Names local{"127.0.0.1:8742", "localhost:8742", "[::1]:8742"};
+  CHECK(known({}, 8742) == local);
+  CHECK(known({"--listen", "[::1]:8742"}, 8742) == local);
+  // The port is the one that it has got.
+  CHECK(known({"--listen", "127.0.0.2:0"}, 99) ==
+        Names{"127.0.0.2:99", "127.0.0.1:99", "localhost:99", "[::1]:99"});
+  CHECK(known({"--host", "page.example", "--host", "b.example:8443"}, 8742) ==
+        Names{"127.0.0.1:8742", "localhost:8742", "[::1]:8742", "page.example", "b.example:8443"});
+  // Other machines do not call this one by a name that leads to themselves.
+  CHECK(known({"--listen", "192.168.1.5:8742", "--password-file", "p"}, 8742) ==
+        Names{"192.168.1.5:8742"});
+  CHECK(known({"--listen", "[fd00::5]:80", "--password-file", "p"}, 80) ==
+        Names{"[fd00::5]:80", "[fd00::5]"});
+  CHECK(known({"--listen", "127.0.0.1:80"}, 80) ==
+        Names{"127.0.0.1:80", "127.0.0.1", "localhost:80", "localhost", "[::1]:80", "[::1]"});
+  CHECK(known({"--listen", "unix:/run/page.sock"}, 0).empty());
+  CHECK(known({"--listen", "unix:/run/page.sock", "--host", "page.example"}, 0) ==
+        Names{"page.example"});
 }
 
 TEST_CASE("a wrong command line ends with 2, help and version with 0") {
