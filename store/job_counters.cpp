@@ -29,6 +29,11 @@ constexpr char with_wrong_batch[] =
 /// Rows of jobs that are not there any more.
 constexpr char of_no_job[] = " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = job_id) ";
 
+/// Jobs of a file of which none is the next one.
+constexpr char stranded[] = " FROM queue AS p WHERE lane = 'parked' AND NOT EXISTS (SELECT 1 FROM "
+                            "queue AS r WHERE r.app = p.app AND r.file_token = p.file_token AND "
+                            "r.lane = 'ready' AND r.class = p.class AND r.scheduled = p.scheduled)";
+
 /// The counter of job_counts in which a state is counted; none: it is not.
 enum class Counter : std::size_t { queued, running, unconfirmed };
 constexpr std::array counter_names{"queued", "running", "unconfirmed"};
@@ -103,6 +108,10 @@ struct JobCounters::Impl {
   Statement drop_needs{db, "DELETE FROM needs" + std::string(of_no_job)};
   Statement drop_dependencies{db, "DELETE FROM dependencies" + std::string(of_no_job)};
   Statement drop_inputs{db, "DELETE FROM sent_inputs" + std::string(of_no_job)};
+  Statement any_stranded{db, "SELECT 1" + std::string(stranded) + " LIMIT 1"};
+  // All of the file, of which a look at the queue parks the others again.
+  Statement unpark{db, "UPDATE queue SET lane = 'ready' WHERE job_id IN (SELECT job_id" +
+                           std::string(stranded) + ")"};
   Statement recount_batches{
       db, "UPDATE batches SET rev = rev + 1, (jobs, waiting, running, succeeded, failed, "
           "cancelled) = (SELECT count(*), "
@@ -140,6 +149,7 @@ void JobCounters::Impl::write() {
     drop_places.run();
     for (Statement* drop : {&drop_needs, &drop_dependencies, &drop_inputs})
       drop->run();
+    unpark.run();
     recount.run();
     recount_batches.run();
   }
@@ -169,7 +179,7 @@ void JobCounters::move(JobState before, JobState after, std::optional<std::int64
 
 bool JobCounters::are_right() {
   return impl_->wrong_counts.integer() == 0 && !impl_->any_wrong_batch.integer() &&
-         !impl_->any_left_behind.integer();
+         !impl_->any_left_behind.integer() && !impl_->any_stranded.integer();
 }
 
 void JobCounters::recount() {

@@ -95,6 +95,7 @@ CREATE TABLE batches (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   name       TEXT,
   open       INTEGER NOT NULL DEFAULT 0,  -- 1: more jobs are to come, it does not end before you set 0
+                                          -- (which ends one without jobs, too)
   created_at TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
   -- kept by the database: do not write
   jobs       INTEGER NOT NULL DEFAULT 0,

@@ -60,9 +60,10 @@ BEGIN
   WHERE id = NEW.id AND (NEW.state IN ('failed', 'timed_out') OR NEW.state = 'cancelled') AND NEW.state <> NEW.old_state;
 
   -- Those that wait for it, and the counters.
-  INSERT OR IGNORE INTO ended_needs SELECT 'job', NEW.id
+  INSERT INTO ended_needs SELECT 'job', NEW.id -- no OR IGNORE in a trigger: the user's OR takes its place
   WHERE (NEW.state = 'succeeded' OR NEW.state = 'failed' OR NEW.state = 'timed_out' OR NEW.state = 'cancelled')
-    AND EXISTS (SELECT 1 FROM needs WHERE kind = 'job' AND needs = NEW.id);
+    AND EXISTS (SELECT 1 FROM needs WHERE kind = 'job' AND needs = NEW.id)
+  ON CONFLICT DO NOTHING;
   INSERT INTO goings_on VALUES (iif(NEW.state = 'queued' AND (NEW.old_state = 'failed' OR NEW.old_state = 'timed_out' OR NEW.old_state = 'cancelled')
     AND (EXISTS (SELECT 1 FROM jobs WHERE depends_on = NEW.id) OR EXISTS (SELECT 1 FROM dependencies WHERE needs = NEW.id)
          OR EXISTS (SELECT 1 FROM needs WHERE kind = 'job' AND needs = NEW.id)), 'job', NULL), NEW.id);
@@ -211,6 +212,9 @@ BEGIN
       RAISE(ABORT, 'batch_id must be the id of a batch: there is no batch with this id')
     WHEN NEW.id IN (SELECT id FROM jobs) THEN
       RAISE(ABORT, 'there is a job with this id: leave the id out (REPLACE would delete that job and what it has done)')
+    -- After the greatest number of all SQLite gives no id any more.
+    WHEN NEW.id > 1000000000 AND NEW.id - 1000000000 > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs') THEN
+      RAISE(ABORT, 'the id of a job must not be 1000000000 beyond those that there are: leave it out')
   END;
 END;
 
@@ -297,9 +301,10 @@ END;
 CREATE TRIGGER goings_on_insert INSTEAD OF INSERT ON goings_on WHEN NEW.kind IS NOT NULL
 BEGIN
   UPDATE needs SET stuck = 0 WHERE kind = NEW.kind AND needs = NEW.needs;
-  INSERT OR IGNORE INTO needs SELECT d.job_id, d.kind, d.needs, d.when_needed, 0
+  INSERT INTO needs SELECT d.job_id, d.kind, d.needs, d.when_needed, 0
   FROM dependents AS d CROSS JOIN queue AS q ON q.job_id = d.job_id
-  WHERE d.kind = NEW.kind AND d.needs = NEW.needs;
+  WHERE d.kind = NEW.kind AND d.needs = NEW.needs
+  ON CONFLICT DO NOTHING;
   UPDATE queue SET lane = 'dependent'
   WHERE job_id IN (SELECT job_id FROM needs WHERE kind = NEW.kind AND needs = NEW.needs);
 END;
@@ -341,12 +346,23 @@ BEGIN
     AND (state = 'queued' OR state = 'submitting' OR state = 'running' OR state = 'unconfirmed');
 END;
 
+CREATE TRIGGER batches_close AFTER UPDATE OF open ON batches
+WHEN NEW.ended_at IS NULL AND NEW.open = 0 AND NEW.jobs <= 0
+BEGIN
+  -- Without jobs it ends when somebody says so: they may be on their way.
+  UPDATE batches SET ended_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), rev = rev + 1 WHERE id = NEW.id;
+  INSERT INTO ended_needs SELECT 'batch', NEW.id
+  WHERE EXISTS (SELECT 1 FROM needs WHERE kind = 'batch' AND needs = NEW.id)
+  ON CONFLICT DO NOTHING;
+END;
+
 CREATE TRIGGER batches_end AFTER UPDATE OF open, jobs, waiting, running ON batches
-WHEN NEW.ended_at IS NULL AND NEW.open = 0 AND NEW.waiting <= 0 AND NEW.running <= 0 AND (NEW.jobs > 0 OR OLD.open = 1)
+WHEN NEW.ended_at IS NULL AND NEW.open = 0 AND NEW.waiting <= 0 AND NEW.running <= 0 AND NEW.jobs > 0
 BEGIN
   UPDATE batches SET ended_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), rev = rev + 1 WHERE id = NEW.id;
-  INSERT OR IGNORE INTO ended_needs SELECT 'batch', NEW.id
-  WHERE EXISTS (SELECT 1 FROM needs WHERE kind = 'batch' AND needs = NEW.id);
+  INSERT INTO ended_needs SELECT 'batch', NEW.id
+  WHERE EXISTS (SELECT 1 FROM needs WHERE kind = 'batch' AND needs = NEW.id)
+  ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER batches_end_otherwise AFTER UPDATE OF failed, cancelled ON batches
@@ -354,8 +370,9 @@ WHEN NEW.ended_at IS NOT NULL AND (NEW.failed + NEW.cancelled > 0) <> (OLD.faile
 BEGIN
   -- As a job of it was deleted, or left it: who waits is looked at again.
   UPDATE needs SET stuck = 0 WHERE kind = 'batch' AND needs = NEW.id;
-  INSERT OR IGNORE INTO ended_needs SELECT 'batch', NEW.id
-  WHERE EXISTS (SELECT 1 FROM needs WHERE kind = 'batch' AND needs = NEW.id);
+  INSERT INTO ended_needs SELECT 'batch', NEW.id
+  WHERE EXISTS (SELECT 1 FROM needs WHERE kind = 'batch' AND needs = NEW.id)
+  ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER batches_go_on AFTER UPDATE OF open, waiting, running ON batches
@@ -374,6 +391,8 @@ BEGIN
       RAISE(ABORT, 'a new batch has no jobs: INSERT its name (and open) only, the rest is counted by the database')
     WHEN NEW.created_at IS NULL THEN RAISE(ABORT, 'created_at is written by the database: leave it out')
     WHEN NEW.id IN (SELECT id FROM batches) THEN RAISE(ABORT, 'there is a batch with this id: leave the id out')
+    WHEN NEW.id > 1000000000 AND NEW.id - 1000000000 > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'batches') THEN
+      RAISE(ABORT, 'the id of a batch must not be 1000000000 beyond those that there are: leave it out')
   END;
 END;
 
@@ -438,6 +457,12 @@ END;
 CREATE TRIGGER dependencies_same BEFORE UPDATE ON dependencies
 BEGIN
   SELECT RAISE(ABORT, 'a dependency cannot be changed: DELETE it and INSERT another one');
+END;
+
+CREATE TRIGGER notifications_insert BEFORE INSERT ON notifications
+WHEN NEW.id > 1000000000 AND NEW.id - 1000000000 > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'notifications')
+BEGIN
+  SELECT RAISE(ABORT, 'the id of a notification must not be 1000000000 beyond those that there are: leave it out');
 END;
 
 CREATE TRIGGER pauses_insert BEFORE INSERT ON pauses

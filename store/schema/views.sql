@@ -158,7 +158,7 @@ CREATE VIEW need_reasons AS
         || ' jobs did not succeed'
       WHEN has_ended THEN name || ' has ended: this one is next in line'
       WHEN kind = 'job' THEN 'waits for job ' || needs || ', which is ' || state
-      WHEN jobs = 0 THEN 'waits for batch ' || needs || ', which has no jobs yet'
+      WHEN jobs = 0 THEN 'waits for batch ' || needs || ', which has no jobs: INSERT them, or end it without (UPDATE batches SET open = 0 WHERE id = ' || needs || ')'
       ELSE 'waits for batch ' || needs || ', of whose ' || jobs || ' jobs ' || ended || iif(ended = 1, ' has', ' have')
         || ' ended' || iif(open, ', and which is open for more', '')
     END AS what,

@@ -1,5 +1,6 @@
 // Batches: how they are counted, when they end, what comes after them, and what is refused.
 #include "tests/store/dependency_fixture.h"
+#include "tests/support/wrong_counters.h"
 
 #include <doctest/doctest.h>
 
@@ -101,6 +102,45 @@ TEST_CASE_FIXTURE(Fixture, "an open batch that nothing was added to ends when it
   CHECK(lane(1) == "ready");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a batch that has lost its jobs ends when somebody closes it") {
+  user.exec("INSERT INTO batches(name) VALUES ('b')");
+  job("batch_id", "1");
+  job("after_batch", "1");
+  user.exec("DELETE FROM jobs WHERE id = 1");
+  settle();
+  CHECK(user.number("SELECT ended_at IS NULL FROM batches") == 1);
+  CHECK(contains(user.text("SELECT what FROM need_reasons WHERE job_id = 2"),
+                 "has no jobs: INSERT them, or end it without "
+                 "(UPDATE batches SET open = 0 WHERE id = 1)"));
+  user.exec("UPDATE batches SET open = 0 WHERE id = 1");
+  settle();
+  CHECK(user.number("SELECT ended_at IS NULL FROM batches") == 0);
+  CHECK(user.number("SELECT count(*) FROM needs") == 0);
+}
+
+TEST_CASE("whatever a user's statement does about conflicts, what follows from it is the same") {
+  for (const std::string how :
+       {"", " OR IGNORE", " OR FAIL", " OR ABORT", " OR ROLLBACK", " OR REPLACE"}) {
+    CAPTURE(how);
+    Fixture f;
+    f.user.exec("INSERT INTO batches(name) VALUES ('b')");
+    f.job("batch_id", "1");
+    f.end(1, "failed");
+    f.job("after_batch", "1");
+    f.job("depends_on", "1");
+    f.settle();
+    const std::string more =
+        "INSERT" + how + " INTO jobs(file_token, script, batch_id) VALUES ('g', 'x', 1)";
+    CHECK(f.user.attempt(more) == "");
+    CHECK(f.user.attempt("UPDATE" + how + " jobs SET state = 'queued' WHERE id = 1") == "");
+    CHECK(f.user.attempt("UPDATE" + how + " jobs SET state = 'cancelled' WHERE id = 1") == "");
+    CHECK(f.user.attempt("UPDATE" + how + " jobs SET state = 'queued' WHERE id = 1") == "");
+    CHECK(f.user.number(wrong_counters) == 0);
+    CHECK(f.user.number("SELECT count(*) FROM queue") == 4);
+    CHECK(f.user.number("SELECT count(*) FROM needs WHERE stuck = 0") == 2);
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "what comes after a batch runs once, though a job of it is run again") {
   user.exec("INSERT INTO batches(name) VALUES ('b')");
   job("batch_id", "1");
@@ -121,6 +161,8 @@ TEST_CASE_FIXTURE(Fixture, "what is refused of batches, in sentences, also to OR
     CHECK(
         contains(user.attempt(how + " INTO batches(jobs) VALUES (2)"), "a new batch has no jobs"));
   }
+  CHECK(contains(user.attempt("INSERT INTO batches(id) VALUES (9223372036854775807)"),
+                 "beyond those that there are"));
   user.exec("INSERT INTO batches(name) VALUES ('b')");
   job("batch_id", "1");
   for (const char* column : {"jobs = 0", "waiting = 7", "ended_at = '2026-01-01 00:00:00'"})

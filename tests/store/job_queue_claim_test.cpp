@@ -129,6 +129,30 @@ TEST_CASE_FIXTURE(Fixture, "a row that INSERT OR REPLACE left behind does not ho
   CHECK(user.number("SELECT jobs FROM job_counts WHERE state = 'queued'") == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "two such rows do not hold their file up either") {
+  for (int i = 0; i < 3; ++i)
+    user.exec("INSERT OR REPLACE INTO jobs(file_token, script, unique_key) VALUES ('a', 'x', 'k')");
+  user.enqueue("a", "x", "");
+  database.write([&] { CHECK(!queue.claim({JobId{1}, "default", "a", 0, ""}, now)); });
+  CHECK(queue.counts_are_right());
+  CHECK(startable() == Ids{3});
+  CHECK(in_lane("ready") == 1);
+  REQUIRE(claim(3));
+  CHECK(startable() == Ids{4});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a start of the daemon finds a file of which no job is the next one") {
+  user.exec("INSERT INTO jobs(file_token, script) VALUES ('a', 'x'), ('a', 'x')");
+  CHECK(startable() == Ids{1});
+  user.exec("DELETE FROM queue WHERE job_id = 1; DELETE FROM jobs WHERE id = 1;"
+            "UPDATE job_counts SET jobs = 1 WHERE state = 'queued'");
+  user.exec("UPDATE queue SET lane = 'parked'");
+  CHECK(!queue.counts_are_right());
+  database.write([&] { queue.recount(); });
+  CHECK(queue.counts_are_right());
+  CHECK(startable() == Ids{2});
+}
+
 TEST_CASE_FIXTURE(Fixture, "thousands of such rows go with the first one that is found") {
   const std::string jobs =
       " INTO jobs(file_token, script, unique_key) WITH n(i) AS (SELECT 1 UNION "
