@@ -26,13 +26,19 @@ imports() {
   sql "DELETE FROM jobs WHERE state = 'queued'"
   "$import" "$db" "$work/$1"
 }
-# refuses NAME WORDS...: nothing is enqueued, and each of the words is said.
+# refuses NAME WORDS...: takes the file from standard input, and then as refuses_file.
 refuses() {
-  local name=$1 said=$work/said
-  cat > "$work/$name"
+  cat > "$work/$1"
+  refuses_file "$@"
+}
+# refuses_file NAME WORDS...: nothing is enqueued, and each of the words is said, not by another program.
+refuses_file() {
+  local name=$1 said=$work/said status=0
   shift
   sql "DELETE FROM jobs WHERE state = 'queued'"
-  ! "$import" "$db" "$work/$name" > "$said" 2>&1 || fail "$name was taken"
+  "$import" "$db" "$work/$name" > "$said" 2>&1 || status=$?
+  expect "exit code for $name, of which was said: $(cat "$said")" 1 $status
+  ! grep -v '^import-jobs: ' "$said" || fail "of $name another program said that"
   expect "rows of a file with mistakes" 0 "$(sql "SELECT count(*) FROM jobs")"
   for words in "$@" "nothing is enqueued"; do
     grep -qF -- "$words" "$said" || fail "'$words' is not in: $(cat "$said")"
@@ -78,10 +84,15 @@ f,x,much
 f,x,2
 /l/x,x,2
 CSV
-refuses c.csv "line 2: colour is no column" "line 2: run_at is no time" "line 3: run_at is no time" <<'CSV'
-file_token,script,run_at,colour
-f,x,tomorrow,red
-f,x,2026-02-30 09:00:00,red
+refuses c.csv "line 2: run_at is no time" "line 3: run_at is no time" <<'CSV'
+file_token,script,run_at
+f,x,tomorrow
+f,x,2026-02-30 09:00:00
+CSV
+printf 'file_token\nf,x\n' | refuses one.csv "line 2: it has 2 instead of 1 columns"
+refuses header.csv 'line 1: "colour" is no column' <<'CSV'
+file_token,script,colour
+f,x,red
 CSV
 refuses d.jsonl "line 2: it is no JSON object" "line 3: it is no JSON object" "line 4: script stands twice" \
   "line 5: run_at is no time" <<'JSON'
@@ -103,4 +114,54 @@ printf '{"file_token": "f", "script": "a\x1fb"}\n' | refuses f.jsonl "line 1: it
   for i in $(seq 1 250); do echo '{"file_token": "f", "script": "x"}'; done
   echo '{"file_token": "", "script": "x"}'
 } | refuses g.jsonl "line 251: file_token must be given as text"
+
+# --- no file, or no text -----------------------------------------------------------------------------
+mkdir "$work/folder.csv" "$work/folder.jsonl"
+for kind in csv jsonl; do
+  refuses_file "no file.$kind" "$work/no file.$kind cannot be read: No such file or directory"
+  refuses_file "folder.$kind" "$work/folder.$kind cannot be read: Is a directory"
+  expect "lines said of a folder" 2 "$(wc -l < "$work/said")"
+  echo '{}' > "$work/secret.$kind"
+  chmod 0 "$work/secret.$kind"
+  [ -r "$work/secret.$kind" ] || refuses_file "secret.$kind" "$work/secret.$kind cannot be read: Permission denied"
+done
+refuses empty.csv "$work/empty.csv is empty" < /dev/null
+# The shell of SQLite takes a text to its first NUL, and the daemon cannot send what is no UTF-8.
+no_text="it is not UTF-8, or has a NUL character"
+printf 'file_token,script\nf,x\nf,"a\nb\0c"\nf,x\n' | refuses nul.csv "line 4: $no_text"
+expect "lines said of a NUL" 2 "$(wc -l < "$work/said")"
+printf 'file_token,script\nf,x\0' | refuses last_nul.csv "line 2: $no_text"
+printf '%b\n' '{"file_token": "f", "script": "x"}' '{"file_token": "f", "script": "x"}\0000 and more' |
+  refuses nul.jsonl "line 2: $no_text"
+printf 'file_token,script\nf,x\nf,\xc4\xe3\xba\xc3\n' | refuses gbk.csv "line 3: $no_text"
+printf '{"file_token": "f", "script": "\xc4\xe3"}' | refuses gbk.jsonl "line 1: $no_text"
+printf 'file_token,script\nf,x\n' | iconv -t UTF-16 | refuses utf16.csv "line 1: $no_text"
+
+# --- what might be overlooked ------------------------------------------------------------------------
+# A header that is all of the file: with line ends of which nobody knows, say.
+printf 'file_token,script\rf,x\r' | refuses cr.csv 'line 1: "script\rf" is no column'
+printf '\xef\xbb\xbffile_token,script\nf,x\nf,last' | imports bom.csv > /dev/null
+expect "rows behind a byte order mark, the last without a line end" "x last" "$(sql "SELECT group_concat(script, ' ') FROM jobs")"
+mkfifo "$work/pipe.jsonl"
+printf '{"file_token": "f", "script": "x"}\n%.0s' 1 2 3 > "$work/pipe.jsonl" &
+sql "DELETE FROM jobs WHERE state = 'queued'"
+expect "what is said of a pipe" "3 jobs are queued" "$("$import" "$db" "$work/pipe.jsonl")"
+# A disk that is full, early or late: all of them or none, and nothing said of jobs that are not there.
+printf '{"file_token": "f", "script": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}\n%.0s' $(seq 1 700) > "$work/many.jsonl"
+{
+  echo file_token,script
+  printf 'f,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n%.0s' $(seq 1 700)
+} > "$work/many.csv"
+for file in many.csv many.jsonl; do
+  for blocks in 8 24 44 56 80 120 160 unlimited; do
+    sql "DELETE FROM jobs WHERE state = 'queued'; PRAGMA wal_checkpoint(TRUNCATE)" > /dev/null
+    said=$({ trap '' XFSZ; ulimit -f $blocks; "$import" "$db" "$work/$file" 2>&1 || echo "and it failed"; } | cat)
+    case "$(sql "SELECT count(*) FROM jobs") $said" in
+      "700 700 jobs are queued" | "0 "*"and it failed") ;;
+      *) fail "with $blocks blocks for each of its files $file was: $said" ;;
+    esac
+    case $said in *"are queued"*"it failed") fail "with $blocks blocks it said: $said" ;; esac
+  done
+  expect "what is said with as many blocks as it wants" "700 jobs are queued" "$said"
+done
 echo "ok"
