@@ -3,6 +3,7 @@
 #include "store/database.h"
 #include "store/job_queue.h"
 #include "store/statement.h"
+#include "store/store_error.h"
 
 #include <cstdint>
 #include <optional>
@@ -28,6 +29,9 @@ struct HeldJobs::Impl {
                          "ON o.unique_key = j.unique_key WHERE j.id = ?1 AND "
                          "o.unique_key IS NOT NULL AND o.state IN ('queued', 'submitting', "
                          "'running', 'unconfirmed') AND o.id <> j.id"};
+  Statement unique_key{db, "SELECT unique_key FROM jobs WHERE id = ?1"};
+  Statement take_key{db, "UPDATE jobs SET unique_key = NULL, supersede = 0, rev = rev + 1 "
+                         "WHERE id = ?1 AND rev = ?2"};
 };
 
 HeldJobs::HeldJobs(Database& database, JobQueue& queue)
@@ -38,19 +42,19 @@ std::vector<JobId> HeldJobs::still_queued(JobId to, std::size_t at_most) {
   return impl_->queued.ids(to, static_cast<std::int64_t>(at_most));
 }
 
-void HeldJobs::hold(JobId job, const std::string& error, WallTime now) {
-  const auto before = impl_->queue.take(job); // one that was INSERTed since may be parked behind it
+void HeldJobs::hold(JobId job, const std::string& error) {
+  auto before = impl_->queue.take(job); // one that was INSERTed since may be parked behind it
   if (!before)
     return;
-  JobRow after = held(*before, error);
+  std::string sentence = error;
   if (const auto other = impl_->same_key.integer(job)) { // it has waited for that one to end
-    after.state = JobState::cancelled;
-    after.cause = EndCause::superseded;
-    after.error = error + "; job " + std::to_string(*other) +
-                  " with the same unique_key is held: once that is decided, set this one to queued";
-    after.finished_at = now;
+    sentence += "; it has lost its unique_key " + impl_->unique_key.text(job).value_or("") +
+                ", which job " + std::to_string(*other) + " has: that one is held, too";
+    if (impl_->take_key.run(job, before->rev) == 0)
+      throw_ignored(impl_->db, "jobs", "job " + std::to_string(job.value));
+    ++before->rev;
   }
-  impl_->queue.save(job, *before, after);
+  impl_->queue.save(job, *before, held(*before, sentence));
 }
 
 } // namespace kdq

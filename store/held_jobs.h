@@ -25,10 +25,10 @@ public:
 
   /// The first jobs in the queue up to this one, at most so many. Inside of Database::read().
   std::vector<JobId> still_queued(JobId to, std::size_t at_most);
-  /// Its row becomes held(), if it is queued; or cancelled, if another one with its unique_key has
-  /// not ended either. Its row in the queue, if there is one, goes in any case. Inside of
-  /// Database::write().
-  void hold(JobId job, const std::string& error, WallTime now);
+  /// Its row becomes held(), if it is queued. Where another one with its unique_key has not ended
+  /// either, and may not be unconfirmed beside it, it loses the key, and the sentence says so. Its
+  /// row in the queue, if there is one, goes in any case. Inside of Database::write().
+  void hold(JobId job, const std::string& error);
 
 private:
   struct Impl;

@@ -155,7 +155,7 @@ void RestoredQueue::work() {
   const std::string error = held_because(holding_->why, "and may have run since then");
   database_.write([&] {
     for (const JobId job : jobs)
-      held_jobs_.hold(job, error, clock_.wall());
+      held_jobs_.hold(job, error);
     if (jobs.empty())
       table_.hold(std::nullopt, clock_.wall());
   });

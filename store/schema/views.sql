@@ -279,6 +279,13 @@ FROM (SELECT count(*) AS jobs FROM jobs WHERE state = 'unconfirmed' AND error GL
         AND (state = 'submitting' OR state = 'running' OR state = 'unconfirmed')
         AND (SELECT jobs FROM job_counts WHERE state = 'unconfirmed') > 0) WHERE jobs > 0
 UNION ALL
+SELECT 'jobs', NULL, 'job ' || min(id) || iif(count(*) = 1, ' is', ' and ' || (count(*) - 1) || ' more are')
+    || ' submitting or running by somebody''s hand, and nobody follows ' || iif(count(*) = 1, 'it', 'them')
+    || ': set the state to cancelled, and then to queued if the script is to run'
+FROM jobs AS j WHERE (state = 'submitting' OR state = 'running' OR state = 'unconfirmed') AND state <> 'unconfirmed'
+  AND iif(state = 'running', task_id IS NULL, NOT EXISTS (SELECT 1 FROM in_flight AS f WHERE f.job_id = j.id AND f.attempt = j.attempt))
+HAVING count(*) > 0
+UNION ALL
 SELECT 'backup', coalesce(failed_at, made_at, since),
   CASE WHEN error IS NOT NULL THEN 'no backup can be made: ' || error || '; '
        ELSE 'no backup was made for more than twice the time that is set (backup.every): ' END

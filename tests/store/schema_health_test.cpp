@@ -183,6 +183,7 @@ TEST_CASE_FIXTURE(Fixture, "what runs for an app that is not configured any more
               "')");
   go(1, {"submitting", "running"});
   go(3, {"submitting", "running"});
+  user.exec("UPDATE jobs SET task_id = id");
   CHECK(
       health() ==
       Rows{"app gone: 1 job of the app runs, but it is not configured, so nobody asks about them: "
@@ -220,4 +221,22 @@ TEST_CASE_FIXTURE(Fixture, "a schedule whose time has come, and of which nothing
   user.exec("UPDATE schedules SET error = NULL, rev = rev + 1;"
             "UPDATE daemon SET started_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 minute')");
   CHECK(health().empty()); // it makes up for what it has missed
+}
+
+TEST_CASE_FIXTURE(Fixture, "jobs whose state somebody has written by hand are told") {
+  for (int i = 0; i < 4; ++i)
+    user.enqueue("f", "x", "");
+  go(2, {"submitting"});
+  CHECK(user.text("SELECT message FROM health") ==
+        "job 2 is submitting or running by somebody's hand, and nobody follows it: set the state "
+        "to cancelled, and then to queued if the script is to run");
+  go(3, {"submitting", "running"});
+  CHECK(contains(user.text("SELECT message FROM health"), "job 2 and 1 more are submitting"));
+  // As the daemon does it.
+  user.exec("INSERT INTO in_flight VALUES (2, 0, 'submit', 'x', 0);"
+            "UPDATE jobs SET task_id = 't' WHERE id = 3");
+  CHECK(user.number("SELECT count(*) FROM health") == 0);
+  go(3, {"succeeded"});
+  CHECK(user.number("SELECT finished_at IS NOT NULL AND cause IS NULL FROM jobs WHERE id = 3") ==
+        1); // so that it can be retained
 }

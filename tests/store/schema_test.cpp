@@ -26,6 +26,8 @@ TEST_CASE_FIXTURE(SqlFixture, "a bad INSERT is refused with a sentence") {
       {"file_token, script", "x'41', 'x'", "file_token must be given as text"},
       {"file_token, script", "'a' || char(0) || 'b', 'x'", "must not contain a NUL"},
       {"file_token, script", "' f', 'x'", "must not begin or end with blanks"},
+      {"file_token, script", "printf('%1001c', 'f'), 'x'", "must not be longer than 1000 bytes"},
+      {"file_token, script, argv", "'f', 'x', '{}' || char(0) || 'x'", "must be a JSON object"},
       {"file_token, script", "'f' || char(13, 10), 'x'", "must not begin or end with blanks"},
       {"file_token, script, unique_key", "'f', 'x', ''", "unique_key must not be empty"},
       {"file_token, script, app", "'f', 'x', NULL", "app must not be empty"},
