@@ -91,6 +91,9 @@ void Database::complete(const std::filesystem::path& file) {
     connection = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE,
                                                     patient_busy_timeout_ms);
     require_schema(*connection, file.string());
+    if (const AlteredTables altered = altered_tables(*connection);
+        !altered.renamed.empty() || !altered.lost.empty())
+      require_whole(*connection, file);
     make_missing(*connection);
   } catch (const SQLite::Exception& error) {
     rethrow(error, file, connection.get());

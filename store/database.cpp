@@ -8,6 +8,7 @@
 #include "store/network_file.h"
 #include "store/restore_file.h"
 #include "store/schema.h"
+#include "store/schema_objects.h"
 #include "store/sound_check.h"
 #include "store/statement.h"
 #include "store/store_error.h"
@@ -182,8 +183,7 @@ void Database::Impl::open(std::chrono::milliseconds busy_timeout, const Checking
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, static_cast<int>(longest_value_bytes));
   require_schema(db, file.string());
   check_if_suspect(checking);
-  if (const std::string missing = incomplete_sentence(db, file); !missing.empty())
-    throw StoreIncomplete(missing);
+  require_whole(db, file);
   // Not earlier: a check may take its time.
   sqlite3_progress_handler(handle, instructions_per_check, on_progress, this);
   data_version = std::make_unique<Statement>(db, "PRAGMA data_version");
@@ -426,6 +426,23 @@ bool Database::schema_changed() {
 
 void Database::accept_schema() {
   impl_->accepted_schema = impl_->number(*impl_->schema_version);
+}
+
+void Database::require_triggers() {
+  bool lacks_one = false;
+  read([&] {
+    const std::vector<SchemaObject> missing = missing_objects(*impl_->connection);
+    // One that went with its table is told where the table is needed.
+    const auto is_gone = [&](const std::string& table) {
+      return std::any_of(missing.begin(), missing.end(),
+                         [&](const SchemaObject& object) { return object.name == table; });
+    };
+    lacks_one = std::any_of(missing.begin(), missing.end(), [&](const SchemaObject& object) {
+      return object.type == "trigger" && !is_gone(object.table);
+    });
+  });
+  if (lacks_one)
+    require_whole(*impl_->connection, impl_->file);
 }
 
 std::uintmax_t Database::log_bytes() const {

@@ -24,12 +24,15 @@ namespace kdq {
 /// later.
 struct StoreUnavailable : std::runtime_error {
   enum class Cause {
-    outside, ///< locked, disk full, read-only
-    refused, ///< by what a user has put into it, such as a trigger: other changes may be possible
-    too_long ///< the same, and the write lock was held until it was given up
+    outside,  ///< locked, disk full, read-only
+    refused,  ///< by what a user has put into it, such as a trigger: other changes may be possible
+    too_long, ///< the same, and the write lock was held until it was given up
+    altered   ///< a user has renamed a table or column of ours: nothing goes on before it is undone
   };
   explicit StoreUnavailable(const std::string& sentence, Cause why = Cause::outside)
       : std::runtime_error(sentence), cause(why) {}
+  /// Whatever is tried meets it, not only this change.
+  bool is_general() const { return cause == Cause::outside || cause == Cause::altered; }
   Cause cause;
 };
 
@@ -129,6 +132,9 @@ public:
   bool schema_changed();
   /// Whoever calls this looks afterwards at all that he remembers of rows.
   void accept_schema();
+  /// Throws StoreIncomplete if a trigger of ours is gone from its table: without it nothing is
+  /// refused, but what users write is not followed up.
+  void require_triggers();
 
   /// The size of the write-ahead log's file. It is begun anew after a checkpoint, unless a reader
   /// still needs what is in it.
@@ -145,8 +151,9 @@ public:
   /// would go).
   static std::string refusal(const std::filesystem::path& file);
 
-  /// Makes what an existing file of ours lacks, and leaves the rest as it is. Nobody may have it
-  /// open. Throws as the constructor does.
+  /// Makes what an existing file of ours lacks, triggers, views and indexes of ours that somebody
+  /// has changed as they were, and leaves the rest as it is. Nobody may have it open. Throws as the
+  /// constructor does.
   static void complete(const std::filesystem::path& file);
 
   /// Says in a sound file of ours why the daemon had to stop, as far as it can be written. Nobody

@@ -5,9 +5,11 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 
 namespace kdq {
 namespace {
@@ -46,7 +48,95 @@ std::vector<std::string> columns_of(SQLite::Database& database) {
 }
 
 bool can_refuse(const SchemaObject& object) {
-  return object.type == "trigger" || object.sql.starts_with("CREATE UNIQUE INDEX");
+  return object.type == "trigger" || is_unique_index(object);
+}
+
+/// To SQLite names in other letters are the same.
+bool is_called_as(const SchemaObject& one, const SchemaObject& other) {
+  return one.type == other.type && sqlite3_stricmp(one.name.c_str(), other.name.c_str()) == 0;
+}
+
+const SchemaObject* namesake(const std::vector<SchemaObject>& objects, const SchemaObject& object) {
+  const auto found = std::find_if(objects.begin(), objects.end(), [&](const SchemaObject& other) {
+    return is_called_as(other, object);
+  });
+  return found == objects.end() ? nullptr : &*found;
+}
+
+bool has_table(const std::vector<SchemaObject>& objects, const std::string& name) {
+  return namesake(objects, {"table", name, {}, {}}) != nullptr;
+}
+
+/// A table that is renamed there and back is in quotes everywhere.
+std::string without_quotes(std::string sql) {
+  std::erase(sql, '"');
+  return sql;
+}
+
+bool is_same(const SchemaObject& one, const SchemaObject& other) {
+  return one.table == other.table && without_quotes(one.sql) == without_quotes(other.sql);
+}
+
+/// What a CREATE TABLE says of its columns.
+std::string_view columns_text(const SchemaObject& table) {
+  const std::size_t begin = table.sql.find('(');
+  return begin == std::string::npos ? std::string_view{}
+                                    : std::string_view(table.sql).substr(begin);
+}
+
+/// The name that a table of ours has now, if it was renamed: its triggers and indexes went with it.
+std::string new_name(const SchemaObject& table, const std::vector<SchemaObject>& ours,
+                     const std::vector<SchemaObject>& found) {
+  for (const SchemaObject& object : ours)
+    if (object.table == table.name && object.type != "table")
+      if (const SchemaObject* now = namesake(found, object);
+          now && has_table(found, now->table) && !has_table(ours, now->table))
+        return now->table;
+  for (const SchemaObject& object : found)
+    if (object.type == "table" && !has_table(ours, object.name) &&
+        columns_text(object) == columns_text(table))
+      return object.name;
+  return {};
+}
+
+struct Column {
+  std::string name;
+  std::tuple<std::string, int, int> kind; ///< type, NOT NULL, place in the primary key
+};
+
+std::vector<Column> columns_of(SQLite::Database& database, const std::string& table) {
+  std::vector<Column> columns;
+  SQLite::Statement query(
+      database, "SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1) ORDER BY cid");
+  query.bind(1, table);
+  while (query.executeStep())
+    columns.push_back({query.getColumn(0).getString(),
+                       {query.getColumn(1).getString(), query.getColumn(2).getInt(),
+                        query.getColumn(3).getInt()}});
+  return columns;
+}
+
+bool has_column(const std::vector<Column>& columns, const std::string& name) {
+  return std::any_of(columns.begin(), columns.end(), [&](const Column& column) {
+    return sqlite3_stricmp(column.name.c_str(), name.c_str()) == 0;
+  });
+}
+
+/// A column that is renamed keeps its place.
+void compare_columns(const std::string& table, const std::vector<Column>& ours,
+                     const std::vector<Column>& found, AlteredTables& altered) {
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    const std::string& name = ours[i].name;
+    if (has_column(found, name))
+      continue;
+    if (i >= found.size() || found[i].kind != ours[i].kind || has_column(ours, found[i].name)) {
+      altered.lost.push_back("the column " + name + " of " + table);
+      continue;
+    }
+    const std::string now = quoted(found[i].name);
+    altered.renamed.push_back("the column " + name + " of " + table + " was renamed to " + now);
+    altered.undo.push_back("ALTER TABLE " + table + " RENAME COLUMN " + now + " TO " + name);
+  }
 }
 
 std::vector<std::string> texts(SQLite::Database& database, const char* sql) {
@@ -59,15 +149,16 @@ std::vector<std::string> texts(SQLite::Database& database, const char* sql) {
 
 } // namespace
 
+bool is_unique_index(const SchemaObject& object) {
+  return object.sql.starts_with("CREATE UNIQUE INDEX");
+}
+
 std::vector<SchemaObject> missing_objects(SQLite::Database& database) {
   SQLite::Database wanted = model();
   const std::vector<SchemaObject> found = objects_of(database);
   std::vector<SchemaObject> missing = objects_of(wanted);
-  std::erase_if(missing, [&](const SchemaObject& object) {
-    return std::any_of(found.begin(), found.end(), [&](const SchemaObject& other) {
-      return other.type == object.type && other.name == object.name;
-    });
-  });
+  std::erase_if(missing,
+                [&](const SchemaObject& object) { return namesake(found, object) != nullptr; });
   return missing;
 }
 
@@ -76,12 +167,40 @@ std::vector<SchemaObject> foreign_guards(SQLite::Database& database, const std::
   const std::vector<SchemaObject> ours = objects_of(wanted);
   std::vector<SchemaObject> guards = objects_of(database);
   std::erase_if(guards, [&](const SchemaObject& object) {
-    const bool is_ours = std::any_of(ours.begin(), ours.end(), [&](const SchemaObject& other) {
-      return other.name == object.name && other.sql == object.sql;
-    });
-    return is_ours || !can_refuse(object) || (!table.empty() && object.table != table);
+    return namesake(ours, object) || !can_refuse(object) ||
+           (!table.empty() && object.table != table);
   });
   return guards;
+}
+
+std::vector<SchemaObject> changed_objects(SQLite::Database& database) {
+  SQLite::Database wanted = model();
+  const std::vector<SchemaObject> ours = objects_of(wanted);
+  std::vector<SchemaObject> changed = objects_of(database);
+  std::erase_if(changed, [&](const SchemaObject& object) {
+    const SchemaObject* made = namesake(ours, object);
+    return !made || object.type == "table" || is_same(object, *made);
+  });
+  return changed;
+}
+
+AlteredTables altered_tables(SQLite::Database& database) {
+  SQLite::Database wanted = model();
+  const std::vector<SchemaObject> ours = objects_of(wanted);
+  const std::vector<SchemaObject> found = objects_of(database);
+  AlteredTables altered;
+  for (const SchemaObject& table : ours) {
+    if (table.type != "table")
+      continue;
+    if (has_table(found, table.name)) {
+      compare_columns(table.name, columns_of(wanted, table.name), columns_of(database, table.name),
+                      altered);
+    } else if (const std::string now = new_name(table, ours, found); !now.empty()) {
+      altered.renamed.push_back("the table " + table.name + " was renamed to " + quoted(now));
+      altered.undo.push_back("ALTER TABLE " + quoted(now) + " RENAME TO " + table.name);
+    }
+  }
+  return altered;
 }
 
 bool has_our_tables(SQLite::Database& database) {
@@ -100,8 +219,17 @@ std::string names_of(const std::vector<SchemaObject>& objects) {
   return names;
 }
 
+std::string quoted(const std::string& name) {
+  std::string text = "\"";
+  for (const char c : name)
+    text.append(c == '"' ? 2 : 1, c);
+  return text + '"';
+}
+
 void make_missing(SQLite::Database& database) {
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  for (const SchemaObject& object : changed_objects(database))
+    database.exec("DROP " + object.type + " IF EXISTS " + quoted(object.name));
   const std::vector<SchemaObject> missing = missing_objects(database);
   const bool no_jobs = std::any_of(missing.begin(), missing.end(), [](const SchemaObject& object) {
     return object.type == "table" && object.name == "jobs";

@@ -56,55 +56,90 @@ std::string rights_sentence(const std::filesystem::path& file) {
   return text;
 }
 
-std::string quoted(const std::string& name) {
-  std::string text = "\"";
-  for (const char c : name)
-    text.append(c == '"' ? 2 : 1, c);
-  return text + '"';
+/// `the trigger "ann" on jobs, the unique index "one" on jobs`
+std::string places_of(const std::vector<SchemaObject>& objects) {
+  std::string names;
+  for (std::size_t i = 0; i < objects.size() && i < most_guards; ++i) {
+    const SchemaObject& object = objects[i];
+    names += names.empty() ? "the " : ", the ";
+    names += is_unique_index(object) ? "unique index" : object.type;
+    names += " " + quoted(object.name) + " on " + object.table;
+  }
+  if (objects.size() > most_guards)
+    names += " and " + std::to_string(objects.size() - most_guards) + " more";
+  return (objects.size() == 1 ? "is " : "are ") + names;
 }
 
-/// `. The trigger "ann" on jobs is not ours: it goes with DROP TRIGGER "ann"`; empty: there is
-/// none.
-std::string blame(const std::vector<SchemaObject>& guards) {
-  if (guards.empty())
-    return {};
-  std::string names;
+std::string drops_of(const std::vector<SchemaObject>& guards) {
   std::string statements;
   for (std::size_t i = 0; i < guards.size() && i < most_guards; ++i) {
-    const SchemaObject& guard = guards[i];
-    const bool is_trigger = guard.type == "trigger";
-    names += names.empty() ? "the " : ", the ";
-    names += (is_trigger ? "trigger " : "unique index ") + quoted(guard.name) + " on ";
-    names += guard.table;
     statements += statements.empty() ? "" : "; ";
-    statements += (is_trigger ? "DROP TRIGGER " : "DROP INDEX ") + quoted(guard.name);
+    statements += (guards[i].type == "trigger" ? "DROP TRIGGER " : "DROP INDEX ");
+    statements += quoted(guards[i].name);
   }
-  if (guards.size() > most_guards)
-    names += " and " + std::to_string(guards.size() - most_guards) + " more";
-  const bool one = guards.size() == 1;
-  return ". Not ours " + std::string(one ? "is " : "are ") + names +
-         (one ? ": it goes" : ": they go") + " with " + statements;
+  return statements;
+}
+
+/// What may be to blame for a refusal.
+struct Suspects {
+  std::vector<SchemaObject> foreign;
+  std::vector<SchemaObject> changed; ///< of ours
+};
+
+/// `table` empty: of all tables.
+Suspects suspects_of(SQLite::Database& connection, const std::string& table = "") {
+  Suspects suspects{foreign_guards(connection, table), {}};
+  // ALTER TABLE changes the text of ours as well.
+  if (const AlteredTables altered = altered_tables(connection); !altered.renamed.empty())
+    return suspects;
+  suspects.changed = changed_objects(connection);
+  std::erase_if(suspects.changed, [&](const SchemaObject& object) {
+    const bool is_plain_index = object.type == "index" && !is_unique_index(object);
+    return object.type == "view" || is_plain_index || (!table.empty() && object.table != table);
+  });
+  return suspects;
+}
+
+/// `. Not ours is the trigger "ann" on jobs: it goes with DROP TRIGGER "ann"`; empty: there is
+/// none. The command that mends ours stands last, to be copied.
+std::string blame(const Suspects& suspects, const std::filesystem::path& file) {
+  std::string text;
+  if (const auto& foreign = suspects.foreign; !foreign.empty())
+    text += ". Not ours " + places_of(foreign) + (foreign.size() == 1 ? ": it goes" : ": they go") +
+            " with " + drops_of(foreign);
+  if (const auto& changed = suspects.changed; !changed.empty())
+    text += ". Not as kdocs-queued made it " + places_of(changed) +
+            ": to get back what was there, stop kdocs-queued, then kdocs-queued init --database " +
+            file.string();
+  return text;
 }
 
 /// The sentence must come, whatever state the file is in.
-std::vector<SchemaObject> guards_of(SQLite::Database* connection) {
+Suspects suspects_of(SQLite::Database* connection) {
   try {
-    return connection ? foreign_guards(*connection) : std::vector<SchemaObject>{};
+    return connection ? suspects_of(*connection) : Suspects{};
   } catch (const SQLite::Exception&) {
     return {};
   }
 }
 
+std::string blame(SQLite::Database* connection, const std::filesystem::path& file) {
+  return blame(suspects_of(connection), file);
+}
+
 [[noreturn]] void rethrow_refusal(const SQLite::Exception& error, const std::filesystem::path& file,
                                   SQLite::Database* connection) {
   const bool is_constraint = primary_code(error) == SQLITE_CONSTRAINT;
-  if (connection && !is_constraint)
+  if (connection && !is_constraint) {
+    if (const std::string altered = altered_sentence(*connection, file); !altered.empty())
+      throw StoreUnavailable(altered, Cause::altered);
     if (const std::string missing = incomplete_sentence(*connection, file); !missing.empty())
       throw StoreIncomplete(missing);
-  const std::vector<SchemaObject> guards = guards_of(connection);
-  if (is_constraint || !guards.empty())
+  }
+  const Suspects suspects = suspects_of(connection);
+  if (is_constraint || !suspects.foreign.empty() || !suspects.changed.empty())
     throw StoreUnavailable(file.string() + " refuses what kdocs-queued writes: " + error.what() +
-                               blame(guards),
+                               blame(suspects, file),
                            Cause::refused);
   throw StoreIncomplete(file.string() + " does not work as kdocs-queued made it: " + error.what());
 }
@@ -146,18 +181,18 @@ void rethrow(const SQLite::Exception& error, const std::filesystem::path& file,
     throw StoreUnavailable(name + detail + ": " + permission_sentence(file));
   case SQLITE_INTERRUPT:
     throw StoreUnavailable("a change of " + name + " did not come to an end and was given up" +
-                               blame(guards_of(connection)),
+                               blame(connection, file),
                            Cause::too_long);
   case SQLITE_NOMEM:
     throw StoreUnavailable("a change of " + name + " needs more memory than there is for it" +
-                               blame(guards_of(connection)),
+                               blame(connection, file),
                            Cause::too_long);
   case SQLITE_TOOBIG:
     throw StoreUnavailable("a value in " + name + " is longer than kdocs-queued takes (" +
                                std::to_string(longest_value_bytes) +
                                " bytes); if it is a job's: DELETE FROM jobs WHERE state = 'queued' "
                                "AND length(CAST(script AS BLOB)) > " +
-                               std::to_string(longest_value_bytes) + blame(guards_of(connection)),
+                               std::to_string(longest_value_bytes) + blame(connection, file),
                            Cause::too_long);
   case SQLITE_CONSTRAINT:
   case SQLITE_ERROR:
@@ -175,13 +210,34 @@ void rethrow(const SQLite::Exception& error, const std::filesystem::path& file,
 
 void throw_ignored(SQLite::Database& connection, const std::string& table,
                    const std::string& what) {
-  throw StoreUnavailable(std::string(sqlite3_db_filename(connection.getHandle(), "main")) +
-                             " ignores what kdocs-queued writes into " + table + " of " + what +
-                             blame(foreign_guards(connection, table)),
+  const std::string file = sqlite3_db_filename(connection.getHandle(), "main");
+  throw StoreUnavailable(file + " ignores what kdocs-queued writes into " + table + " of " + what +
+                             blame(suspects_of(connection, table), file),
                          Cause::refused);
 }
 
+std::string altered_sentence(SQLite::Database& connection, const std::filesystem::path& file) {
+  const AlteredTables altered = altered_tables(connection);
+  std::string what;
+  for (const std::string& renamed : altered.renamed)
+    what += (what.empty() ? "" : ", ") + renamed;
+  std::string undo;
+  for (const std::string& statement : altered.undo)
+    undo += (undo.empty() ? "" : "; ") + statement;
+  return what.empty() ? ""
+                      : file.string() + " is not as kdocs-queued made it: " + what +
+                            ". To put it right: " + undo;
+}
+
 std::string incomplete_sentence(SQLite::Database& connection, const std::filesystem::path& file) {
+  if (const AlteredTables altered = altered_tables(connection); !altered.lost.empty()) {
+    std::string lost;
+    for (const std::string& column : altered.lost)
+      lost += (lost.empty() ? "" : ", ") + column;
+    return file.string() + " lacks " + lost +
+           ": somebody has dropped it, and what was in it is gone. Restore a backup, or move it "
+           "away to start with an empty queue";
+  }
   const std::vector<SchemaObject> missing = missing_objects(connection);
   if (missing.empty())
     return {};
@@ -189,6 +245,12 @@ std::string incomplete_sentence(SQLite::Database& connection, const std::filesys
          ": somebody has dropped it. To get it back, empty, and keep the rest: kdocs-queued init "
          "--database " +
          file.string();
+}
+
+void require_whole(SQLite::Database& connection, const std::filesystem::path& file) {
+  for (const auto look : {altered_sentence, incomplete_sentence})
+    if (const std::string sentence = look(connection, file); !sentence.empty())
+      throw StoreIncomplete(sentence);
 }
 
 } // namespace kdq

@@ -27,7 +27,13 @@ std::string permission_sentence(const std::filesystem::path& file);
 /// The same for somebody who is only a user of the queue: the file is not to become his own.
 std::string member_sentence(const std::filesystem::path& file);
 
+/// Which tables or columns have another name now, and the statements that undo it; empty: none.
+std::string altered_sentence(SQLite::Database& connection, const std::filesystem::path& file);
+
 /// What is missing, and how to get it back; empty: nothing.
 std::string incomplete_sentence(SQLite::Database& connection, const std::filesystem::path& file);
+
+/// Throws StoreIncomplete with one of these two sentences, if there is one.
+void require_whole(SQLite::Database& connection, const std::filesystem::path& file);
 
 } // namespace kdq

@@ -284,6 +284,7 @@ void Engine::Impl::notice_users() {
     database.accept_schema();
   }
   if (schema_changed) {
+    database.require_triggers();
     status_writer.forget();
     scheduler.notice_schema();
     refused.notice_schema();

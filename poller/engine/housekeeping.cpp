@@ -65,7 +65,7 @@ void Housekeeping::work() {
 
 void Housekeeping::failed(const StoreUnavailable& error, SteadyTime now) {
   // Of what everybody meets whoever must write says what is wrong.
-  const bool is_general = error.cause == StoreUnavailable::Cause::outside;
+  const bool is_general = error.is_general();
   if (!is_general && failures_++ == 0)
     events_.trouble("what has ended cannot be deleted: " + std::string(error.what()));
   ready_ = wake_ =

@@ -104,7 +104,7 @@ bool RefusedJobs::work() {
   try {
     database_.write([&] { tables_.refused(rows); });
   } catch (const StoreUnavailable& error) {
-    if (error.cause == StoreUnavailable::Cause::outside)
+    if (error.is_general())
       throw;
     // Then Events and the status have told it; the next change tries again.
   }

@@ -103,7 +103,7 @@ void Scheduler::work() {
     carried_out(plan, now.steady);
   } catch (const StoreUnavailable& error) {
     unread_ = true;
-    if (error.cause == StoreUnavailable::Cause::outside)
+    if (error.is_general())
       throw;
     failed(plan, error, now.steady);
   }
@@ -192,7 +192,7 @@ void Scheduler::tell(const std::string& name, Aside& aside, const std::string& s
   try {
     database_.write([&] { schedules_.tell(name, sentence); });
   } catch (const StoreUnavailable& error) {
-    if (error.cause == StoreUnavailable::Cause::outside)
+    if (error.is_general())
       throw;
   }
   aside.told = sentence;

@@ -62,6 +62,15 @@ wait_for 60 "the job" is "$job" succeeded
 expect "the message" 'a\u0000b\u001b[31mc' \
   "$(sql "SELECT message FROM job_logs WHERE job_id = $job AND message LIKE 'a%'")"
 
+echo "== a column that is renamed while the daemon runs"
+sql "ALTER TABLE jobs RENAME COLUMN progress TO prog"
+job=$(insert e 1)
+wait_for 60 "what health says" unwell 'the column progress of jobs was renamed to "prog"'
+case $(health) in *DROP*) fail "it advises to drop something: $(health)" ;; esac
+sql "$(sql "SELECT substr(message, instr(message, 'ALTER TABLE')) FROM health")"
+wait_for 60 "the job" is "$job" succeeded
+wait_for 60 "no rows in health" healthy
+
 echo "== a table that is dropped while the daemon runs"
 job=$(insert d 1)
 wait_for 60 "the job" is "$job" succeeded
@@ -78,7 +87,7 @@ contains "the next start" "lacks the table logs" "$said"
 start_daemon
 wait_for 60 "all jobs" all_ended
 wait_for 60 "no rows in health" healthy
-expect "jobs that are kept" 7 "$(sql "SELECT count(*) FROM jobs")"
+expect "jobs that are kept" 8 "$(sql "SELECT count(*) FROM jobs")"
 stop_daemon
 
 echo "== a copy that .dump has made"

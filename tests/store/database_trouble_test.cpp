@@ -165,15 +165,6 @@ TEST_CASE_FIXTURE(Fixture, "a unique index of a user's is named, other indexes a
   CHECK(!contains(told.what(), "plain"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "one of our triggers that a user has changed is not ours any more") {
-  user.exec("DROP TRIGGER in_flight_same");
-  plant("in_flight_same", "BEFORE INSERT ON in_flight", "SELECT RAISE(ABORT, 'no')");
-  const StoreUnavailable told = trouble([&] {
-    requests.begin({JobId{1}, 1, Endpoint::submit, now, 1});
-  });
-  CHECK(contains(told.what(), "DROP TRIGGER \"in_flight_same\""));
-}
-
 TEST_CASE("a trigger that cannot be prepared does not keep the daemon from its start") {
   TempDir dir;
   const auto file = dir.path() / "queue.db";

@@ -118,7 +118,7 @@ void Dispatcher::pass_over(JobId job) {
   try {
     database_.write([&] { intents_.pass_over(job); });
   } catch (const StoreUnavailable& error) {
-    if (error.cause == StoreUnavailable::Cause::outside)
+    if (error.is_general())
       throw;
     // Those behind it wait with it.
   }
