@@ -141,6 +141,9 @@ std::string blame(SQLite::Database* connection, const std::filesystem::path& fil
     throw StoreUnavailable(file.string() + " refuses what kdocs-queued writes: " + error.what() +
                                blame(suspects, file),
                            Cause::refused);
+  if (connection && changed_objects(*connection).empty()) // somebody has put it right by now
+    throw StoreUnavailable(file.string() + " was not as kdocs-queued made it: " + error.what(),
+                           Cause::altered);
   throw StoreIncomplete(file.string() + " does not work as kdocs-queued made it: " + error.what());
 }
 

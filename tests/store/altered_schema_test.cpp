@@ -1,6 +1,7 @@
 // What users have changed of the tables, triggers, views and indexes that are ours.
 #include "store/quota_ledger.h"
 #include "store/request_log.h"
+#include "store/store_error.h"
 #include "tests/store/sql_fixture.h"
 
 using namespace kdq;
@@ -212,4 +213,17 @@ TEST_CASE_FIXTURE(Fixture, "a column that a user has added is no trouble") {
   user.exec("ALTER TABLE jobs ADD COLUMN mine TEXT; ALTER TABLE quota ADD COLUMN mine TEXT");
   CHECK(std::string(trouble_of_quota().what()).empty());
   CHECK(sentence_of([&] { Database{file}; }).empty());
+}
+
+TEST_CASE_FIXTURE(SqlFixture, "what was put right before anybody could look is tried again") {
+  SQLite::Database db(file.string(), SQLite::OPEN_READWRITE);
+  const SQLite::Exception error("no such column: progress", SQLITE_ERROR);
+  try {
+    rethrow(error, file, &db);
+  } catch (const StoreUnavailable& trouble) {
+    CHECK(trouble.is_general());
+    CHECK(contains(trouble.what(), "was not as kdocs-queued made it: no such column: progress"));
+  }
+  user.exec("DROP VIEW health; CREATE VIEW health AS SELECT 1 AS one");
+  CHECK_THROWS_AS(rethrow(error, file, &db), StoreIncomplete);
 }
