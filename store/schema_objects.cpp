@@ -126,6 +126,14 @@ bool has_column(const std::vector<Column>& columns, const std::string& name) {
   });
 }
 
+std::string column_of(const std::string& table, const std::string& name) {
+  return "the column " + name + " of " + table;
+}
+
+std::string renaming(const std::string& table, const std::string& from, const std::string& to) {
+  return "ALTER TABLE " + table + " RENAME COLUMN " + from + " TO " + to;
+}
+
 /// A column that is renamed keeps its place.
 void compare_columns(const std::string& table, const std::vector<Column>& ours,
                      const std::vector<Column>& found, AlteredTables& altered) {
@@ -134,12 +142,12 @@ void compare_columns(const std::string& table, const std::vector<Column>& ours,
     if (has_column(found, name))
       continue;
     if (i >= found.size() || found[i].kind != ours[i].kind || has_column(ours, found[i].name)) {
-      altered.lost.push_back("the column " + name + " of " + table);
+      altered.lost.push_back(column_of(table, name));
       continue;
     }
     const std::string now = quoted(found[i].name);
-    altered.renamed.push_back("the column " + name + " of " + table + " was renamed to " + now);
-    altered.undo.push_back("ALTER TABLE " + table + " RENAME COLUMN " + now + " TO " + name);
+    altered.renamed.push_back(column_of(table, name).append(" was renamed to ").append(now));
+    altered.undo.push_back(renaming(table, now, name));
   }
 }
 
