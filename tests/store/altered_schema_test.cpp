@@ -3,6 +3,7 @@
 #include "store/request_log.h"
 #include "store/store_error.h"
 #include "tests/store/sql_fixture.h"
+#include "tests/store/trouble.h"
 
 using namespace kdq;
 using namespace kdq::test;
@@ -16,12 +17,7 @@ struct Fixture : SqlFixture {
   QuotaLedger ledger{database};
 
   StoreUnavailable trouble(const std::function<void()>& change) {
-    try {
-      database.write(change);
-    } catch (const StoreUnavailable& unavailable) {
-      return unavailable;
-    }
-    return StoreUnavailable("");
+    return trouble_of(database, change);
   }
   StoreUnavailable trouble_of_intent() {
     return trouble([&] { requests.begin({JobId{1}, 1, Endpoint::submit, WallTime{}, 1}); });
@@ -34,15 +30,6 @@ struct Fixture : SqlFixture {
                      "* FROM sqlite_schema ORDER BY type, name)");
   }
 };
-
-std::string sentence_of(const std::function<void()>& work) {
-  try {
-    work();
-    return {};
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-}
 
 } // namespace
 

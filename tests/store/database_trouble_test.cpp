@@ -4,6 +4,7 @@
 #include "store/request_log.h"
 #include "store/result_log.h"
 #include "tests/store/sql_fixture.h"
+#include "tests/store/trouble.h"
 #include "tests/support/no_descriptors.h"
 
 #include <doctest/doctest.h>
@@ -26,14 +27,8 @@ struct Fixture : QueueFixture {
   RequestLog requests{database};
   QuotaLedger ledger{database};
 
-  /// Why a change is not possible.
   StoreUnavailable trouble(const std::function<void()>& change) {
-    try {
-      database.write(change);
-    } catch (const StoreUnavailable& unavailable) {
-      return unavailable;
-    }
-    return StoreUnavailable("");
+    return trouble_of(database, change);
   }
   StoreUnavailable trouble_of_quota() {
     return trouble([&] { ledger.take({"a", Endpoint::submit, "d"}, 10, 1); });
@@ -42,15 +37,6 @@ struct Fixture : QueueFixture {
     user.exec("CREATE TRIGGER " + name + " " + on + " BEGIN " + body + "; END");
   }
 };
-
-std::string sentence_of(const std::function<void()>& work) {
-  try {
-    work();
-    return {};
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-}
 
 } // namespace
 
